@@ -1,0 +1,252 @@
+//! A feature group as declared: its key, its times, its columns and what is expected of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ColumnName, Duration, GroupRef, Name, Version, Versioned};
+
+/// The type of a column, as users write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataType {
+    /// True or false.
+    Bool,
+    /// A signed 32-bit integer.
+    Int32,
+    /// A signed 64-bit integer.
+    Int64,
+    /// A 32-bit float.
+    Float32,
+    /// A 64-bit float.
+    Float64,
+    /// Text; categorical by itself.
+    Utf8,
+    /// A calendar day.
+    Date,
+    /// A point in time, stored as UTC microseconds.
+    Timestamp,
+}
+
+impl DataType {
+    /// Every type, in the order in which messages list them.
+    pub const ALL: [Self; 8] = [
+        Self::Bool,
+        Self::Int32,
+        Self::Int64,
+        Self::Float32,
+        Self::Float64,
+        Self::Utf8,
+        Self::Date,
+        Self::Timestamp,
+    ];
+    /// The word for it in a definition.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::Float32 => "float32",
+            Self::Float64 => "float64",
+            Self::Utf8 => "utf8",
+            Self::Date => "date",
+            Self::Timestamp => "timestamp",
+        }
+    }
+    /// Whether values are integers or floats.
+    #[must_use]
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Int32 | Self::Int64 | Self::Float32 | Self::Float64)
+    }
+}
+
+/// One column of the key. `entity = ["host"]` makes it text; `entity = [{ name = "vm_id", type = "int32" }]` gives its type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntityColumn {
+    /// The column.
+    pub name: ColumnName,
+    /// Its type: bool, int32, int64, utf8 or date.
+    pub data_type: DataType,
+}
+
+/// What an ingestion does with a key and event time that are there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IngestMode {
+    /// The later ingestion wins at read time; two different rows of one ingestion with the same key and time are refused.
+    Upsert,
+    /// Every row counts; equal keys and times are ordered by ingestion, then by place in the file.
+    Append,
+}
+
+/// What happens to rows that break an expectation, a type or the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnViolation {
+    /// The whole ingestion is refused.
+    Refuse,
+    /// The good rows are kept, the others go to the quarantine table with the reason.
+    Quarantine,
+}
+
+/// Which of two instants a local time means when the clocks went back; or, for a local time that the clocks jumped
+/// over, which side of the jump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ambiguous {
+    /// The earlier instant.
+    Earliest,
+    /// The later instant.
+    Latest,
+}
+
+/// What is expected of a column's values.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Expect {
+    /// Smallest value allowed, inclusive.
+    pub min: Option<f64>,
+    /// Largest value allowed, inclusive.
+    pub max: Option<f64>,
+    /// Largest share of NULLs allowed in one ingestion, 0 to 1.
+    pub max_null_fraction: Option<f64>,
+    /// The only texts allowed.
+    pub one_of: Option<Vec<String>>,
+}
+
+/// One feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Feature {
+    /// The column.
+    pub name: ColumnName,
+    /// Its type; in a derived group it may be left out.
+    pub data_type: Option<DataType>,
+    /// Its unit, for people.
+    pub unit: Option<String>,
+    /// What it says, for people.
+    pub description: Option<String>,
+    /// Whether a number is a category. Text always is.
+    pub categorical: bool,
+    /// What is expected of its values.
+    pub expect: Option<Expect>,
+    /// What happens when the expectation is broken; without it, what the group says.
+    pub on_violation: Option<OnViolation>,
+    /// How far back the value looks from its event time, when it was computed outside the platform.
+    pub lookback: Option<Duration>,
+    /// How far ahead of its event time the value looks, when it is a label computed outside the platform.
+    pub horizon: Option<Duration>,
+    /// How the value is computed, in a derived group.
+    pub derivation: Option<Derivation>,
+}
+
+impl Feature {
+    /// Whether learners treat the values as categories.
+    #[must_use]
+    pub fn is_categorical(&self) -> bool {
+        self.categorical || matches!(self.data_type, Some(DataType::Utf8 | DataType::Bool))
+    }
+}
+
+/// How a feature of a derived group is computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Derivation {
+    /// The column it is computed from.
+    pub of: Option<ColumnName>,
+    /// Aggregate over (t - window, t].
+    pub window: Option<Duration>,
+    /// The value that long ago.
+    pub lag: Option<Duration>,
+    /// Aggregate over (t, t + lead]: a label.
+    pub lead: Option<Duration>,
+    /// The aggregate, as written: `mean`, `quantile(0.9)`, `ewm("30m")`, …
+    pub aggregate: Option<String>,
+    /// A part of the calendar, as written: `hour_sin`, `weekday`, …
+    pub calendar: Option<String>,
+}
+
+/// Where a derived group comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Derive {
+    /// The groups it reads.
+    pub from: Vec<GroupRef>,
+    /// The query, where SQL says it better than features.
+    pub sql: Option<String>,
+    /// How far back the query looks.
+    pub lookback: Option<Duration>,
+}
+
+/// A feature group: a Delta table of one row per entity and event time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureGroup {
+    /// Its name.
+    pub name: Name,
+    /// Its version.
+    pub version: Version,
+    /// What it holds, for people.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// The key, never empty; together with the event time it identifies a row.
+    pub entity: Vec<EntityColumn>,
+    /// When a row's values were true; `None` only where `is_static`.
+    pub event_time: Option<ColumnName>,
+    /// The column that says when a row became known.
+    pub known_at: Option<ColumnName>,
+    /// The IANA zone of timestamps that come without one.
+    pub time_zone: Option<String>,
+    /// What an ambiguous or non-existent local time means; without it, an error.
+    pub ambiguous: Option<Ambiguous>,
+    /// Whether times finer than a microsecond are cut; without it, they are refused.
+    pub truncate: bool,
+    /// No event time: one row per entity, joined on the key alone.
+    pub is_static: bool,
+    /// What an ingestion does with rows that are there already.
+    pub mode: IngestMode,
+    /// What happens to rows that break the definition.
+    pub on_violation: OnViolation,
+    /// Where a column's values come from: column of the group -> column of the file, where the names differ.
+    pub columns: BTreeMap<ColumnName, String>,
+    /// Texts that mean NULL in CSV files, besides the empty one.
+    pub null_values: Vec<String>,
+    /// Its features, in declared order.
+    pub features: Vec<Feature>,
+    /// Where it comes from, if it is derived.
+    pub derive: Option<Derive>,
+}
+
+impl FeatureGroup {
+    /// `server_metrics:v1`
+    #[must_use]
+    pub fn reference(&self) -> GroupRef {
+        Versioned { name: self.name.clone(), version: self.version }
+    }
+    /// The feature of that name.
+    #[must_use]
+    pub fn feature(&self, name: &str) -> Option<&Feature> {
+        self.features.iter().find(|feature| feature.name.as_str() == name)
+    }
+    /// The type of any declared column: key, event time, `known_at` or feature.
+    #[must_use]
+    pub fn column_type(&self, name: &str) -> Option<DataType> {
+        if let Some(column) = self.entity.iter().find(|column| column.name.as_str() == name) {
+            return Some(column.data_type);
+        }
+        let is_time = [&self.event_time, &self.known_at].into_iter().flatten().any(|time| time.as_str() == name);
+        if is_time { Some(DataType::Timestamp) } else { self.feature(name).and_then(|feature| feature.data_type) }
+    }
+    /// Every declared column once, in stored order: key, event time, `known_at`, features; with its type.
+    #[must_use]
+    pub fn stored_columns(&self) -> Vec<(ColumnName, DataType)> {
+        let times = [&self.event_time, &self.known_at].into_iter().flatten();
+        let mut columns: Vec<_> = self.entity.iter().map(|column| (column.name.clone(), column.data_type)).collect();
+        columns.extend(times.map(|time| (time.clone(), DataType::Timestamp)));
+        for feature in &self.features {
+            if let Some(data_type) = feature.data_type {
+                columns.push((feature.name.clone(), data_type));
+            }
+        }
+        columns
+    }
+}

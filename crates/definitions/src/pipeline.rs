@@ -1,0 +1,176 @@
+//! A pipeline as declared: learner, evaluation, gates and card.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ColumnName, Name, ViewRef};
+
+/// Which learner trains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LearnerKind {
+    /// Gradient-boosted trees.
+    Lightgbm,
+    /// The Temporal Fusion Transformer.
+    Tft,
+    /// By the number of rows.
+    Auto,
+}
+
+/// A learner's parameter, as written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Parameter {
+    /// true or false
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    Text(String),
+    /// Several of them.
+    List(Vec<Parameter>),
+}
+
+/// `[train]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Train {
+    /// The learner.
+    pub learner: LearnerKind,
+    /// The label to learn, needed where the view has several.
+    pub target: Option<ColumnName>,
+    /// `[train.lightgbm]`: the learner checks the names and values, not this crate.
+    pub lightgbm: BTreeMap<String, Parameter>,
+}
+
+/// A forecast made without learning, that a model has to beat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Baseline {
+    /// The entity's newest label that was known at the row's time.
+    LastValue,
+    /// The mean of the training labels (for classes: their shares).
+    Mean,
+    /// The entity's label one season earlier, or as many whole seasons as it takes for it to be known.
+    SeasonalNaive(crate::Duration),
+}
+
+/// `[evaluate]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Evaluate {
+    /// Metrics by name; empty: those that fit the objective.
+    pub metrics: Vec<String>,
+    /// Columns of the dataset by whose values the metrics are repeated.
+    pub slices: Vec<ColumnName>,
+    /// What the model is compared with.
+    pub baselines: Vec<Baseline>,
+}
+
+/// The limits of one gate. At least one is given.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// Largest value that passes, inclusive.
+    pub max: Option<f64>,
+    /// Smallest value that passes, inclusive.
+    pub min: Option<f64>,
+    /// Slices only: largest ratio of a slice's value to the whole's, inclusive.
+    pub max_ratio: Option<f64>,
+    /// Slices only: smallest ratio of a slice's value to the whole's, inclusive.
+    pub min_ratio: Option<f64>,
+}
+
+/// What `beats` compares with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rival {
+    /// A baseline.
+    Baseline(Baseline),
+    /// The model version an alias points to; passed where the alias does not exist yet.
+    Alias(Name),
+}
+
+/// `[gate]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Gates {
+    /// Limits on a metric over the whole evaluation part: `mae = { max = 4.0 }`.
+    pub metrics: BTreeMap<String, Limits>,
+    /// Limits on a metric over every slice: `slice_mae = { max_ratio = 1.5 }`, here under `mae`.
+    pub slices: BTreeMap<String, Limits>,
+    /// What the model must be better than, by the first metric.
+    pub beats: Vec<Rival>,
+}
+
+/// `[card]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Card {
+    /// What the model is meant for.
+    pub intended_use: Option<String>,
+    /// Where it should not be trusted.
+    pub limitations: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+}
+
+/// A pipeline: from a view to a registered model. It has no version; its text and fingerprint are stored with every run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// Its name.
+    pub name: Name,
+    /// What it is for, for people.
+    pub description: Option<String>,
+    /// The view it trains on.
+    pub view: ViewRef,
+    /// The name of the model that it registers.
+    pub model: Name,
+    /// The seed of everything drawn at random.
+    pub seed: u64,
+    /// How it trains.
+    pub train: Train,
+    /// How it evaluates.
+    pub evaluate: Evaluate,
+    /// What must hold before the model is registered.
+    pub gate: Gates,
+    /// What people should know.
+    pub card: Card,
+}
+
+impl std::fmt::Display for Baseline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::LastValue => f.write_str("last_value"),
+            Self::Mean => f.write_str("mean"),
+            Self::SeasonalNaive(season) => write!(f, "seasonal_naive({season})"),
+        }
+    }
+}
+
+impl std::str::FromStr for Baseline {
+    type Err = crate::ReferenceError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let season = text.strip_prefix("seasonal_naive(").and_then(|rest| rest.strip_suffix(')'));
+        match (text, season.map(str::parse::<crate::Duration>)) {
+            ("last_value", _) => Ok(Self::LastValue),
+            ("mean", _) => Ok(Self::Mean),
+            (_, Some(Ok(season))) if season > crate::Duration::ZERO => Ok(Self::SeasonalNaive(season)),
+            _ => Err(crate::ReferenceError {
+                found: text.to_owned(),
+                wanted: "a baseline: `last_value`, `mean` or `seasonal_naive(1d)`",
+            }),
+        }
+    }
+}
+
+impl TryFrom<String> for Baseline {
+    type Error = crate::ReferenceError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Baseline> for String {
+    fn from(baseline: Baseline) -> String {
+        baseline.to_string()
+    }
+}

@@ -1,0 +1,211 @@
+//! The content fingerprint: the SHA-256 of a table's content in canonical form. Equal content, equal fingerprint, whatever the
+//! batches, files, dictionary encoding, compression or threads.
+//!
+//! The canonical form, so that others can compute it too (all numbers little-endian):
+//!
+//! ```text
+//! value    NULL                    00
+//!          bool                    01, one byte 00 or 01
+//!          int32, date             01, 4 bytes        (a date is its days since 1970-01-01)
+//!          int64, timestamp        01, 8 bytes        (a timestamp is its microseconds since 1970-01-01T00:00:00Z)
+//!          float32, float64        01, 4 or 8 bytes of IEEE 754; every NaN is the one with only the quiet bit set; -0.0 and 0.0 differ
+//!          utf8                    01, length in bytes as 8 bytes, the bytes
+//! column   SHA-256 of its values in row order
+//! table    SHA-256 of "table 1\n", rows (8 bytes), columns (4 bytes), then for each column in order:
+//!          length of the name (4 bytes), the name, length of the type's word (4 bytes), the word, the column's 32 bytes
+//! ```
+//!
+//! The type's word is the one a definition uses (`float64`, `utf8`, …). How text is held in memory (views, 64-bit offsets,
+//! dictionaries) is no part of it. One pass, one hasher per column, memory of one batch's values.
+
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, Float32Type, Float64Type, Int32Type, Int64Type, Schema, TimeUnit,
+    TimestampMicrosecondType,
+};
+use definitions::Fingerprint;
+use sha2::{Digest, Sha256};
+
+use crate::StoreError;
+
+const FLOAT32_NAN: u32 = 0x7fc0_0000;
+const FLOAT64_NAN: u64 = 0x7ff8_0000_0000_0000;
+
+/// The declared type that an Arrow type holds; `None` where no declared type does.
+#[must_use]
+pub fn declared_type(data_type: &DataType) -> Option<definitions::DataType> {
+    match data_type {
+        DataType::Boolean => Some(definitions::DataType::Bool),
+        DataType::Int32 => Some(definitions::DataType::Int32),
+        DataType::Int64 => Some(definitions::DataType::Int64),
+        DataType::Float32 => Some(definitions::DataType::Float32),
+        DataType::Float64 => Some(definitions::DataType::Float64),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(definitions::DataType::Utf8),
+        DataType::Date32 => Some(definitions::DataType::Date),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => Some(definitions::DataType::Timestamp),
+        DataType::Dictionary(_, values) => declared_type(values),
+        _ => None,
+    }
+}
+
+/// The content fingerprint of a table, batch by batch.
+#[derive(Debug, Clone)]
+pub struct ContentHasher {
+    columns: Vec<ColumnHasher>,
+    rows: u64,
+}
+
+#[derive(Debug, Clone)]
+struct ColumnHasher {
+    name: String,
+    data_type: definitions::DataType,
+    values: Sha256,
+}
+
+impl ContentHasher {
+    /// A hasher for tables of this schema; nullability and metadata do not count.
+    ///
+    /// # Errors
+    /// `UnsupportedType` for a column that no declared type can hold.
+    pub fn new(schema: &Schema) -> Result<Self, StoreError> {
+        let column = |field: &arrow::datatypes::FieldRef| {
+            let data_type = declared_type(field.data_type()).ok_or_else(|| StoreError::UnsupportedType {
+                column: field.name().clone(),
+                found: field.data_type().to_string(),
+            })?;
+            Ok(ColumnHasher { name: field.name().clone(), data_type, values: Sha256::new() })
+        };
+        Ok(Self { columns: schema.fields().iter().map(column).collect::<Result<_, _>>()?, rows: 0 })
+    }
+
+    /// Takes in the next rows; columns by place.
+    ///
+    /// # Errors
+    /// `UnsupportedType` where a column has another type than the schema said, or there are more or fewer of them.
+    pub fn update(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+        if batch.num_columns() != self.columns.len() {
+            let found = format!("{} columns in place of {}", batch.num_columns(), self.columns.len());
+            return Err(StoreError::UnsupportedType { column: "*".to_owned(), found });
+        }
+        for (hasher, array) in self.columns.iter_mut().zip(batch.columns()) {
+            hasher.update(array)?;
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// The fingerprint of all the rows so far.
+    #[must_use]
+    pub fn finish(self) -> Fingerprint {
+        let mut table = Sha256::new();
+        table.update(b"table 1\n");
+        table.update(self.rows.to_le_bytes());
+        table.update((self.columns.len() as u32).to_le_bytes());
+        for column in self.columns {
+            let word = column.data_type.word();
+            table.update((column.name.len() as u32).to_le_bytes());
+            table.update(column.name.as_bytes());
+            table.update((word.len() as u32).to_le_bytes());
+            table.update(word.as_bytes());
+            table.update(column.values.finalize());
+        }
+        Fingerprint::from_digest(table.finalize().into())
+    }
+}
+
+/// The content fingerprint of several tables as one thing: the SHA-256 of `dataset 1\n`, then for each the length of its
+/// name (4 bytes), the name and its fingerprint, in this order.
+#[must_use]
+pub fn combine<'a>(tables: impl IntoIterator<Item = (&'a str, Fingerprint)>) -> Fingerprint {
+    let mut whole = Sha256::new();
+    whole.update(b"dataset 1\n");
+    for (name, fingerprint) in tables {
+        whole.update((name.len() as u32).to_le_bytes());
+        whole.update(name.as_bytes());
+        whole.update(fingerprint.bytes());
+    }
+    Fingerprint::from_digest(whole.finalize().into())
+}
+
+impl ColumnHasher {
+    fn update(&mut self, array: &ArrayRef) -> Result<(), StoreError> {
+        let mismatch = || StoreError::UnsupportedType { column: self.name.clone(), found: array.data_type().to_string() };
+        if declared_type(array.data_type()) != Some(self.data_type) {
+            return Err(mismatch());
+        }
+        let bytes = canonical_values(array)?.ok_or_else(mismatch)?;
+        self.values.update(&bytes);
+        Ok(())
+    }
+}
+
+/// The canonical form of an array's values, one after the other; `None` for a type that has none.
+///
+/// # Errors
+/// When Arrow cannot unpack a dictionary.
+pub(crate) fn canonical_values(array: &ArrayRef) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(plain) = plain(array)? else { return Ok(None) };
+    let mut out = Vec::with_capacity(plain.len() * 9);
+    match plain.data_type() {
+        DataType::Boolean => {
+            for value in plain.as_boolean() {
+                put(&mut out, value.map(|v| [u8::from(v)]));
+            }
+        }
+        DataType::Int32 => put_all::<Int32Type, 4>(&mut out, plain.as_primitive(), i32::to_le_bytes),
+        DataType::Date32 => put_all::<Date32Type, 4>(&mut out, plain.as_primitive(), i32::to_le_bytes),
+        DataType::Int64 => put_all::<Int64Type, 8>(&mut out, plain.as_primitive(), i64::to_le_bytes),
+        DataType::Timestamp(..) => {
+            put_all::<TimestampMicrosecondType, 8>(&mut out, plain.as_primitive(), i64::to_le_bytes);
+        }
+        DataType::Float32 => put_all::<Float32Type, 4>(&mut out, plain.as_primitive(), |v| {
+            if v.is_nan() { FLOAT32_NAN.to_le_bytes() } else { v.to_le_bytes() }
+        }),
+        DataType::Float64 => put_all::<Float64Type, 8>(&mut out, plain.as_primitive(), |v| {
+            if v.is_nan() { FLOAT64_NAN.to_le_bytes() } else { v.to_le_bytes() }
+        }),
+        _ => put_text(&mut out, plain.as_string()),
+    }
+    Ok(Some(out))
+}
+
+/// The array with its values one by one: no dictionary, text with 32-bit offsets.
+pub(crate) fn plain(array: &ArrayRef) -> Result<Option<ArrayRef>, StoreError> {
+    let to = match declared_type(array.data_type()) {
+        None => return Ok(None),
+        Some(definitions::DataType::Utf8) => DataType::Utf8,
+        Some(_) => match array.data_type() {
+            DataType::Dictionary(_, values) => values.as_ref().clone(),
+            other => other.clone(),
+        },
+    };
+    if array.data_type() == &to { Ok(Some(array.clone())) } else { Ok(Some(cast(array, &to)?)) }
+}
+
+fn put<const N: usize>(out: &mut Vec<u8>, value: Option<[u8; N]>) {
+    match value {
+        None => out.push(0),
+        Some(bytes) => {
+            out.push(1);
+            out.extend_from_slice(&bytes);
+        }
+    }
+}
+
+fn put_all<T: ArrowPrimitiveType, const N: usize>(
+    out: &mut Vec<u8>,
+    array: &PrimitiveArray<T>,
+    encode: impl Fn(T::Native) -> [u8; N],
+) {
+    for value in array {
+        put(out, value.map(&encode));
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, array: &StringArray) {
+    for value in array {
+        put(out, value.map(|text| (text.len() as u64).to_le_bytes()));
+        out.extend_from_slice(value.unwrap_or_default().as_bytes());
+    }
+}

@@ -1,0 +1,192 @@
+//! What a user's own file seems to hold.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType as Arrow, SchemaRef};
+use definitions::{ColumnName, DataType, Duration};
+use serde::Serialize;
+
+use super::column_name;
+use crate::failure::{Failure, Outcome};
+
+/// Rows looked at.
+const SAMPLE_ROWS: usize = 10_000;
+
+/// What the user said about the file.
+pub struct Asked<'a> {
+    /// The key columns, as the file calls them.
+    pub entity: &'a [String],
+    /// The time column, as the file calls it.
+    pub time: &'a str,
+    /// The column to forecast, as the file calls it.
+    pub target: &'a str,
+    /// How far ahead.
+    pub horizon: Duration,
+    /// The zone of naive timestamps.
+    pub time_zone: Option<&'a str>,
+}
+
+/// A column and its type.
+#[derive(Debug, Serialize)]
+pub struct Column {
+    /// Its name in the definitions.
+    pub name: ColumnName,
+    /// Its type.
+    pub data_type: DataType,
+}
+
+/// What was found in the file.
+#[derive(Debug, Serialize)]
+pub struct Inferred {
+    /// The file.
+    pub file: String,
+    /// The key.
+    pub entity: Vec<Column>,
+    /// The event time.
+    pub time: ColumnName,
+    /// What is forecast.
+    pub target: ColumnName,
+    /// How far ahead.
+    pub horizon: Duration,
+    /// The zone of naive timestamps.
+    pub time_zone: Option<String>,
+    /// Everything else that can be a feature, the target included.
+    pub features: Vec<Column>,
+    /// Name in the definitions and name in the file, of every column used.
+    pub file_columns: Vec<(ColumnName, String)>,
+    /// Columns left out, and why.
+    pub left_out: Vec<(String, &'static str)>,
+}
+
+impl Inferred {
+    /// The label's column.
+    pub fn label(&self) -> String {
+        format!("{}_max_next_{}", self.target, self.horizon)
+    }
+
+    /// For people: one line per column.
+    pub fn describe(&self) -> String {
+        let mut text = format!("found in `{}`:\n", self.file);
+        let mut say = |name: &str, what: String| writeln!(text, "  {name:<24} {what}");
+        let mut lines = Vec::new();
+        lines.extend(self.entity.iter().map(|column| (column.name.as_str(), format!("key, {}", column.data_type.word()))));
+        lines.push((self.time.as_str(), "event time".to_owned()));
+        lines.extend(self.features.iter().map(|column| {
+            let target = if column.name == self.target { ", forecast" } else { "" };
+            (column.name.as_str(), format!("feature, {}{target}", column.data_type.word()))
+        }));
+        lines.extend(self.left_out.iter().map(|(name, why)| (name.as_str(), format!("left out: {why}"))));
+        for (name, what) in lines {
+            // Writing to a String cannot fail.
+            drop(say(name, what));
+        }
+        text
+    }
+}
+
+/// Looks at the first rows of the file.
+pub async fn infer(path: &Path, asked: &Asked<'_>) -> Outcome<Inferred> {
+    let sample = feature_store::sample_file(path, SAMPLE_ROWS).await?;
+    let schema = sample.schema();
+    let mut inferred = Inferred {
+        file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        entity: Vec::new(),
+        time: column_name(&find(&schema, asked.time, "--time")?)?,
+        target: column_name(&find(&schema, asked.target, "--target")?)?,
+        horizon: asked.horizon,
+        time_zone: asked.time_zone.map(str::to_owned),
+        features: Vec::new(),
+        file_columns: Vec::new(),
+        left_out: Vec::new(),
+    };
+    for key in asked.entity {
+        let name = find(&schema, key, "--entity")?;
+        let data_type = type_of(&sample, &name).unwrap_or(DataType::Utf8);
+        let data_type = if data_type.is_number() && is_float(data_type) { DataType::Utf8 } else { data_type };
+        inferred.entity.push(Column { name: column_name(&name)?, data_type });
+    }
+    check_time(&sample, asked)?;
+    for field in schema.fields() {
+        sort_out(&sample, field.name(), asked, &mut inferred)?;
+    }
+    let target = inferred.features.iter().find(|column| column.name == inferred.target);
+    match target {
+        Some(column) if column.data_type.is_number() => Ok(inferred),
+        _ => Err(Failure::input(format!("--target `{}` cannot be forecast: wanted a column of numbers", asked.target))),
+    }
+}
+
+fn is_float(data_type: DataType) -> bool {
+    matches!(data_type, DataType::Float32 | DataType::Float64)
+}
+
+fn find(schema: &SchemaRef, name: &str, option: &str) -> Outcome<String> {
+    if schema.field_with_name(name).is_ok() {
+        return Ok(name.to_owned());
+    }
+    let names: Vec<_> = schema.fields().iter().map(|field| format!("`{}`", field.name())).collect();
+    Err(Failure::input(format!("{option}: the file has no column `{name}`; it has {}", names.join(", "))))
+}
+
+fn type_of(sample: &RecordBatch, name: &str) -> Option<DataType> {
+    let column = sample.column_by_name(name)?;
+    if column.null_count() == column.len() {
+        return None;
+    }
+    match column.data_type() {
+        Arrow::Boolean => Some(DataType::Bool),
+        Arrow::Int8 | Arrow::Int16 | Arrow::UInt8 | Arrow::UInt16 | Arrow::Int32 => Some(DataType::Int32),
+        Arrow::UInt32 | Arrow::Int64 | Arrow::UInt64 => Some(DataType::Int64),
+        Arrow::Float16 | Arrow::Float32 => Some(DataType::Float32),
+        Arrow::Float64 => Some(DataType::Float64),
+        Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View => Some(DataType::Utf8),
+        Arrow::Dictionary(_, values) if matches!(**values, Arrow::Utf8 | Arrow::LargeUtf8) => Some(DataType::Utf8),
+        Arrow::Date32 | Arrow::Date64 => Some(DataType::Date),
+        _ => None,
+    }
+}
+
+/// A column that is text in a sample may be a number further down only in a sloppy file; a whole number, however, often
+/// becomes a float further down, so whole numbers of a text file are declared as floats.
+fn sort_out(sample: &RecordBatch, file_column: &str, asked: &Asked<'_>, inferred: &mut Inferred) -> Outcome {
+    let name = column_name(file_column)?;
+    let is_key = asked.entity.iter().any(|key| key == file_column);
+    if is_key || file_column == asked.time {
+        inferred.file_columns.push((name, file_column.to_owned()));
+        return Ok(());
+    }
+    if inferred.file_columns.iter().any(|(taken, _)| *taken == name) {
+        inferred.left_out.push((file_column.to_owned(), "its name is that of another column"));
+        return Ok(());
+    }
+    match type_of(sample, file_column) {
+        None => inferred.left_out.push((file_column.to_owned(), "empty, or of a type that features cannot have")),
+        Some(data_type) => {
+            let data_type = if data_type == DataType::Int64 { DataType::Float64 } else { data_type };
+            inferred.features.push(Column { name: name.clone(), data_type });
+            inferred.file_columns.push((name, file_column.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn check_time(sample: &RecordBatch, asked: &Asked<'_>) -> Outcome {
+    let column = sample.column_by_name(asked.time).ok_or_else(|| Failure::input("the sample has no time column"))?;
+    let naive = match column.data_type() {
+        Arrow::Timestamp(_, zone) => zone.is_none(),
+        Arrow::Utf8 => {
+            let first = arrow::util::display::array_value_to_string(column, 0).unwrap_or_default();
+            chrono::DateTime::parse_from_rfc3339(&first.replacen(' ', "T", 1)).is_err()
+        }
+        other => {
+            return Err(Failure::input(format!("--time `{}` is no time: wanted timestamps, found {other}", asked.time)));
+        }
+    };
+    if naive && asked.time_zone.is_none() {
+        return Err(Failure::input(format!("--time `{}` has timestamps without a zone", asked.time))
+            .hint("say which zone they are in: --time-zone UTC, or --time-zone America/New_York"));
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The texts that `platform init` writes.
+
+use super::infer::Inferred;
+
+macro_rules! example {
+    ($($file:literal),* $(,)?) => {
+        &[$(($file, include_str!(concat!("../../../../../", $file)))),*]
+    };
+}
+
+/// The running example: the very files of this project's own repository.
+pub const EXAMPLE: &[(&str, &str)] = example![
+    "platform.toml",
+    "feature_groups/server_metrics.toml",
+    "feature_groups/hosts.toml",
+    "feature_groups/cpu_labels.toml",
+    "feature_views/cpu_fv.toml",
+    "pipelines/cpu_forecast.toml",
+];
+
+/// Definitions that fit a user's file.
+pub fn for_file(inferred: &Inferred) -> Vec<(String, String)> {
+    vec![
+        ("platform.toml".to_owned(), SETTINGS.to_owned()),
+        (".gitignore".to_owned(), ".platform/\n".to_owned()),
+        ("feature_groups/metrics.toml".to_owned(), metrics(inferred)),
+        ("feature_groups/labels.toml".to_owned(), labels(inferred)),
+        ("feature_views/forecast_fv.toml".to_owned(), view(inferred)),
+        ("pipelines/forecast.toml".to_owned(), pipeline(inferred)),
+        ("labels.sql".to_owned(), labels_query(inferred)),
+    ]
+}
+
+const SETTINGS: &str = "[storage]\nroot = \".platform\"\n\n[registry]\nurl = \"sqlite:.platform/registry.db\"\n";
+
+fn quoted(text: &str) -> String {
+    toml_edit::Value::from(text).to_string()
+}
+
+fn entity_list(inferred: &Inferred) -> String {
+    let columns = inferred.entity.iter().map(|column| {
+        let name = quoted(column.name.as_str());
+        match column.data_type {
+            definitions::DataType::Utf8 => name,
+            other => format!("{{ name = {name}, type = \"{}\" }}", other.word()),
+        }
+    });
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+fn metrics(inferred: &Inferred) -> String {
+    let mut text = format!(
+        "name = \"metrics\"\nversion = 1\ndescription = {}\nentity = [{}]\nevent_time = {}\n",
+        quoted(&format!("as found in {}", inferred.file)),
+        entity_list(inferred),
+        quoted(inferred.time.as_str()),
+    );
+    if let Some(zone) = &inferred.time_zone {
+        text.push_str(&format!("time_zone = {}\n", quoted(zone)));
+    }
+    let renamed: Vec<String> = inferred
+        .file_columns
+        .iter()
+        .filter(|(name, file)| name.as_str() != file.as_str())
+        .map(|(name, file)| format!("{name} = {}", quoted(file)))
+        .collect();
+    if !renamed.is_empty() {
+        text.push_str(&format!("columns = {{ {} }}\n", renamed.join(", ")));
+    }
+    for feature in &inferred.features {
+        text.push_str(&format!(
+            "\n[[features]]\nname = {}\ntype = \"{}\"\n",
+            quoted(feature.name.as_str()),
+            feature.data_type.word()
+        ));
+    }
+    text
+}
+
+fn labels(inferred: &Inferred) -> String {
+    format!(
+        "name = \"labels\"\nversion = 1\ndescription = {}\nentity = [{}]\nevent_time = {}\n\n\
+         [[features]]\nname = {}\ntype = \"float64\"\nhorizon = \"{}\"   # how far the label looks ahead: the split's gap comes from it\n",
+        quoted(&format!("made from metrics by labels.sql: the largest {} within {}", inferred.target, inferred.horizon)),
+        entity_list(inferred),
+        quoted(inferred.time.as_str()),
+        quoted(&inferred.label()),
+        inferred.horizon,
+    )
+}
+
+fn view(inferred: &Inferred) -> String {
+    let columns: Vec<String> = inferred.features.iter().map(|feature| quoted(feature.name.as_str())).collect();
+    format!(
+        "name = \"forecast_fv\"\nversion = 1\ndescription = {}\n\n[labels]\ngroup = \"labels:v1\"\ncolumns = [{}]\n\n\
+         [[features]]\ngroup = \"metrics:v1\"\ncolumns = [{}]\n\n\
+         [split]\nstrategy = \"time\"\nvalidation = 0.15\ntest = 0.15\ngap = \"auto\"\n",
+        quoted(&format!("the largest {} within {}", inferred.target, inferred.horizon)),
+        quoted(&inferred.label()),
+        columns.join(", "),
+    )
+}
+
+fn pipeline(inferred: &Inferred) -> String {
+    format!(
+        "name = \"forecast\"\nview = \"forecast_fv:v1\"\nmodel = \"forecaster\"\nseed = 42\n\n\
+         [train]\nlearner = \"lightgbm\"\n\n[train.lightgbm]\nnum_leaves = 31\nlearning_rate = 0.05\nrounds = 500\nearly_stopping = 50\n\n\
+         [evaluate]\nmetrics = [\"mae\", \"rmse\", \"r2\"]\nbaselines = [\"last_value\", \"mean\"]\n\n\
+         [gate]\nbeats = [\"mean\"]\n\n[card]\nintended_use = {}\n",
+        quoted(&format!("forecasts the largest {} within {}", inferred.target, inferred.horizon)),
+    )
+}
+
+fn labels_query(inferred: &Inferred) -> String {
+    let keys: Vec<&str> = inferred.entity.iter().map(|column| column.name.as_str()).collect();
+    let quote = |name: &str| format!("\"{name}\"");
+    let keys = keys.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
+    let (time, target, label) = (quote(inferred.time.as_str()), quote(inferred.target.as_str()), quote(&inferred.label()));
+    let micros = inferred.horizon.micros();
+    format!(
+        "-- For every row: the largest {target} in (t, t + {horizon}]; NULL where that time is not over yet.\n\
+         select {keys}, {time},\n       \
+         case when {time} + interval '{micros} microseconds' <= max({time}) over (partition by {keys})\n            \
+         then cast(max({target}) over (partition by {keys} order by {time}\n                 \
+         range between interval '1 microsecond' following and interval '{micros} microseconds' following) as double)\n       \
+         end as {label}\n  from metrics\n order by {keys}, {time}\n",
+        horizon = inferred.horizon,
+    )
+}

@@ -1,0 +1,138 @@
+//! `platform plan`: what `apply` would change, as a diff a person can read.
+
+use clap::Args;
+use definitions::{Catalog, Fingerprint, Name, Parsed, Version};
+use registry::{DefinitionKind, DefinitionRecord, NewDefinition};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::Context;
+use crate::failure::{Failure, Outcome};
+use crate::repository::Repository;
+use crate::screen;
+
+/// Show what applying the definitions would change, and change nothing.
+#[derive(Args)]
+pub struct Plan {}
+
+/// What applying one definition would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It is new.
+    Add,
+    /// A pipeline's text changes.
+    Change,
+    /// It is applied already, the same.
+    Keep,
+    /// It was applied with another meaning, and cannot change.
+    Refuse,
+}
+
+/// One line of the plan.
+pub struct Step {
+    /// What would happen.
+    pub action: Action,
+    /// The definition to apply.
+    pub new: NewDefinition,
+    /// The text that was applied before, where it differs.
+    pub before: Option<DefinitionRecord>,
+}
+
+impl Step {
+    /// `feature group server_metrics:v1`
+    pub fn title(&self) -> String {
+        let kind = match self.new.kind {
+            DefinitionKind::FeatureGroup => "feature group",
+            DefinitionKind::FeatureView => "feature view",
+            DefinitionKind::Pipeline => "pipeline",
+        };
+        let version = self.new.version.map_or_else(String::new, |version| format!(":{version}"));
+        format!("{kind} {}{version}", self.new.name)
+    }
+
+    fn render(&self) -> String {
+        let sign = match self.action {
+            Action::Add => "+",
+            Action::Change => "~",
+            Action::Keep => "=",
+            Action::Refuse => "!",
+        };
+        let mut text = format!("{sign} {}  ({})\n", self.title(), self.new.file);
+        if let Some(before) = &self.before {
+            for line in definitions::diff_definitions(&before.text, &self.new.text).lines() {
+                text.push_str(&format!("    {line}\n"));
+            }
+        }
+        text
+    }
+
+    /// Why it cannot be applied.
+    pub fn refusal(&self) -> Failure {
+        let next = self.new.version.map_or(2, |version| version.number() + 1);
+        let diff = self.render();
+        Failure::input(format!(
+            "{}: {} was applied with another meaning, and an applied definition never changes\n{diff}",
+            self.new.file,
+            self.title()
+        ))
+        .hint(format!("give the new text a new version: `version = {next}`"))
+    }
+}
+
+impl Plan {
+    /// Prints the plan.
+    pub async fn run(self, context: &Context) -> Outcome {
+        let repository = Repository::find(&context.start)?;
+        let steps = steps(&repository).await?;
+        if context.json {
+            let steps = steps.iter().map(|step| {
+                let (kind, name, version) = (step.new.kind, &step.new.name, step.new.version);
+                json!({
+                    "action": step.action, "kind": kind, "name": name, "version": version,
+                    "file": step.new.file, "fingerprint": step.new.fingerprint,
+                })
+            });
+            return screen::json(&json!({ "steps": steps.collect::<Vec<_>>() }));
+        }
+        for step in &steps {
+            screen::print(&step.render())?;
+        }
+        let of = |action| steps.iter().filter(|step| step.action == action).count();
+        let (add, change, keep, refuse) = (of(Action::Add), of(Action::Change), of(Action::Keep), of(Action::Refuse));
+        screen::line(format!("{add} to add, {change} to change, {keep} unchanged, {refuse} refused"))?;
+        match steps.iter().find(|step| step.action == Action::Refuse) {
+            Some(step) => Err(step.refusal()),
+            None if add + change > 0 => screen::line("next: platform apply"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What applying the repository's definitions would do, groups first, then views, then pipelines.
+pub async fn steps(repository: &Repository) -> Outcome<Vec<Step>> {
+    let catalog = repository.catalog()?;
+    let applied = applied_records(repository).await?;
+    catalog.check(&applied_groups(&applied)?, &applied_views(&applied)?)?;
+    check_parameters(&catalog)?;
+    let mut steps = Vec::new();
+    for group in &catalog.groups {
+        let (name, version) = (&group.definition.name, group.definition.version);
+        steps.push(step(DefinitionKind::FeatureGroup, name, Some(version), group, &applied)?);
+    }
+    for view in &catalog.views {
+        let (name, version) = (&view.definition.name, view.definition.version);
+        steps.push(step(DefinitionKind::FeatureView, name, Some(version), view, &applied)?);
+    }
+    for pipeline in &catalog.pipelines {
+        steps.push(step(DefinitionKind::Pipeline, &pipeline.definition.name, None, pipeline, &applied)?);
+    }
+    Ok(steps)
+}
+
+async fn applied_records(repository: &Repository) -> Outcome<Vec<DefinitionRecord>> {
+    if !repository.registry_file.exists() {
+        return Ok(Vec::new());
+    }
+    Ok(repository.registry().await?.definitions(None).await?)
+}

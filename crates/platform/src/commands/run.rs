@@ -1,0 +1,181 @@
+//! `platform run`: every attempt to train, with its evidence.
+
+use clap::{Args, Subcommand};
+use definitions::Name;
+use registry::{Evaluation, RunDetails, RunId, RunStatus};
+use serde_json::json;
+
+use crate::Context;
+use crate::commands::registry::metrics_in_short;
+use crate::failure::Outcome;
+use crate::holder;
+use crate::repository::Repository;
+use crate::screen::{self, Table};
+
+/// Look at training runs, registered or not.
+#[derive(Subcommand)]
+pub enum Run {
+    List(List),
+    Show(Show),
+    Compare(Compare),
+}
+
+/// List runs, the newest first.
+#[derive(Args)]
+pub struct List {
+    /// Only those of this pipeline.
+    #[arg(long)]
+    pipeline: Option<Name>,
+}
+
+/// Show one run: metrics, gates, parameters.
+#[derive(Args)]
+pub struct Show {
+    /// Its number.
+    run: i64,
+}
+
+/// Compare two runs, metric by metric.
+#[derive(Args)]
+pub struct Compare {
+    /// One run.
+    one: i64,
+    /// The other.
+    other: i64,
+}
+
+impl Run {
+    /// Runs the subcommand.
+    pub async fn run(self, context: &Context) -> Outcome {
+        match self {
+            Self::List(list) => list.run(context).await,
+            Self::Show(show) => show.run(context).await,
+            Self::Compare(compare) => compare.run(context).await,
+        }
+    }
+}
+
+/// The status as people read it: a run whose process is gone is not running.
+fn status(run: &registry::Run) -> &'static str {
+    match run.status {
+        RunStatus::Running if holder::is_gone(&run.holder) => "interrupted",
+        RunStatus::Running => "running",
+        RunStatus::Registered => "registered",
+        RunStatus::Refused => "refused",
+        RunStatus::Failed => "failed",
+    }
+}
+
+impl List {
+    async fn run(self, context: &Context) -> Outcome {
+        let repository = Repository::find(&context.start)?;
+        let registry = repository.registry().await?;
+        let runs = registry.runs(self.pipeline.as_ref()).await?;
+        if context.json {
+            return screen::json(&json!({ "runs": runs }));
+        }
+        let mut table = Table::new(&["run", "status", "started", "pipeline", "dataset", "metrics", "model"]);
+        for run in runs {
+            table.row([
+                run.id.0.to_string(),
+                status(&run).to_owned(),
+                run.started_at.to_string(),
+                run.pipeline.to_string(),
+                run.dataset.to_string(),
+                metrics_in_short(run.metrics.as_ref()),
+                run.model.map(|model| model.to_string()).unwrap_or_default(),
+            ]);
+        }
+        if table.is_empty() { screen::line("no runs yet; `platform train --view VIEW` makes one") } else { table.print() }
+    }
+}
+
+impl Show {
+    async fn run(self, context: &Context) -> Outcome {
+        let repository = Repository::find(&context.start)?;
+        let details = repository.registry().await?.run(RunId(self.run)).await?;
+        if context.json {
+            return screen::json(&details);
+        }
+        let run = &details.run;
+        screen::line(format!("run {}: {}", run.id.0, status(run)))?;
+        screen::line(format!("  pipeline   {} ({})", run.pipeline, run.pipeline_fingerprint.short()))?;
+        screen::line(format!("  dataset    {}", run.dataset))?;
+        screen::line(format!("  learner    {}, seed {}", run.learner, run.seed))?;
+        screen::line(format!("  parameters {}", run.parameters))?;
+        if let Some(model) = &run.model {
+            screen::line(format!("  model      {model}"))?;
+        }
+        if let Some(error) = &run.error {
+            screen::line(format!("  error      {error}"))?;
+        }
+        print_gates(&details)?;
+        print_evaluations(&details.evaluations)
+    }
+}
+
+fn print_gates(details: &RunDetails) -> Outcome {
+    let mut table = Table::new(&["gate", "value", "limit", "passed", "detail"]);
+    for check in &details.gate_checks {
+        let passed = if check.passed { "yes" } else { "NO" };
+        let value = screen::optional_value(check.value);
+        table.row([check.gate.clone(), value, check.limit.clone(), passed.to_owned(), check.detail.clone()]);
+    }
+    if table.is_empty() { Ok(()) } else { screen::print(&format!("\n{}", table.render())) }
+}
+
+fn print_evaluations(evaluations: &[Evaluation]) -> Outcome {
+    let mut table = Table::new(&["part", "subject", "slice", "metric", "value", "rows"]);
+    for evaluation in evaluations {
+        table.row([
+            evaluation.part.clone(),
+            evaluation.subject.clone(),
+            slice(evaluation),
+            evaluation.metric.clone(),
+            screen::optional_value(evaluation.value),
+            screen::count(evaluation.rows),
+        ]);
+    }
+    if table.is_empty() { Ok(()) } else { screen::print(&format!("\n{}", table.render())) }
+}
+
+fn slice(evaluation: &Evaluation) -> String {
+    match (&evaluation.slice_column, &evaluation.slice_value) {
+        (None, _) => String::new(),
+        (Some(column), Some(value)) => format!("{column}={value}"),
+        (Some(column), None) => format!("{column} is NULL"),
+    }
+}
+
+impl Compare {
+    async fn run(self, context: &Context) -> Outcome {
+        let repository = Repository::find(&context.start)?;
+        let registry = repository.registry().await?;
+        let (one, other) = (registry.run(RunId(self.one)).await?, registry.run(RunId(self.other)).await?);
+        if context.json {
+            return screen::json(&json!({ "one": one, "other": other }));
+        }
+        let (first, second) = (format!("run {}", self.one), format!("run {}", self.other));
+        let mut table = Table::new(&["", &first, &second]);
+        let facts: [(&str, fn(&registry::Run) -> String); 4] = [
+            ("dataset", |run| run.dataset.to_string()),
+            ("learner", |run| run.learner.clone()),
+            ("parameters", |run| run.parameters.to_string()),
+            ("status", |run| status(run).to_owned()),
+        ];
+        for (name, fact) in facts {
+            table.row([name.to_owned(), fact(&one.run), fact(&other.run)]);
+        }
+        for evaluation in one.evaluations.iter().filter(|evaluation| evaluation.slice_column.is_none()) {
+            let twin = other.evaluations.iter().find(|twin| {
+                twin.slice_column.is_none()
+                    && (&twin.part, &twin.subject, &twin.metric)
+                        == (&evaluation.part, &evaluation.subject, &evaluation.metric)
+            });
+            let name = format!("{} {} {}", evaluation.part, evaluation.subject, evaluation.metric);
+            let value = screen::optional_value(evaluation.value);
+            table.row([name, value, screen::optional_value(twin.and_then(|twin| twin.value))]);
+        }
+        table.print()
+    }
+}

@@ -1,0 +1,20 @@
+//! The platform from outside: every test here goes through the binary, as a user does.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so and stops"
+)]
+
+mod sandbox;
+
+mod architecture;
+mod bad_inputs;
+mod contract;
+mod killed;
+mod main_job;
+mod oracles;
+mod real_data;
+mod screens;
+mod two_processes;

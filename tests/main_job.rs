@@ -1,0 +1,147 @@
+//! The main job, end to end: files, groups, dataset, training, gates, registration, look-up, prediction, reproduction.
+
+use crate::sandbox::Sandbox;
+
+/// The running example on a small fleet, trained and registered.
+pub fn trained() -> Sandbox {
+    let sandbox = ingested();
+    sandbox.ok("train --view cpu_fv:v1");
+    sandbox
+}
+
+/// The running example on a small fleet, everything ingested.
+pub fn ingested() -> Sandbox {
+    let sandbox = Sandbox::empty();
+    sandbox.ok("init .");
+    quicken(&sandbox);
+    sandbox.ok("simulate fleet --out data --hosts 8 --days 6 --seed 7");
+    sandbox.ok("apply --yes");
+    sandbox.ok("featuregroup ingest server_metrics --from data/metrics.csv");
+    sandbox.ok("featuregroup ingest server_metrics --from data/late_metrics.csv");
+    sandbox.ok("featuregroup ingest hosts --from data/hosts.csv");
+    sandbox.ok("featuregroup ingest cpu_labels --from data/labels.csv");
+    sandbox
+}
+
+/// Fewer rounds and gates that a small fleet passes: these tests are about the way, not about the model.
+fn quicken(sandbox: &Sandbox) {
+    let pipeline = sandbox.read("pipelines/cpu_forecast.toml");
+    let without_gate: Vec<&str> = pipeline.split("\n[gate]").collect();
+    let (head, rest) = (without_gate[0], without_gate[1]);
+    let card = &rest[rest.find("\n[card]").unwrap()..];
+    let rounds = head.lines().map(|line| if line.starts_with("rounds") { "rounds = 20" } else { line });
+    let head: Vec<&str> = rounds.collect();
+    let gate = "[gate]\nmae = { max = 100.0 }\nbeats = [\"champion\"]\n";
+    sandbox.write("pipelines/cpu_forecast.toml", &format!("{}\n{gate}{card}", head.join("\n")));
+}
+
+#[test]
+fn metrics_files_become_a_registered_model_that_can_be_looked_up() {
+    let sandbox = trained();
+    let model = sandbox.ok("registry show cpu_forecaster --json").json();
+    assert_eq!(model["model"], "cpu_forecaster:v1");
+    assert_eq!(model["dataset"]["reference"], "cpu_fv:v1/1");
+    for artefact in model["artefacts"].as_array().unwrap() {
+        let path = sandbox.path(artefact["path"].as_str().unwrap());
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(definitions::Fingerprint::of(&bytes).to_string(), artefact["sha256"].as_str().unwrap(), "{path:?}");
+    }
+    let names: Vec<_> = model["artefacts"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap()).collect();
+    for name in ["card.md", "metrics.json", "model.txt", "preprocessing.json", "signature.json"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+}
+
+#[test]
+fn same_dataset_seed_and_parameters_give_the_same_model_bytes() {
+    let sandbox = trained();
+    sandbox.ok("train --view cpu_fv:v1 --threads 1");
+    let (first, second) = (model_bytes(&sandbox, "v1"), model_bytes(&sandbox, "v2"));
+    assert!(first == second);
+}
+
+fn model_bytes(sandbox: &Sandbox, version: &str) -> Vec<u8> {
+    std::fs::read(sandbox.path(&format!(".platform/models/cpu_forecaster/{version}/model.txt"))).unwrap()
+}
+
+#[test]
+fn dataset_created_again_with_nothing_changed_is_the_same_version() {
+    let sandbox = ingested();
+    let first = sandbox.ok("dataset create cpu_fv:v1 --json").json();
+    let again = sandbox.ok("dataset create cpu_fv:v1 --json").json();
+    assert_eq!(first["outcome"], "created");
+    assert_eq!(again["outcome"], "unchanged");
+    assert_eq!(first["dataset"], again["dataset"]);
+    let forced = sandbox.ok("dataset create cpu_fv:v1 --force --json").json();
+    assert_eq!(forced["dataset"], "cpu_fv:v1/2");
+    assert_eq!(forced["fingerprint"], first["fingerprint"]);
+}
+
+#[test]
+fn failed_gate_records_the_run_and_registers_nothing() {
+    let sandbox = ingested();
+    let pipeline = sandbox.read("pipelines/cpu_forecast.toml").replace("max = 100.0", "max = 0.0001");
+    sandbox.write("pipelines/cpu_forecast.toml", &pipeline);
+    sandbox.ok("apply --yes");
+    let said = sandbox.run("train --view cpu_fv:v1");
+    assert_eq!(said.code, 1, "{}", said.screen());
+    assert!(said.screen().contains("gate mae"), "{}", said.screen());
+    assert_eq!(sandbox.ok("registry list --json").json()["models"], serde_json::json!([]));
+    let runs = sandbox.ok("run list --json").json();
+    assert_eq!(runs["runs"][0]["status"], "refused");
+}
+
+#[test]
+fn model_is_reproduced_after_everything_around_it_has_changed() {
+    let sandbox = trained();
+    sandbox.ok("simulate fleet --out more --hosts 8 --days 7 --seed 8");
+    sandbox.ok("featuregroup ingest server_metrics --from more/metrics.csv");
+    sandbox.ok("featuregroup ingest cpu_labels --from more/labels.csv");
+    sandbox.ok("featuregroup compact server_metrics");
+    sandbox.ok("featuregroup compact cpu_labels");
+    sandbox.ok("gc --grace 0s");
+    let said = sandbox.ok("reproduce cpu_forecaster:v1 --threads 1");
+    assert!(said.stdout.contains("model.txt"), "{}", said.screen());
+    let changed = sandbox.ok("dataset create cpu_fv:v1 --json").json();
+    assert_eq!(changed["outcome"], "created");
+}
+
+#[test]
+fn damaged_model_is_noticed_by_reproduce_and_by_doctor() {
+    let sandbox = trained();
+    sandbox.ok("doctor");
+    let path = sandbox.path(".platform/models/cpu_forecaster/v1/model.txt");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("leaf_value=", "leaf_value=1", 1)).unwrap();
+    let doctor = sandbox.run("doctor");
+    assert_eq!(doctor.code, 1, "{}", doctor.screen());
+    assert!(doctor.screen().contains("model.txt"), "{}", doctor.screen());
+    let refused = sandbox.refused("predict cpu_forecaster:v1 --entities data/labels.csv --to out.csv");
+    assert!(refused.contains("model.txt"), "{refused}");
+}
+
+#[test]
+fn prediction_from_entities_equals_prediction_from_joined_rows() {
+    let sandbox = trained();
+    sandbox.ok("dataset export cpu_fv:v1/1 --to joined --format parquet");
+    sandbox.ok("predict cpu_forecaster:v1 --from joined/test.parquet --to a.csv");
+    sandbox.ok("predict cpu_forecaster:v1 --entities joined/test.parquet --to b.csv");
+    assert!(sandbox.read("a.csv").lines().count() > 10);
+    assert_eq!(sandbox.read("a.csv"), sandbox.read("b.csv"));
+}
+
+#[test]
+fn alias_moves_only_from_where_it_is_expected_to_be() {
+    let sandbox = trained();
+    sandbox.ok("train --view cpu_fv:v1");
+    sandbox.ok("registry alias set cpu_forecaster@champion v1");
+    let refused = sandbox.refused("registry alias set cpu_forecaster@champion v1 --expect v2");
+    assert!(refused.contains("v1"), "{refused}");
+    sandbox.ok("registry alias set cpu_forecaster@champion v2 --expect v1");
+    let model = sandbox.ok("registry show cpu_forecaster@champion --json").json();
+    assert_eq!(model["model"], "cpu_forecaster:v2");
+    let history = sandbox.ok("registry history cpu_forecaster@champion --json").json();
+    assert_eq!(history["history"].as_array().unwrap().len(), 2);
+    sandbox.ok("registry alias remove cpu_forecaster@champion --expect v2");
+    sandbox.refused("registry show cpu_forecaster@champion");
+}
