@@ -1,1 +1,110 @@
-//! killed
+//! Killed at any moment: the next command works and shows only whole things.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::main_job::{ingested, trained};
+use crate::sandbox::Sandbox;
+
+/// Rounds per command; five commands make fifty.
+const ROUNDS: u32 = 10;
+
+/// Runs the command once to learn how long it takes, then kills it at moments spread over that time. The spread is a fixed
+/// low-discrepancy sequence, so that a failing round can be run again.
+fn kill_rounds(sandbox: &Sandbox, line: impl Fn(u32) -> String, check: impl Fn(u32)) {
+    let started = Instant::now();
+    sandbox.ok(&line(0));
+    let whole = started.elapsed();
+    for round in 1..=ROUNDS {
+        let share = (f64::from(round) * 0.618_033_988_75).fract();
+        let mut child =
+            sandbox.command(&line(round)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_secs_f64(whole.as_secs_f64() * share));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        check(round);
+    }
+}
+
+fn is_whole(sandbox: &Sandbox) {
+    let said = sandbox.run("doctor");
+    assert_eq!(said.code, 0, "{}", said.screen());
+}
+
+fn rows(sandbox: &Sandbox, table: &str) -> i64 {
+    let answer = sandbox.ok(&format!("query \"select count(*) as n from {table}\" --json")).json();
+    answer["rows"][0]["n"].as_i64().unwrap()
+}
+
+#[test]
+fn killed_ingestion_shows_all_of_a_file_or_nothing_of_it() {
+    let sandbox = Sandbox::new();
+    let group = "name = \"readings\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n[[features]]\nname = \"value\"\ntype = \"int64\"\n";
+    sandbox.write("feature_groups/readings.toml", group);
+    sandbox.ok("apply");
+    let file = |round: u32| {
+        let rows: String = (0..5_000)
+            .map(|row| format!("h{round},2026-01-{:02}T{:02}:{:02}:00Z,{row}\n", 1 + row / 1440, row / 60 % 24, row % 60))
+            .collect();
+        sandbox.write(&format!("{round}.csv"), &format!("host,ts,value\n{rows}"));
+        format!("featuregroup ingest readings --from {round}.csv")
+    };
+    kill_rounds(&sandbox, file, |round| {
+        assert_eq!(rows(&sandbox, "readings") % 5_000, 0);
+        sandbox.ok(&format!("featuregroup ingest readings --from {round}.csv"));
+        is_whole(&sandbox);
+    });
+    assert_eq!(rows(&sandbox, "readings"), 5_000 * i64::from(ROUNDS + 1));
+    let history = sandbox.ok("featuregroup history readings --json").json();
+    assert_eq!(history["ingestions"].as_array().unwrap().len(), ROUNDS as usize + 1);
+}
+
+#[test]
+fn killed_dataset_creation_leaves_whole_datasets() {
+    let sandbox = ingested();
+    kill_rounds(&sandbox, |_| "dataset create cpu_fv:v1 --force".to_owned(), |_| {
+        let list = sandbox.ok("dataset list --json").json();
+        for dataset in list["datasets"].as_array().unwrap() {
+            sandbox.ok(&format!("dataset verify {}", dataset["reference"].as_str().unwrap()));
+        }
+        is_whole(&sandbox);
+    });
+    sandbox.ok("gc --grace 0s");
+    let left: Vec<_> = std::fs::read_dir(sandbox.path(".platform/staging")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn killed_training_leaves_whole_models() {
+    let sandbox = ingested();
+    kill_rounds(&sandbox, |_| "train --view cpu_fv:v1".to_owned(), |_| is_whole(&sandbox));
+    sandbox.ok("gc --grace 0s");
+    sandbox.ok("train --view cpu_fv:v1");
+    is_whole(&sandbox);
+    let runs = sandbox.ok("run list --json").json();
+    for run in runs["runs"].as_array().unwrap() {
+        assert!(run["status"] == "registered" || run["status"] == "failed", "{run}");
+    }
+}
+
+#[test]
+fn killed_compaction_changes_no_row() {
+    let sandbox = ingested();
+    let before = rows(&sandbox, "\\\"server_metrics:v1$all\\\"");
+    kill_rounds(&sandbox, |_| "featuregroup compact server_metrics".to_owned(), |_| {
+        assert_eq!(rows(&sandbox, "\\\"server_metrics:v1$all\\\""), before);
+        is_whole(&sandbox);
+    });
+}
+
+#[test]
+fn killed_alias_move_leaves_it_at_one_of_its_two_places() {
+    let sandbox = trained();
+    sandbox.ok("train --view cpu_fv:v1");
+    let line = |round: u32| format!("registry alias set cpu_forecaster@champion v{}", 1 + round % 2);
+    kill_rounds(&sandbox, line, |_| {
+        let model = sandbox.ok("registry show cpu_forecaster@champion --json").json();
+        assert!(model["model"] == "cpu_forecaster:v1" || model["model"] == "cpu_forecaster:v2");
+        is_whole(&sandbox);
+    });
+}

@@ -15,7 +15,7 @@ pub fn ingested() -> Sandbox {
     sandbox.ok("init .");
     quicken(&sandbox);
     sandbox.ok("simulate fleet --out data --hosts 8 --days 6 --seed 7");
-    sandbox.ok("apply --yes");
+    sandbox.ok("apply");
     sandbox.ok("featuregroup ingest server_metrics --from data/metrics.csv");
     sandbox.ok("featuregroup ingest server_metrics --from data/late_metrics.csv");
     sandbox.ok("featuregroup ingest hosts --from data/hosts.csv");
@@ -82,7 +82,7 @@ fn failed_gate_records_the_run_and_registers_nothing() {
     let sandbox = ingested();
     let pipeline = sandbox.read("pipelines/cpu_forecast.toml").replace("max = 100.0", "max = 0.0001");
     sandbox.write("pipelines/cpu_forecast.toml", &pipeline);
-    sandbox.ok("apply --yes");
+    sandbox.ok("apply");
     let said = sandbox.run("train --view cpu_fv:v1");
     assert_eq!(said.code, 1, "{}", said.screen());
     assert!(said.screen().contains("gate mae"), "{}", said.screen());

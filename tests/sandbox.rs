@@ -109,8 +109,10 @@ pub fn said(output: Output) -> Said {
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let (mut word, mut quote, mut open) = (String::new(), None, false);
-    for letter in line.chars() {
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
         match (quote, letter) {
+            (_, '\\') => word.extend(letters.next()),
             (None, '\'' | '"') => (quote, open) = (Some(letter), true),
             (Some(end), _) if letter == end => quote = None,
             (None, ' ') if !word.is_empty() || open => {

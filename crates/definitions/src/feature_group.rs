@@ -105,12 +105,16 @@ pub enum Ambiguous {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Expect {
     /// Smallest value allowed, inclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
     /// Largest value allowed, inclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
     /// Largest share of NULLs allowed in one ingestion, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_null_fraction: Option<f64>,
     /// The only texts allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub one_of: Option<Vec<String>>,
 }
 
@@ -120,22 +124,31 @@ pub struct Feature {
     /// The column.
     pub name: ColumnName,
     /// Its type; in a derived group it may be left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_type: Option<DataType>,
     /// Its unit, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
     /// What it says, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Whether a number is a category. Text always is.
+    #[serde(default, skip_serializing_if = "crate::is_false")]
     pub categorical: bool,
     /// What is expected of its values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
     /// What happens when the expectation is broken; without it, what the group says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_violation: Option<OnViolation>,
     /// How far back the value looks from its event time, when it was computed outside the platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookback: Option<Duration>,
     /// How far ahead of its event time the value looks, when it is a label computed outside the platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub horizon: Option<Duration>,
     /// How the value is computed, in a derived group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derivation: Option<Derivation>,
 }
 
@@ -151,16 +164,22 @@ impl Feature {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Derivation {
     /// The column it is computed from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<ColumnName>,
     /// Aggregate over (t - window, t].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Duration>,
     /// The value that long ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<Duration>,
     /// Aggregate over (t, t + lead]: a label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead: Option<Duration>,
     /// The aggregate, as written: `mean`, `quantile(0.9)`, `ewm("30m")`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aggregate: Option<String>,
     /// A part of the calendar, as written: `hour_sin`, `weekday`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar: Option<String>,
 }
 
@@ -168,10 +187,13 @@ pub struct Derivation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Derive {
     /// The groups it reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<GroupRef>,
     /// The query, where SQL says it better than features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<String>,
     /// How far back the query looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookback: Option<Duration>,
 }
 
@@ -183,36 +205,50 @@ pub struct FeatureGroup {
     /// Its version.
     pub version: Version,
     /// What it holds, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Words to find it by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// The key, never empty; together with the event time it identifies a row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entity: Vec<EntityColumn>,
     /// When a row's values were true; `None` only where `is_static`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_time: Option<ColumnName>,
     /// The column that says when a row became known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_at: Option<ColumnName>,
     /// The IANA zone of timestamps that come without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
     /// What an ambiguous or non-existent local time means; without it, an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ambiguous: Option<Ambiguous>,
     /// Whether times finer than a microsecond are cut; without it, they are refused.
+    #[serde(default, skip_serializing_if = "crate::is_false")]
     pub truncate: bool,
     /// No event time: one row per entity, joined on the key alone.
+    #[serde(default, skip_serializing_if = "crate::is_false")]
     pub is_static: bool,
     /// What an ingestion does with rows that are there already.
     pub mode: IngestMode,
     /// What happens to rows that break the definition.
     pub on_violation: OnViolation,
     /// Where a column's values come from: column of the group -> column of the file, where the names differ.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<ColumnName, String>,
     /// Texts that mean NULL in CSV files, besides the empty one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub null_values: Vec<String>,
     /// Its features, in declared order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<Feature>,
     /// Where it comes from, if it is derived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derive: Option<Derive>,
 }
 
@@ -220,7 +256,15 @@ impl FeatureGroup {
     /// `server_metrics:v1`
     #[must_use]
     pub fn reference(&self) -> GroupRef {
-        Versioned { name: self.name.clone(), version: self.version }
+        Versioned {
+            name: self.name.clone(),
+            version: self.version,
+        }
+    }
+    /// Whether its rows are computed from other groups.
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        self.derive.is_some() || self.features.iter().any(|feature| feature.derivation.is_some())
     }
     /// The feature of that name.
     #[must_use]
@@ -233,14 +277,35 @@ impl FeatureGroup {
         if let Some(column) = self.entity.iter().find(|column| column.name.as_str() == name) {
             return Some(column.data_type);
         }
-        let is_time = [&self.event_time, &self.known_at].into_iter().flatten().any(|time| time.as_str() == name);
-        if is_time { Some(DataType::Timestamp) } else { self.feature(name).and_then(|feature| feature.data_type) }
+        let is_time = [&self.event_time, &self.known_at]
+            .into_iter()
+            .flatten()
+            .any(|time| time.as_str() == name);
+        if is_time {
+            Some(DataType::Timestamp)
+        } else {
+            self.feature(name).and_then(|feature| feature.data_type)
+        }
+    }
+    /// The name of every declared column, in stored order: key, event time, `known_at`, features.
+    #[must_use]
+    pub fn declared_columns(&self) -> Vec<&ColumnName> {
+        let times = [&self.event_time, &self.known_at].into_iter().flatten();
+        let entity = self.entity.iter().map(|column| &column.name);
+        entity
+            .chain(times)
+            .chain(self.features.iter().map(|feature| &feature.name))
+            .collect()
     }
     /// Every declared column once, in stored order: key, event time, `known_at`, features; with its type.
     #[must_use]
     pub fn stored_columns(&self) -> Vec<(ColumnName, DataType)> {
         let times = [&self.event_time, &self.known_at].into_iter().flatten();
-        let mut columns: Vec<_> = self.entity.iter().map(|column| (column.name.clone(), column.data_type)).collect();
+        let mut columns: Vec<_> = self
+            .entity
+            .iter()
+            .map(|column| (column.name.clone(), column.data_type))
+            .collect();
         columns.extend(times.map(|time| (time.clone(), DataType::Timestamp)));
         for feature in &self.features {
             if let Some(data_type) = feature.data_type {

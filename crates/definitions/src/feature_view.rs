@@ -12,8 +12,10 @@ pub struct Labels {
     /// The group of the label.
     pub group: GroupRef,
     /// The label columns, at least one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<ColumnName>,
     /// Other columns of the same group to carry along, never model inputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub helpers: Vec<ColumnName>,
 }
 
@@ -50,17 +52,26 @@ pub enum Fill {
 pub struct FeatureSelection {
     /// The group.
     pub group: GroupRef,
+    /// Whether every feature of the group is a model input: `columns = ["*"]`. Then `columns` is empty.
+    #[serde(default, skip_serializing_if = "crate::is_false")]
+    pub all_columns: bool,
     /// Its columns that are model inputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<ColumnName>,
     /// Its columns for slices and bias tests, never model inputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub helpers: Vec<ColumnName>,
     /// The oldest row that still counts, inclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Duration>,
     /// Put before each column's name in the dataset (`origin_` makes `origin_temp`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// Spine column -> key column of the group, where the names differ.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub on: BTreeMap<ColumnName, ColumnName>,
     /// Columns whose NULLs are filled, and how.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fill: BTreeMap<ColumnName, Fill>,
 }
 
@@ -99,12 +110,15 @@ pub enum Split {
     /// By time, with a gap before validation and one before test.
     Time {
         /// The validation part; `None`: there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         validation: Option<Cut>,
         /// The test part; `None`: there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         test: Option<Cut>,
         /// The gap.
         gap: Gap,
         /// Whether a gap that is too short is accepted, and said on the model card.
+        #[serde(default, skip_serializing_if = "crate::is_false")]
         allow_overlap: bool,
     },
     /// By a seeded draw per row.
@@ -133,6 +147,7 @@ pub struct Forecast {
     /// The panel.
     pub group: GroupRef,
     /// The columns to forecast.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<ColumnName>,
     /// Steps looked back.
     pub context: u32,
@@ -141,8 +156,10 @@ pub struct Forecast {
     /// The length of a step.
     pub frequency: Duration,
     /// Columns that never change for an entity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub static_columns: Vec<ColumnName>,
     /// Columns known in advance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known_future: Vec<ColumnName>,
 }
 
@@ -154,22 +171,29 @@ pub struct FeatureView {
     /// Its version.
     pub version: Version,
     /// What it is for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Words to find it by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// The label and spine; `None`: unsupervised, the first selection's group is the spine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Labels>,
     /// What is joined to the spine, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<FeatureSelection>,
     /// Whether a feature at exactly the spine row's time may be seen.
     pub boundary: Boundary,
     /// Which clock says what was known.
     pub availability: Availability,
     /// How rows are divided; `None`: one part, `train`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
     /// The panel, in a forecasting view.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
 }
 
@@ -177,14 +201,19 @@ impl FeatureView {
     /// `cpu_fv:v2`
     #[must_use]
     pub fn reference(&self) -> ViewRef {
-        Versioned { name: self.name.clone(), version: self.version }
+        Versioned {
+            name: self.name.clone(),
+            version: self.version,
+        }
     }
     /// The group whose rows are the dataset's rows.
     #[must_use]
     pub fn spine(&self) -> Option<&GroupRef> {
         let labels = self.labels.as_ref().map(|labels| &labels.group);
         let forecast = self.forecast.as_ref().map(|forecast| &forecast.group);
-        labels.or(forecast).or(self.features.first().map(|selection| &selection.group))
+        labels
+            .or(forecast)
+            .or(self.features.first().map(|selection| &selection.group))
     }
     /// Every group it reads, the spine first, each once.
     #[must_use]

@@ -51,13 +51,19 @@ impl fmt::Debug for Fingerprint {
 impl FromStr for Fingerprint {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || ReferenceError { found: text.to_owned(), wanted: "a fingerprint: 64 hexadecimal digits" };
+        let error = || ReferenceError {
+            found: text.to_owned(),
+            wanted: "a fingerprint: 64 hexadecimal digits",
+        };
         if text.len() != 64 || !text.is_ascii() {
             return Err(error());
         }
         let mut digest = [0; 32];
         for (byte, at) in digest.iter_mut().zip((0..64).step_by(2)) {
-            *byte = text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or_else(error)?;
+            *byte = text
+                .get(at..at + 2)
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+                .ok_or_else(error)?;
         }
         Ok(Self(digest))
     }
@@ -73,5 +79,33 @@ impl TryFrom<String> for Fingerprint {
 impl From<Fingerprint> for String {
     fn from(fingerprint: Fingerprint) -> String {
         fingerprint.to_string()
+    }
+}
+
+/// A value as JSON whose bytes depend on nothing but its content: keys sorted, no white space. Comments, layout and the
+/// order of keys in the file it came from leave no trace.
+///
+/// # Errors
+/// The value cannot be written as JSON; that holds for no definition.
+pub fn canonical<T: Serialize>(value: &T) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&sorted(serde_json::to_value(value)?))
+}
+
+/// The fingerprint of a value: of its canonical JSON.
+///
+/// # Errors
+/// The value cannot be written as JSON; that holds for no definition.
+pub fn fingerprint<T: Serialize>(value: &T) -> Result<Fingerprint, serde_json::Error> {
+    canonical(value).map(|text| Fingerprint::of(text.as_bytes()))
+}
+
+fn sorted(value: serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Array(values) => values.into_iter().map(sorted).collect(),
+        serde_json::Value::Object(entries) => {
+            let entries: std::collections::BTreeMap<_, _> = entries.into_iter().collect();
+            entries.into_iter().map(|(key, value)| (key, sorted(value))).collect()
+        }
+        plain => plain,
     }
 }

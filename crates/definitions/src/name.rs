@@ -16,7 +16,10 @@ pub struct ReferenceError {
 }
 
 fn refuse<T>(found: &str, wanted: &'static str) -> Result<T, ReferenceError> {
-    Err(ReferenceError { found: found.to_owned(), wanted })
+    Err(ReferenceError {
+        found: found.to_owned(),
+        wanted,
+    })
 }
 
 macro_rules! text_newtype {
@@ -62,11 +65,16 @@ impl FromStr for Name {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let first = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-        let rest = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let rest = text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if first && rest && text.len() <= 64 {
             return Ok(Self(text.to_owned()));
         }
-        refuse(text, "a name: lower case letters, digits and `_`, starting with a letter, at most 64, such as `server_metrics`")
+        refuse(
+            text,
+            "a name: lower case letters, digits and `_`, starting with a letter, at most 64, such as `server_metrics`",
+        )
     }
 }
 
@@ -79,12 +87,18 @@ text_newtype!(ColumnName);
 impl FromStr for ColumnName {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        let first = text
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
         let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if first && rest && !text.starts_with("__") && text.len() <= 128 {
             return Ok(Self(text.to_owned()));
         }
-        refuse(text, "a column name: letters, digits and `_`, not starting with a digit or `__`, at most 128, such as `cpu_percent`")
+        refuse(
+            text,
+            "a column name: letters, digits and `_`, not starting with a digit or `__`, at most 128, such as `cpu_percent`",
+        )
     }
 }
 
@@ -128,7 +142,9 @@ impl fmt::Display for Version {
 impl FromStr for Version {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.strip_prefix('v').filter(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()));
+        let digits = text
+            .strip_prefix('v')
+            .filter(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()));
         match digits.and_then(|d| d.parse().ok()).and_then(Self::new) {
             Some(version) => Ok(version),
             None => refuse(text, "a version, such as `v1`"),
@@ -160,7 +176,9 @@ impl fmt::Display for Versioned {
 impl FromStr for Versioned {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split_once(':').map(|(name, version)| (name.parse(), version.parse()));
+        let parts = text
+            .split_once(':')
+            .map(|(name, version)| (name.parse(), version.parse()));
         match parts {
             Some((Ok(name), Ok(version))) => Ok(Self { name, version }),
             _ => refuse(text, "a name and a version, such as `server_metrics:v1`"),
@@ -199,7 +217,9 @@ impl fmt::Display for DatasetRef {
 impl FromStr for DatasetRef {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split_once('/').map(|(view, number)| (view.parse(), number.parse::<u32>()));
+        let parts = text
+            .split_once('/')
+            .map(|(view, number)| (view.parse(), number.parse::<u32>()));
         match parts {
             Some((Ok(view), Ok(number))) if number > 0 => Ok(Self { view, number }),
             _ => refuse(text, "a training dataset, such as `cpu_fv:v2/5`"),
@@ -249,7 +269,12 @@ impl FromStr for ModelRef {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wanted = "a model, such as `cpu_forecaster`, `cpu_forecaster:v3` or `cpu_forecaster@champion`";
         let parsed = if let Some((model, alias)) = text.split_once('@') {
-            model.parse().and_then(|model| Ok(Self::Alias { model, alias: alias.parse()? }))
+            model.parse().and_then(|model| {
+                Ok(Self::Alias {
+                    model,
+                    alias: alias.parse()?,
+                })
+            })
         } else if text.contains(':') {
             text.parse().map(Self::Version)
         } else {

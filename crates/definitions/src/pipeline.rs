@@ -6,6 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ColumnName, Name, ViewRef};
 
+/// The metrics that a pipeline may name. `pinball` is written with its quantile: `pinball(0.9)`.
+pub const METRICS: [&str; 13] = [
+    "mae",
+    "rmse",
+    "mse",
+    "mape",
+    "smape",
+    "r2",
+    "pinball",
+    "auc",
+    "log_loss",
+    "f1",
+    "accuracy",
+    "precision",
+    "recall",
+];
+
 /// Which learner trains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,8 +57,10 @@ pub struct Train {
     /// The learner.
     pub learner: LearnerKind,
     /// The label to learn, needed where the view has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<ColumnName>,
     /// `[train.lightgbm]`: the learner checks the names and values, not this crate.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lightgbm: BTreeMap<String, Parameter>,
 }
 
@@ -61,10 +80,13 @@ pub enum Baseline {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Evaluate {
     /// Metrics by name; empty: those that fit the objective.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<String>,
     /// Columns of the dataset by whose values the metrics are repeated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<ColumnName>,
     /// What the model is compared with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baselines: Vec<Baseline>,
 }
 
@@ -72,12 +94,16 @@ pub struct Evaluate {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Limits {
     /// Largest value that passes, inclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
     /// Smallest value that passes, inclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
     /// Slices only: largest ratio of a slice's value to the whole's, inclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ratio: Option<f64>,
     /// Slices only: smallest ratio of a slice's value to the whole's, inclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_ratio: Option<f64>,
 }
 
@@ -95,10 +121,13 @@ pub enum Rival {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Gates {
     /// Limits on a metric over the whole evaluation part: `mae = { max = 4.0 }`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, Limits>,
     /// Limits on a metric over every slice: `slice_mae = { max_ratio = 1.5 }`, here under `mae`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub slices: BTreeMap<String, Limits>,
     /// What the model must be better than, by the first metric.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beats: Vec<Rival>,
 }
 
@@ -106,10 +135,13 @@ pub struct Gates {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Card {
     /// What the model is meant for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intended_use: Option<String>,
     /// Where it should not be trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limitations: Option<String>,
     /// Who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
 }
 
@@ -119,6 +151,7 @@ pub struct Pipeline {
     /// Its name.
     pub name: Name,
     /// What it is for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The view it trains on.
     pub view: ViewRef,
@@ -136,6 +169,24 @@ pub struct Pipeline {
     pub card: Card,
 }
 
+impl Pipeline {
+    /// Every baseline it needs, each once: those that it evaluates, then those that the model has to beat.
+    #[must_use]
+    pub fn baselines(&self) -> Vec<Baseline> {
+        let rivals = self.gate.beats.iter().filter_map(|rival| match rival {
+            Rival::Baseline(baseline) => Some(baseline),
+            Rival::Alias(_) => None,
+        });
+        let mut baselines: Vec<Baseline> = Vec::new();
+        for baseline in self.evaluate.baselines.iter().chain(rivals) {
+            if !baselines.contains(baseline) {
+                baselines.push(*baseline);
+            }
+        }
+        baselines
+    }
+}
+
 impl std::fmt::Display for Baseline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -149,7 +200,9 @@ impl std::fmt::Display for Baseline {
 impl std::str::FromStr for Baseline {
     type Err = crate::ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let season = text.strip_prefix("seasonal_naive(").and_then(|rest| rest.strip_suffix(')'));
+        let season = text
+            .strip_prefix("seasonal_naive(")
+            .and_then(|rest| rest.strip_suffix(')'));
         match (text, season.map(str::parse::<crate::Duration>)) {
             ("last_value", _) => Ok(Self::LastValue),
             ("mean", _) => Ok(Self::Mean),

@@ -70,10 +70,12 @@ impl WallTime {
 fn parse_micros(text: &str) -> Result<i64, ReferenceError> {
     let day = format!("{text}T00:00:00Z");
     let full = if text.len() == 10 { day.as_str() } else { text };
-    DateTime::parse_from_rfc3339(full).map(|time| time.timestamp_micros()).map_err(|_| ReferenceError {
-        found: text.to_owned(),
-        wanted: "a time with its zone, such as `2026-01-31T12:00:00Z`, or a date, such as `2026-01-31`",
-    })
+    DateTime::parse_from_rfc3339(full)
+        .map(|time| time.timestamp_micros())
+        .map_err(|_| ReferenceError {
+            found: text.to_owned(),
+            wanted: "a time with its zone, such as `2026-01-31T12:00:00Z`, or a date, such as `2026-01-31`",
+        })
 }
 
 /// A span of time, never negative, in microseconds. Written as `15m`, `1h`, `1d`, `1h30m`; units `us ms s m h d w`.
@@ -131,7 +133,10 @@ impl fmt::Display for Duration {
 impl FromStr for Duration {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || ReferenceError { found: text.to_owned(), wanted: "a duration, such as `15m`, `1h`, `1h30m` or `7d`" };
+        let error = || ReferenceError {
+            found: text.to_owned(),
+            wanted: "a duration, such as `15m`, `1h`, `1h30m` or `7d`",
+        };
         let mut rest = text;
         let mut total: i64 = 0;
         while !rest.is_empty() {
@@ -139,8 +144,16 @@ impl FromStr for Duration {
             let (number, tail) = rest.split_at(digits);
             let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
             let (unit, tail) = tail.split_at(letters);
-            let micros = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, micros)| *micros).ok_or_else(error)?;
-            let span = number.parse::<i64>().ok().and_then(|n| n.checked_mul(micros)).ok_or_else(error)?;
+            let micros = UNITS
+                .iter()
+                .find(|(name, _)| *name == unit)
+                .map(|(_, micros)| *micros)
+                .ok_or_else(error)?;
+            let span = number
+                .parse::<i64>()
+                .ok()
+                .and_then(|n| n.checked_mul(micros))
+                .ok_or_else(error)?;
             total = total.checked_add(span).ok_or_else(error)?;
             rest = tail;
         }

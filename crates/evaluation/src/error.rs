@@ -27,25 +27,33 @@ pub enum EvaluationError {
         /// The name as it was given.
         found: String,
     },
-    /// There are not as many predictions as the rows need.
-    #[error("{of} has {found} values for {rows} rows: expected {wanted}")]
+    /// A prediction has more or fewer outputs than the task.
+    #[error("{of} predicts {found} outputs: expected {wanted}")]
+    Outputs {
+        /// Whose predictions they are.
+        of: String,
+        /// How many outputs were expected.
+        wanted: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// There are not as many predictions as rows.
+    #[error("{of} predicts {found} rows: expected {rows}")]
     Length {
-        /// Whose values they are.
+        /// Whose predictions they are.
         of: String,
         /// How many rows there are.
         rows: usize,
-        /// How many values were expected.
-        wanted: usize,
-        /// How many were given.
+        /// How many predictions were given.
         found: usize,
     },
     /// A row's class is not one of the classes.
-    #[error("row {row} is of class number {found}: expected a number below {classes}")]
+    #[error("row {row} is of class number {found}: expected a whole number below {classes}")]
     UnknownClass {
         /// The row, from 0.
         row: usize,
-        /// Its class.
-        found: u32,
+        /// Its label.
+        found: f64,
         /// How many classes there are.
         classes: usize,
     },
@@ -67,7 +75,7 @@ impl EvaluationError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::UnknownMetric { .. } | Self::MetricDoesNotFit { .. } | Self::UnknownObjective { .. } => Fault::Input,
-            Self::Length { .. } | Self::UnknownClass { .. } | Self::UnknownRow { .. } => Fault::Platform,
+            Self::Outputs { .. } | Self::Length { .. } | Self::UnknownClass { .. } | Self::UnknownRow { .. } => Fault::Platform,
         }
     }
     /// What can be typed to go on.
@@ -80,7 +88,7 @@ impl EvaluationError {
                 Some(format!("metrics = [{}]", fitting.join(", ")))
             }
             Self::UnknownObjective { .. } => Some("objective = \"regression\"".to_owned()),
-            Self::Length { .. } | Self::UnknownClass { .. } | Self::UnknownRow { .. } => None,
+            Self::Outputs { .. } | Self::Length { .. } | Self::UnknownClass { .. } | Self::UnknownRow { .. } => None,
         }
     }
 }

@@ -18,7 +18,7 @@
 //! The type's word is the one a definition uses (`float64`, `utf8`, …). How text is held in memory (views, 64-bit offsets,
 //! dictionaries) is no part of it. One pass, one hasher per column, memory of one batch's values.
 
-use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Float32Type, Float64Type, Int32Type, Int64Type, Schema, TimeUnit,
@@ -74,7 +74,7 @@ impl ContentHasher {
                 column: field.name().clone(),
                 found: field.data_type().to_string(),
             })?;
-            Ok(ColumnHasher { name: field.name().clone(), data_type, values: Sha256::new() })
+            Ok::<_, StoreError>(ColumnHasher { name: field.name().clone(), data_type, values: Sha256::new() })
         };
         Ok(Self { columns: schema.fields().iter().map(column).collect::<Result<_, _>>()?, rows: 0 })
     }
@@ -134,40 +134,44 @@ impl ColumnHasher {
         if declared_type(array.data_type()) != Some(self.data_type) {
             return Err(mismatch());
         }
-        let bytes = canonical_values(array)?.ok_or_else(mismatch)?;
-        self.values.update(&bytes);
+        self.values.update(canonical_values(&plain(array)?.ok_or_else(mismatch)?));
         Ok(())
     }
 }
 
-/// The canonical form of an array's values, one after the other; `None` for a type that has none.
-///
-/// # Errors
-/// When Arrow cannot unpack a dictionary.
-pub(crate) fn canonical_values(array: &ArrayRef) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(plain) = plain(array)? else { return Ok(None) };
+/// The canonical form of a plain array's values, one after the other.
+fn canonical_values(plain: &ArrayRef) -> Vec<u8> {
     let mut out = Vec::with_capacity(plain.len() * 9);
     match plain.data_type() {
-        DataType::Boolean => {
-            for value in plain.as_boolean() {
-                put(&mut out, value.map(|v| [u8::from(v)]));
-            }
-        }
-        DataType::Int32 => put_all::<Int32Type, 4>(&mut out, plain.as_primitive(), i32::to_le_bytes),
-        DataType::Date32 => put_all::<Date32Type, 4>(&mut out, plain.as_primitive(), i32::to_le_bytes),
-        DataType::Int64 => put_all::<Int64Type, 8>(&mut out, plain.as_primitive(), i64::to_le_bytes),
-        DataType::Timestamp(..) => {
-            put_all::<TimestampMicrosecondType, 8>(&mut out, plain.as_primitive(), i64::to_le_bytes);
-        }
-        DataType::Float32 => put_all::<Float32Type, 4>(&mut out, plain.as_primitive(), |v| {
-            if v.is_nan() { FLOAT32_NAN.to_le_bytes() } else { v.to_le_bytes() }
-        }),
-        DataType::Float64 => put_all::<Float64Type, 8>(&mut out, plain.as_primitive(), |v| {
-            if v.is_nan() { FLOAT64_NAN.to_le_bytes() } else { v.to_le_bytes() }
-        }),
-        _ => put_text(&mut out, plain.as_string()),
+        DataType::Boolean => plain.as_boolean().iter().for_each(|value| put(&mut out, value.map(|v| [u8::from(v)]))),
+        DataType::Int32 => put_all::<Int32Type, 4>(&mut out, plain, i32::to_le_bytes),
+        DataType::Date32 => put_all::<Date32Type, 4>(&mut out, plain, i32::to_le_bytes),
+        DataType::Int64 => put_all::<Int64Type, 8>(&mut out, plain, i64::to_le_bytes),
+        DataType::Timestamp(..) => put_all::<TimestampMicrosecondType, 8>(&mut out, plain, i64::to_le_bytes),
+        DataType::Float32 => put_all::<Float32Type, 4>(&mut out, plain, float32),
+        DataType::Float64 => put_all::<Float64Type, 8>(&mut out, plain, float64),
+        _ => plain.as_string::<i32>().iter().for_each(|text| put_text(&mut out, text)),
     }
-    Ok(Some(out))
+    out
+}
+
+/// Appends the canonical form of one value of a [`plain`] array.
+pub(crate) fn put_value(out: &mut Vec<u8>, plain: &ArrayRef, row: usize) {
+    if row >= plain.len() || plain.is_null(row) {
+        return out.push(0);
+    }
+    match plain.data_type() {
+        DataType::Boolean => put(out, Some([u8::from(plain.as_boolean().value(row))])),
+        DataType::Int32 => put(out, Some(plain.as_primitive::<Int32Type>().value(row).to_le_bytes())),
+        DataType::Date32 => put(out, Some(plain.as_primitive::<Date32Type>().value(row).to_le_bytes())),
+        DataType::Int64 => put(out, Some(plain.as_primitive::<Int64Type>().value(row).to_le_bytes())),
+        DataType::Timestamp(..) => {
+            put(out, Some(plain.as_primitive::<TimestampMicrosecondType>().value(row).to_le_bytes()));
+        }
+        DataType::Float32 => put(out, Some(float32(plain.as_primitive::<Float32Type>().value(row)))),
+        DataType::Float64 => put(out, Some(float64(plain.as_primitive::<Float64Type>().value(row)))),
+        _ => put_text(out, Some(plain.as_string::<i32>().value(row))),
+    }
 }
 
 /// The array with its values one by one: no dictionary, text with 32-bit offsets.
@@ -195,17 +199,21 @@ fn put<const N: usize>(out: &mut Vec<u8>, value: Option<[u8; N]>) {
 
 fn put_all<T: ArrowPrimitiveType, const N: usize>(
     out: &mut Vec<u8>,
-    array: &PrimitiveArray<T>,
+    plain: &ArrayRef,
     encode: impl Fn(T::Native) -> [u8; N],
 ) {
-    for value in array {
-        put(out, value.map(&encode));
-    }
+    plain.as_primitive::<T>().iter().for_each(|value| put(out, value.map(&encode)));
 }
 
-fn put_text(out: &mut Vec<u8>, array: &StringArray) {
-    for value in array {
-        put(out, value.map(|text| (text.len() as u64).to_le_bytes()));
-        out.extend_from_slice(value.unwrap_or_default().as_bytes());
-    }
+fn put_text(out: &mut Vec<u8>, text: Option<&str>) {
+    put(out, text.map(|text| (text.len() as u64).to_le_bytes()));
+    out.extend_from_slice(text.unwrap_or_default().as_bytes());
+}
+
+fn float32(value: f32) -> [u8; 4] {
+    if value.is_nan() { FLOAT32_NAN.to_le_bytes() } else { value.to_le_bytes() }
+}
+
+fn float64(value: f64) -> [u8; 8] {
+    if value.is_nan() { FLOAT64_NAN.to_le_bytes() } else { value.to_le_bytes() }
 }

@@ -1,1 +1,34 @@
-//! feature_store
+//! The feature store: feature groups as Delta tables, ingestion into them, reading them at a pinned version, the point-in-time
+//! join, and the training datasets made of it.
+//!
+//! Everything here takes definitions and pins and gives artefacts and receipts. It never reads or writes the registry, never asks
+//! for the time, and never overwrites a row: a correction is a new row that is known later.
+//!
+//! Reading order: `storage` says how a group lies on disk and what a pin is, `scan` reads a pin in one total order, `ingest` brings
+//! files in, `history`, `statistics` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
+//! `split`, `fingerprint` and `dataset` make training datasets; `export` writes rows for other programs.
+
+mod error;
+pub mod export;
+mod history;
+pub mod ingest;
+mod maintenance;
+pub mod query;
+mod scan;
+mod statistics;
+mod storage;
+
+pub mod dataset;
+mod fingerprint;
+pub mod point_in_time;
+pub mod split;
+
+pub use error::{Location, Reason, StoreError, Violation, Violations};
+pub use fingerprint::{ContentHasher, combine, declared_type};
+pub use history::{Change, history};
+pub use maintenance::{CompactionReceipt, KeptPins, Vacuumed, compact, vacuum};
+pub use scan::{GroupScan, collect_group, scan_group};
+pub use statistics::{ColumnStatistics, DISTINCT_CAP, GroupStatistics, group_statistics};
+pub use storage::{
+    GroupPin, INGEST_ID, KNOWN_AT, PinAt, PinnedFile, ROW_NUMBER, Store, arrow_type, create_table, group_schema, pin_group,
+};

@@ -1,10 +1,14 @@
 //! What `doctor` and `gc` ask: is the database whole, and what should lie where.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use definitions::Fingerprint;
 use serde::Serialize;
+use sqlx::SqliteConnection;
 
+use crate::error::sql;
+use crate::lookup::artefact;
+use crate::row::Columns;
 use crate::{Registry, RegistryError};
 
 /// A row that refers to one that is not there.
@@ -77,7 +81,29 @@ impl Registry {
     /// # Errors
     /// When SQLite fails.
     pub async fn check(&self) -> Result<CheckReport, RegistryError> {
-        todo!()
+        let mut tx = self.read().await?;
+        let failed = sql("check itself");
+        let mut integrity: Vec<String> = sqlx::query_scalar("pragma integrity_check")
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(&failed)?;
+        integrity.retain(|line| line != "ok");
+        let rows = sqlx::query("pragma foreign_key_check")
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(&failed)?;
+        let broken = |row| {
+            let row = Columns(row);
+            Ok(BrokenForeignKey {
+                table: row.get("table")?,
+                row: row.get("rowid")?,
+                parent: row.get("parent")?,
+            })
+        };
+        Ok(CheckReport {
+            integrity,
+            foreign_keys: rows.iter().map(broken).collect::<Result<_, _>>()?,
+        })
     }
 
     /// Every folder that should be there, with the hashes that are known.
@@ -85,7 +111,11 @@ impl Registry {
     /// # Errors
     /// When SQLite fails.
     pub async fn stored_folders(&self) -> Result<Vec<StoredFolder>, RegistryError> {
-        todo!()
+        let mut tx = self.read().await?;
+        let mut folders = datasets(&mut tx).await?;
+        folders.extend(models(&mut tx).await?);
+        folders.extend(runs(&mut tx).await?);
+        Ok(folders)
     }
 
     /// The paths of every dataset, model version and run, relative to the storage root: what `gc` must not touch.
@@ -93,6 +123,95 @@ impl Registry {
     /// # Errors
     /// When SQLite fails.
     pub async fn known_paths(&self) -> Result<BTreeSet<String>, RegistryError> {
-        todo!()
+        let mut tx = self.read().await?;
+        let paths: Vec<String> = sqlx::query_scalar(
+            "select path from datasets union select path from model_versions union select path from runs where path is not null",
+        )
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql("list the known paths"))?;
+        Ok(paths.into_iter().collect())
     }
+}
+
+async fn datasets(connection: &mut SqliteConnection) -> Result<Vec<StoredFolder>, RegistryError> {
+    let rows = sqlx::query(
+        "select v.name as view_name, v.version as view_version, d.number, d.path, d.manifest_sha256
+         from datasets as d join definitions as v on v.id = d.view_definition order by v.name, v.version, d.number",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(sql("list the datasets"))?;
+    let folder = |row| {
+        let row = Columns(row);
+        let manifest = StoredFile {
+            name: "manifest.json".to_owned(),
+            sha256: row.parsed("manifest_sha256")?,
+            bytes: None,
+        };
+        let (reference, path) = (row.dataset()?.to_string(), row.get("path")?);
+        Ok(StoredFolder {
+            kind: StoredKind::Dataset,
+            reference,
+            path,
+            files: vec![manifest],
+        })
+    };
+    rows.iter().map(folder).collect()
+}
+
+async fn models(connection: &mut SqliteConnection) -> Result<Vec<StoredFolder>, RegistryError> {
+    let mut files: BTreeMap<i64, Vec<StoredFile>> = BTreeMap::new();
+    let query = "select * from artefacts order by model_version, name";
+    for row in &sqlx::query(query)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(sql("list the artefacts"))?
+    {
+        let file = artefact(&Columns(row))?;
+        let of = files.entry(Columns(row).get("model_version")?).or_default();
+        of.push(StoredFile {
+            name: file.name,
+            sha256: file.sha256,
+            bytes: Some(file.bytes),
+        });
+    }
+    let rows = sqlx::query(
+        "select mv.id, m.name as model_name, mv.version as model_version, mv.path
+         from model_versions as mv join models as m on m.id = mv.model order by m.name, mv.version",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(sql("list the model versions"))?;
+    let folder = |row| {
+        let row = Columns(row);
+        let files = files.remove(&row.get("id")?).unwrap_or_default();
+        let (reference, path) = (row.versioned("model")?.to_string(), row.get("path")?);
+        Ok(StoredFolder {
+            kind: StoredKind::Model,
+            reference,
+            path,
+            files,
+        })
+    };
+    rows.iter().map(folder).collect()
+}
+
+async fn runs(connection: &mut SqliteConnection) -> Result<Vec<StoredFolder>, RegistryError> {
+    let query = "select id, path from runs where path is not null order by id";
+    let rows = sqlx::query(query)
+        .fetch_all(connection)
+        .await
+        .map_err(sql("list the runs"))?;
+    let folder = |row| {
+        let row = Columns(row);
+        let reference = row.get::<i64>("id")?.to_string();
+        Ok(StoredFolder {
+            kind: StoredKind::Run,
+            reference,
+            path: row.get("path")?,
+            files: Vec::new(),
+        })
+    };
+    rows.iter().map(folder).collect()
 }

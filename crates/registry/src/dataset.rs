@@ -1,11 +1,28 @@
 //! Datasets: what a view made of pinned groups.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use definitions::{DatasetRef, Fingerprint, GroupRef, KnownAt, Name, ViewRef, WallTime};
 use serde::Serialize;
+use sqlx::SqliteConnection;
 
-use crate::{Registry, RegistryError};
+use crate::applied::definition_id;
+use crate::error::sql;
+use crate::open::commit;
+use crate::row::{Columns, stored};
+use crate::{DefinitionKind, Registry, RegistryError};
+
+/// Datasets with their view's name and version, and what a query adds.
+macro_rules! select_datasets {
+    ($tail:literal) => {
+        concat!(
+            "select d.*, v.name as view_name, v.version as view_version
+             from datasets as d join definitions as v on v.id = d.view_definition ",
+            $tail
+        )
+    };
+}
 
 /// A feature group at the Delta version that a dataset read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -112,7 +129,45 @@ impl Registry {
         new: &NewDataset,
         publish: impl FnOnce(u32) -> io::Result<PublishedDataset> + Send,
     ) -> Result<CreatedDataset, RegistryError> {
-        todo!()
+        let mut tx = self.write().await?;
+        let view = definition_id(&mut tx, DefinitionKind::FeatureView, &new.view).await?;
+        if new.if_unchanged == IfUnchanged::Reuse
+            && let Some(dataset) = with_pins(&mut tx, view, &new.pins_key).await?
+        {
+            return Ok(CreatedDataset::Unchanged(dataset));
+        }
+        let mut groups = Vec::with_capacity(new.groups.len());
+        for pinned in &new.groups {
+            groups.push((
+                definition_id(&mut tx, DefinitionKind::FeatureGroup, &pinned.group).await?,
+                pinned,
+            ));
+        }
+        let number = next_number(&mut tx, view).await?;
+        let published = publish(number).map_err(|source| RegistryError::Publish {
+            reference: DatasetRef {
+                view: new.view.clone(),
+                number,
+            }
+            .to_string(),
+            source,
+        })?;
+        let id = insert(&mut tx, view, number, new, &published).await?;
+        for (group, pinned) in groups {
+            insert_group(&mut tx, id, group, pinned, new.as_known_at).await?;
+        }
+        let query = select_datasets!("where d.id = ?");
+        let rows = sqlx::query(query)
+            .bind(id)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(sql("read back a dataset"))?;
+        let mut datasets = with_groups(&mut tx, &rows).await?;
+        commit(tx).await?;
+        datasets
+            .pop()
+            .map(CreatedDataset::Created)
+            .ok_or_else(|| lost(&new.view, number))
     }
 
     /// One dataset.
@@ -120,7 +175,25 @@ impl Registry {
     /// # Errors
     /// `UnknownDataset`, naming the newest one of the view.
     pub async fn dataset(&self, reference: &DatasetRef) -> Result<Dataset, RegistryError> {
-        todo!()
+        let mut tx = self.read().await?;
+        let query = select_datasets!("where v.kind = 'feature_view' and v.name = ? and v.version = ? and d.number = ?");
+        let rows = sqlx::query(query)
+            .bind(reference.view.name.as_str())
+            .bind(reference.view.version.number())
+            .bind(reference.number)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(sql("look up a dataset"))?;
+        match with_groups(&mut tx, &rows).await?.pop() {
+            Some(dataset) => Ok(dataset),
+            None => {
+                let newest = newest(&mut tx, &reference.view).await?.map(|dataset| dataset.reference);
+                Err(RegistryError::UnknownDataset {
+                    reference: reference.clone(),
+                    newest,
+                })
+            }
+        }
     }
 
     /// The newest dataset of a view.
@@ -128,7 +201,8 @@ impl Registry {
     /// # Errors
     /// When SQLite fails.
     pub async fn newest_dataset(&self, view: &ViewRef) -> Result<Option<Dataset>, RegistryError> {
-        todo!()
+        let mut tx = self.read().await?;
+        newest(&mut tx, view).await
     }
 
     /// The newest dataset of a view with these pins.
@@ -140,7 +214,12 @@ impl Registry {
         view: &ViewRef,
         pins_key: &Fingerprint,
     ) -> Result<Option<Dataset>, RegistryError> {
-        todo!()
+        let mut tx = self.read().await?;
+        match definition_id(&mut tx, DefinitionKind::FeatureView, view).await {
+            Ok(view) => with_pins(&mut tx, view, pins_key).await,
+            Err(RegistryError::UnknownDefinition { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The datasets of all views, of all versions of the view of that name, in order of view and number.
@@ -148,7 +227,13 @@ impl Registry {
     /// # Errors
     /// When SQLite fails.
     pub async fn datasets(&self, view: Option<&Name>) -> Result<Vec<Dataset>, RegistryError> {
-        todo!()
+        let mut tx = self.read().await?;
+        let query = select_datasets!("where ?1 is null or v.name = ?1 order by v.name, v.version, d.number");
+        let rows = sqlx::query(query)
+            .bind(view.map(Name::as_str))
+            .fetch_all(&mut *tx)
+            .await;
+        with_groups(&mut tx, &rows.map_err(sql("list the datasets"))?).await
     }
 
     /// The Delta versions of a group that datasets pin, ascending: what vacuum must keep.
@@ -156,6 +241,218 @@ impl Registry {
     /// # Errors
     /// When SQLite fails.
     pub async fn pinned_delta_versions(&self, group: &GroupRef) -> Result<Vec<u64>, RegistryError> {
-        todo!()
+        let mut tx = self.read().await?;
+        let versions: Vec<i64> = sqlx::query_scalar(
+            "select distinct p.delta_version from dataset_groups as p join definitions as g on g.id = p.group_definition
+             where g.kind = 'feature_group' and g.name = ? and g.version = ? order by p.delta_version",
+        )
+        .bind(group.name.as_str())
+        .bind(group.version.number())
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(sql("list the pinned versions"))?;
+        Ok(versions.into_iter().map(i64::cast_unsigned).collect())
+    }
+}
+
+async fn next_number(connection: &mut SqliteConnection, view: i64) -> Result<u32, RegistryError> {
+    let query = "select ifnull(max(number), 0) + 1 from datasets where view_definition = ?";
+    sqlx::query_scalar(query)
+        .bind(view)
+        .fetch_one(connection)
+        .await
+        .map_err(sql("number a dataset"))
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    view: i64,
+    number: u32,
+    new: &NewDataset,
+    published: &PublishedDataset,
+) -> Result<i64, RegistryError> {
+    let inserted = sqlx::query(
+        "insert into datasets (view_definition, number, fingerprint, pins_key, manifest_sha256, path, rows, part_rows, seed, software, created_at)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(view)
+    .bind(number)
+    .bind(new.fingerprint.to_string())
+    .bind(new.pins_key.to_string())
+    .bind(published.manifest_sha256.to_string())
+    .bind(&published.path)
+    .bind(stored(new.rows))
+    .bind(new.part_rows.to_string())
+    .bind(new.seed.cast_signed())
+    .bind(new.software.to_string())
+    .bind(new.created_at.0)
+    .execute(connection)
+    .await
+    .map_err(sql("record a dataset"))?;
+    Ok(inserted.last_insert_rowid())
+}
+
+/// Records a pin, and which ingestions it holds: those that the table had at that version, unless they became known too late.
+async fn insert_group(
+    connection: &mut SqliteConnection,
+    dataset: i64,
+    group: i64,
+    pinned: &PinnedGroup,
+    as_known_at: Option<KnownAt>,
+) -> Result<(), RegistryError> {
+    let failed = sql("record what a dataset read");
+    sqlx::query(
+        "insert into dataset_groups (dataset, group_definition, delta_version, committed_at) values (?, ?, ?, ?)",
+    )
+    .bind(dataset)
+    .bind(group)
+    .bind(stored(pinned.delta_version))
+    .bind(pinned.committed_at.0)
+    .execute(&mut *connection)
+    .await
+    .map_err(&failed)?;
+    sqlx::query(
+        "insert into dataset_ingestions (dataset, ingestion)
+         select ?1, id from ingestions where group_definition = ?2 and delta_version <= ?3 and (?4 is null or known_at <= ?4)",
+    )
+    .bind(dataset)
+    .bind(group)
+    .bind(stored(pinned.delta_version))
+    .bind(as_known_at.map(|time| time.0))
+    .execute(&mut *connection)
+    .await
+    .map_err(&failed)?;
+    Ok(())
+}
+
+async fn with_pins(
+    connection: &mut SqliteConnection,
+    view: i64,
+    pins_key: &Fingerprint,
+) -> Result<Option<Dataset>, RegistryError> {
+    let query = select_datasets!("where d.view_definition = ? and d.pins_key = ? order by d.number desc limit 1");
+    let rows = sqlx::query(query)
+        .bind(view)
+        .bind(pins_key.to_string())
+        .fetch_all(&mut *connection)
+        .await;
+    Ok(with_groups(connection, &rows.map_err(sql("look up a dataset"))?)
+        .await?
+        .pop())
+}
+
+async fn newest(connection: &mut SqliteConnection, view: &ViewRef) -> Result<Option<Dataset>, RegistryError> {
+    let query = select_datasets!(
+        "where v.kind = 'feature_view' and v.name = ? and v.version = ? order by d.number desc limit 1"
+    );
+    let rows = sqlx::query(query)
+        .bind(view.name.as_str())
+        .bind(view.version.number())
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(sql("look up the newest dataset"))?;
+    Ok(with_groups(connection, &rows).await?.pop())
+}
+
+/// The row of a dataset that others refer to, and the row of its view.
+pub(crate) async fn dataset_id(
+    connection: &mut SqliteConnection,
+    reference: &DatasetRef,
+) -> Result<(i64, i64), RegistryError> {
+    let ids = sqlx::query_as(
+        "select d.id, v.id from datasets as d join definitions as v on v.id = d.view_definition
+         where v.kind = 'feature_view' and v.name = ? and v.version = ? and d.number = ?",
+    )
+    .bind(reference.view.name.as_str())
+    .bind(reference.view.version.number())
+    .bind(reference.number)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(sql("look up a dataset"))?;
+    match ids {
+        Some(ids) => Ok(ids),
+        None => {
+            let newest = newest(connection, &reference.view)
+                .await?
+                .map(|dataset| dataset.reference);
+            Err(RegistryError::UnknownDataset {
+                reference: reference.clone(),
+                newest,
+            })
+        }
+    }
+}
+
+/// The datasets of these rows, with what they read: one query, however many there are.
+async fn with_groups(
+    connection: &mut SqliteConnection,
+    rows: &[sqlx::sqlite::SqliteRow],
+) -> Result<Vec<Dataset>, RegistryError> {
+    let ids: Vec<i64> = rows
+        .iter()
+        .map(|row| Columns(row).get("id"))
+        .collect::<Result<_, _>>()?;
+    let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else {
+        return Ok(Vec::new());
+    };
+    let mut groups = pinned_groups(connection, *first, *last).await?;
+    let datasets = rows.iter().zip(ids);
+    datasets
+        .map(|(row, id)| dataset(&Columns(row), groups.remove(&id).unwrap_or_default()))
+        .collect()
+}
+
+pub(crate) const PINNED_GROUPS: &str =
+    "select p.dataset, p.delta_version, p.committed_at, g.name as group_name, g.version as group_version
+     from dataset_groups as p join definitions as g on g.id = p.group_definition
+     where p.dataset between ? and ? order by p.dataset, g.name, g.version";
+
+/// What the datasets from row `first` to row `last` read, by dataset and group.
+pub(crate) async fn pinned_groups(
+    connection: &mut SqliteConnection,
+    first: i64,
+    last: i64,
+) -> Result<BTreeMap<i64, Vec<PinnedGroup>>, RegistryError> {
+    let rows = sqlx::query(PINNED_GROUPS)
+        .bind(first)
+        .bind(last)
+        .fetch_all(connection)
+        .await
+        .map_err(sql("list what datasets read"))?;
+    let mut groups: BTreeMap<i64, Vec<PinnedGroup>> = BTreeMap::new();
+    for row in &rows {
+        let row = Columns(row);
+        groups.entry(row.get("dataset")?).or_default().push(PinnedGroup {
+            group: row.versioned("group")?,
+            delta_version: row.count("delta_version")?,
+            committed_at: row.time("committed_at")?,
+        });
+    }
+    Ok(groups)
+}
+
+fn dataset(row: &Columns<'_>, groups: Vec<PinnedGroup>) -> Result<Dataset, RegistryError> {
+    Ok(Dataset {
+        reference: row.dataset()?,
+        fingerprint: row.parsed("fingerprint")?,
+        pins_key: row.parsed("pins_key")?,
+        path: row.get("path")?,
+        manifest_sha256: row.parsed("manifest_sha256")?,
+        rows: row.count("rows")?,
+        part_rows: row.json("part_rows")?,
+        seed: row.seed("seed")?,
+        software: row.json("software")?,
+        created_at: row.time("created_at")?,
+        groups,
+    })
+}
+
+fn lost(view: &ViewRef, number: u32) -> RegistryError {
+    RegistryError::UnknownDataset {
+        reference: DatasetRef {
+            view: view.clone(),
+            number,
+        },
+        newest: None,
     }
 }

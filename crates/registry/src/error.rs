@@ -73,7 +73,9 @@ pub enum RegistryError {
         wanted: String,
     },
     /// Other text was applied before under the same name and version.
-    #[error("{kind} `{reference}` in `{file}` differs from what was applied as `{reference}`: an applied definition is immutable")]
+    #[error(
+        "{kind} `{reference}` in `{file}` differs from what was applied as `{reference}`: an applied definition is immutable"
+    )]
     ImmutableDefinition {
         /// Feature group or view.
         kind: DefinitionKind,
@@ -218,7 +220,11 @@ pub enum RegistryError {
 
 fn listed(names: &[Name]) -> String {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 fn place(version: Option<Version>) -> String {
@@ -251,19 +257,28 @@ impl RegistryError {
             Self::NotARegistry { .. } => {
                 Some("[registry] url = \"sqlite:.platform/registry.db\" in `platform.toml`".to_owned())
             }
-            Self::Newer { .. } => Some("use the newer `platform` that wrote it; `platform --version` says which this is".to_owned()),
-            Self::NoWriteAheadLog { .. } => Some("put the registry on a local disk: [registry] url in `platform.toml`".to_owned()),
+            Self::Newer { .. } => {
+                Some("use the newer `platform` that wrote it; `platform --version` says which this is".to_owned())
+            }
+            Self::NoWriteAheadLog { .. } => {
+                Some("put the registry on a local disk: [registry] url in `platform.toml`".to_owned())
+            }
             Self::ImmutableDefinition { kind, reference, .. } => {
                 let next = reference.version.number().saturating_add(1);
                 Some(format!("version = {next} in the {kind}, then `platform apply`"))
             }
             Self::UnknownDefinition { near, .. } if near.is_empty() => Some("platform apply".to_owned()),
             Self::UnknownDefinition { near, .. } => Some(did_you_mean(near)),
-            Self::UnknownDataset { newest: Some(newest), .. } => Some(format!("platform dataset show {newest}")),
-            Self::UnknownDataset { reference, newest: None } => {
-                Some(format!("platform dataset create {}", reference.view))
-            }
-            Self::UnknownRun { newest: Some(newest), .. } => Some(format!("platform run show {newest}")),
+            Self::UnknownDataset {
+                newest: Some(newest), ..
+            } => Some(format!("platform dataset show {newest}")),
+            Self::UnknownDataset {
+                reference,
+                newest: None,
+            } => Some(format!("platform dataset create {}", reference.view)),
+            Self::UnknownRun {
+                newest: Some(newest), ..
+            } => Some(format!("platform run show {newest}")),
             Self::UnknownModel { near, .. } if near.is_empty() => Some("platform registry list".to_owned()),
             Self::UnknownModel { near, .. } => Some(did_you_mean(near)),
             Self::UnknownModelVersion { reference, newest } => {
@@ -272,9 +287,9 @@ impl RegistryError {
             Self::UnknownAlias { model, alias, existing } if existing.is_empty() => {
                 Some(format!("platform registry alias set {model}:v1 {alias}"))
             }
-            Self::UnknownAlias { model, existing, .. } => {
-                existing.first().map(|alias| format!("platform registry show {model}@{alias}"))
-            }
+            Self::UnknownAlias { model, existing, .. } => existing
+                .first()
+                .map(|alias| format!("platform registry show {model}@{alias}")),
             Self::AliasConflict { model, .. } => Some(format!("platform registry history {model}")),
             Self::UnknownIngestion { group, .. } => Some(format!("platform featuregroup history {group}")),
             Self::UnknownRun { newest: None, .. }
@@ -297,14 +312,23 @@ fn did_you_mean(near: &[String]) -> String {
 pub(crate) fn sql(doing: &'static str) -> impl Fn(sqlx::Error) -> RegistryError {
     move |source| {
         if is_busy(&source) {
-            return RegistryError::Busy { seconds: crate::open::PATIENCE.as_secs() };
+            return RegistryError::Busy {
+                seconds: crate::open::PATIENCE.as_secs(),
+            };
         }
-        RegistryError::Sql { doing, source: Box::new(source) }
+        RegistryError::Sql {
+            doing,
+            source: Box::new(source),
+        }
     }
 }
 
-/// Whether SQLite gave up because another connection held a lock. The low byte of an extended code is the plain code: 5 is `SQLITE_BUSY`.
+/// Whether SQLite gave up because another connection held a lock. The low byte of an extended code is the plain code: 5 is
+/// `SQLITE_BUSY`, 15 is `SQLITE_PROTOCOL` (too many races for a place in the write-ahead log).
 pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
-    code.is_some_and(|code| code & 0xff == 5)
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 15))
 }

@@ -98,7 +98,10 @@ impl Registry {
             .await
             .map_err(|error| unopened(file, error))?;
         if mode != "wal" {
-            return Err(RegistryError::NoWriteAheadLog { path: file.to_owned(), found: mode });
+            return Err(RegistryError::NoWriteAheadLog {
+                path: file.to_owned(),
+                found: mode,
+            });
         }
         drop(connection);
         let mut tx = self.write().await?;
@@ -111,7 +114,10 @@ impl Registry {
 
     /// Starts a transaction that writes: it waits here, and only here, for other writers.
     pub(crate) async fn write(&self) -> Result<Tx, RegistryError> {
-        self.pool.begin_with("begin immediate").await.map_err(sql("start writing"))
+        self.pool
+            .begin_with("begin immediate")
+            .await
+            .map_err(sql("start writing"))
     }
 
     /// Starts a transaction that reads: everything read in it is of one moment. It waits for nobody.
@@ -126,7 +132,11 @@ pub(crate) async fn commit(tx: Tx) -> Result<(), RegistryError> {
 }
 
 fn newest_schema() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+    MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or_default()
 }
 
 async fn schema_is_current(file: &Path, connection: &mut SqliteConnection) -> Result<bool, RegistryError> {
@@ -145,26 +155,46 @@ async fn schema_is_current(file: &Path, connection: &mut SqliteConnection) -> Re
     }
     let known = newest_schema();
     if schema > known {
-        return Err(RegistryError::Newer { path: file.to_owned(), found: schema, known });
+        return Err(RegistryError::Newer {
+            path: file.to_owned(),
+            found: schema,
+            known,
+        });
     }
     Ok(schema == known)
 }
 
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), RegistryError> {
     let failed = sql("bring its schema up to date");
-    let found: i64 =
-        sqlx::query_scalar("select user_version from pragma_user_version").fetch_one(&mut *connection).await.map_err(&failed)?;
+    let found: i64 = sqlx::query_scalar("select user_version from pragma_user_version")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(&failed)?;
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > found) {
-        sqlx::raw_sql(migration.sql.clone()).execute(&mut *connection).await.map_err(&failed)?;
+        sqlx::raw_sql(migration.sql.clone())
+            .execute(&mut *connection)
+            .await
+            .map_err(&failed)?;
     }
-    let marks = format!("pragma application_id = {APPLICATION_ID}; pragma user_version = {}", newest_schema());
-    sqlx::raw_sql(AssertSqlSafe(marks)).execute(&mut *connection).await.map_err(&failed)?;
+    let marks = format!(
+        "pragma application_id = {APPLICATION_ID}; pragma user_version = {}",
+        newest_schema()
+    );
+    sqlx::raw_sql(AssertSqlSafe(marks))
+        .execute(&mut *connection)
+        .await
+        .map_err(&failed)?;
     Ok(())
 }
 
 fn unopened(file: &Path, error: sqlx::Error) -> RegistryError {
     if is_busy(&error) {
-        return RegistryError::Busy { seconds: PATIENCE.as_secs() };
+        return RegistryError::Busy {
+            seconds: PATIENCE.as_secs(),
+        };
     }
-    RegistryError::Open { path: file.to_owned(), source: Box::new(error) }
+    RegistryError::Open {
+        path: file.to_owned(),
+        source: Box::new(error),
+    }
 }

@@ -15,7 +15,9 @@ pub(crate) struct Columns<'r>(pub(crate) &'r SqliteRow);
 
 impl<'r> Columns<'r> {
     pub(crate) fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, column: &str) -> Result<T, RegistryError> {
-        self.0.try_get(column).map_err(|error| corrupt(column, "a value", error))
+        self.0
+            .try_get(column)
+            .map_err(|error| corrupt(column, "a value", error))
     }
 
     pub(crate) fn time(&self, column: &str) -> Result<WallTime, RegistryError> {
@@ -27,7 +29,9 @@ impl<'r> Columns<'r> {
     }
 
     pub(crate) fn count_if_any(&self, column: &str) -> Result<Option<u64>, RegistryError> {
-        self.get::<Option<i64>>(column)?.map(|number| whole(column, number)).transpose()
+        self.get::<Option<i64>>(column)?
+            .map(|number| whole(column, number))
+            .transpose()
     }
 
     /// A seed: the bits of an unsigned number.
@@ -40,13 +44,19 @@ impl<'r> Columns<'r> {
     }
 
     pub(crate) fn parsed_if_any<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>, RegistryError> {
-        self.get::<Option<&str>>(column)?.map(|text| parse(column, text)).transpose()
+        self.get::<Option<&str>>(column)?
+            .map(|text| parse(column, text))
+            .transpose()
     }
 
     /// The names of a comma-separated list, sorted.
     pub(crate) fn names<T: FromStr<Err: Display> + Ord>(&self, column: &str) -> Result<Vec<T>, RegistryError> {
         let text: Option<&str> = self.get(column)?;
-        let mut names = text.unwrap_or_default().split(',').filter(|name| !name.is_empty()).map(|name| parse(column, name));
+        let mut names = text
+            .unwrap_or_default()
+            .split(',')
+            .filter(|name| !name.is_empty())
+            .map(|name| parse(column, name));
         let mut names: Vec<T> = names.by_ref().collect::<Result<_, _>>()?;
         names.sort();
         Ok(names)
@@ -65,20 +75,28 @@ impl<'r> Columns<'r> {
     }
 
     pub(crate) fn version_if_any(&self, column: &str) -> Result<Option<Version>, RegistryError> {
-        self.get::<Option<i64>>(column)?.map(|number| version(column, number)).transpose()
+        self.get::<Option<i64>>(column)?
+            .map(|number| version(column, number))
+            .transpose()
     }
 
     /// The reference in columns `<prefix>_name` and `<prefix>_version`.
     pub(crate) fn versioned(&self, prefix: &str) -> Result<Versioned, RegistryError> {
         let name = self.parsed(&format!("{prefix}_name"))?;
-        Ok(Versioned { name, version: self.version(&format!("{prefix}_version"))? })
+        Ok(Versioned {
+            name,
+            version: self.version(&format!("{prefix}_version"))?,
+        })
     }
 
     /// The dataset in columns `view_name`, `view_version` and `number`.
     pub(crate) fn dataset(&self) -> Result<DatasetRef, RegistryError> {
         let number = self.get::<i64>("number")?;
         let number = u32::try_from(number).map_err(|_| corrupt("number", "a dataset's number", number))?;
-        Ok(DatasetRef { view: self.versioned("view")?, number })
+        Ok(DatasetRef {
+            view: self.versioned("view")?,
+            number,
+        })
     }
 }
 
@@ -105,9 +123,16 @@ fn whole(column: &str, number: i64) -> Result<u64, RegistryError> {
 }
 
 fn version(column: &str, number: i64) -> Result<Version, RegistryError> {
-    u32::try_from(number).ok().and_then(Version::new).ok_or_else(|| corrupt(column, "a version", number))
+    u32::try_from(number)
+        .ok()
+        .and_then(Version::new)
+        .ok_or_else(|| corrupt(column, "a version", number))
 }
 
 fn corrupt(column: &str, wanted: &str, found: impl Display) -> RegistryError {
-    RegistryError::Corrupt { column: column.to_owned(), found: found.to_string(), wanted: wanted.to_owned() }
+    RegistryError::Corrupt {
+        column: column.to_owned(),
+        found: found.to_string(),
+        wanted: wanted.to_owned(),
+    }
 }

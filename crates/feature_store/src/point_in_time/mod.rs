@@ -102,8 +102,8 @@ pub struct GroupColumns {
 /// The spine as a join sees it: keys and times, row by row.
 #[derive(Debug, Clone)]
 pub struct SpineKeys {
-    /// For each key column of the group, in the group's order, the spine's column.
-    pub keys: Vec<ArrayRef>,
+    /// For each key column of the group, in the group's order, the spine's column and its name.
+    pub keys: Vec<(String, ArrayRef)>,
     /// The times, in UTC microseconds.
     pub times: Vec<i64>,
 }

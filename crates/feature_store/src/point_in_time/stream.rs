@@ -26,6 +26,8 @@ pub struct Join {
     /// Rows of the last key seen so far: more of them may come.
     open: Vec<RecordBatch>,
     open_key: Option<OwnedRow>,
+    /// The last key that has been matched: every further one is larger.
+    closed_key: Option<OwnedRow>,
     kept: Kept,
     places: Vec<Place>,
     filled: Vec<(usize, Vec<Place>)>,
@@ -97,6 +99,7 @@ impl Join {
             spine,
             open: Vec::new(),
             open_key: None,
+            closed_key: None,
             places: vec![NOTHING; rows],
             filled,
             outcomes: vec![Outcome::UnknownEntity; rows],
@@ -160,16 +163,26 @@ impl Join {
         let keys = self.encode(&batch)?;
         let window = self.layout.window(batch, keys)?;
         let mut kept = Vec::new();
-        for run in window.runs(&self.group.group)? {
+        let mut closed = None;
+        let runs = window.runs(&self.group.group)?;
+        let first = runs.first().and_then(|run| window.keys.get(run.start));
+        if self.closed_key.as_ref().is_some_and(|closed| first.is_some_and(|first| first <= closed.row())) {
+            return Err(StoreError::OrderBroken { group: self.group.group.clone() });
+        }
+        for run in runs {
             let Some(key) = window.keys.get(run.start) else { continue };
             if last_key.is_some_and(|last| last.row() == key) {
                 self.open.push(copy(&window.batch.slice(run.start, run.len()))?);
                 continue;
             }
+            closed = Some(run.start);
             let stretch = self.spine.advance(&key);
             if !stretch.is_empty() {
                 self.match_key(&window, &run, stretch, &mut kept);
             }
+        }
+        if let Some(key) = closed.and_then(|row| window.keys.get(row)) {
+            self.closed_key = Some(key.owned());
         }
         self.kept.keep(&window.batch.project(&self.layout.values)?, kept)
     }
@@ -203,6 +216,7 @@ impl Join {
     }
 
     fn moment(&self, window: &Window, row: usize) -> Moment {
+        let has_time = window.event_time.as_ref().is_none_or(|times| times.is_valid(row));
         let event_time = window.event_time.as_ref().map_or(i64::MIN, |times| times.value(row));
         let ingested_at = window.ingested_at.value(row);
         let mut known_from = Some(i64::MIN);
@@ -215,7 +229,8 @@ impl Join {
         if self.rule.as_known_at.is_some_and(|limit| ingested_at > limit.0) {
             known_from = None;
         }
-        Moment { event_time, known_from }
+        // Ingest refuses rows without event time; one that is there all the same is never seen.
+        if has_time { Moment { event_time, known_from } } else { Moment { event_time: i64::MAX, known_from: None } }
     }
 }
 
@@ -256,8 +271,7 @@ fn plain_type(name: &str, data_type: &DataType) -> Result<DataType, StoreError> 
 impl Layout {
     /// Finds the columns; batches are cut down to these, in this order, by `project`.
     fn new(schema: &Schema, group: &GroupColumns) -> Result<Self, StoreError> {
-        let mut names: Vec<&str> = Vec::new();
-        let mut place = |name: &str, all: &mut Vec<String>| match all.iter().position(|known| known == name) {
+        let place = |name: &str, all: &mut Vec<String>| match all.iter().position(|known| known == name) {
             Some(at) => at,
             None => {
                 all.push(name.to_owned());
@@ -270,8 +284,7 @@ impl Layout {
         let known_at = group.known_at.as_ref().map(|name| place(name, &mut all));
         let [ingested_at, ingest_id, row_number] = [KNOWN_AT, INGEST_ID, ROW_NUMBER].map(|name| place(name, &mut all));
         let values = group.values.iter().map(|name| place(name, &mut all)).collect();
-        names.extend(all.iter().map(String::as_str));
-        let schema = Arc::new(schema.project(&columns_of(schema, &names, &group.group)?)?);
+        let schema = Arc::new(schema.project(&columns_of(schema, &all, &group.group)?)?);
         Ok(Self { schema, keys, event_time, known_at, ingested_at, ingest_id, row_number, values })
     }
 
@@ -317,9 +330,9 @@ fn wrong_type(batch: &RecordBatch, at: usize) -> StoreError {
     StoreError::UnsupportedType { column: field.name().clone(), found: field.data_type().to_string() }
 }
 
-fn columns_of(schema: &Schema, names: &[&str], group: &str) -> Result<Vec<usize>, StoreError> {
-    let find = |name: &&str| {
-        schema.index_of(name).map_err(|_| StoreError::UnknownColumn { group: group.to_owned(), column: (*name).to_owned() })
+fn columns_of(schema: &Schema, names: &[String], group: &str) -> Result<Vec<usize>, StoreError> {
+    let find = |name: &String| {
+        schema.index_of(name).map_err(|_| StoreError::UnknownColumn { group: group.to_owned(), column: name.clone() })
     };
     names.iter().map(find).collect()
 }

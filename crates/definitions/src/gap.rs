@@ -1,0 +1,163 @@
+//! The gap between the parts of a time split: label horizon plus longest lookback.
+//!
+//! A row of train must not know what a row of test is asked. Its label looks ahead by the horizon; a feature of the first test
+//! row looks back by its lookback. When the two spans do not touch, nothing is in both:
+//!
+//! ```text
+//!   train ──────┤ t              t' ├────── test
+//!               └─ horizon ─┤├─ lookback ─┘        t' - t >= horizon + lookback
+//! ```
+//!
+//! Both follow from the definitions: stated as `horizon` and `lookback`, or from how a derived feature is computed, all the way
+//! up to the columns it comes from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::{ColumnName, Duration, FeatureGroup, FeatureView, GroupRef, Problems, ResolvedView, Role, resolve_view};
+
+/// The two terms of the gap, and the columns they come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GapSum {
+    /// The largest label horizon.
+    pub horizon: Duration,
+    /// The label it comes from, such as `cpu_labels:v1.cpu_max_next_1h`; `None` where it is zero.
+    pub horizon_of: Option<String>,
+    /// The longest lookback of any model input.
+    pub lookback: Duration,
+    /// The column it comes from; `None` where it is zero.
+    pub lookback_of: Option<String>,
+}
+
+impl GapSum {
+    /// The gap.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.horizon.plus(self.lookback)
+    }
+}
+
+impl fmt::Display for GapSum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |column: &Option<String>| {
+            column
+                .as_ref()
+                .map(|column| format!(" (`{column}`)"))
+                .unwrap_or_default()
+        };
+        write!(f, "label horizon {}{} + ", self.horizon, of(&self.horizon_of))?;
+        write!(
+            f,
+            "longest lookback {}{} = {}",
+            self.lookback,
+            of(&self.lookback_of),
+            self.total()
+        )
+    }
+}
+
+impl ResolvedView {
+    /// The gap that keeps the parts of a time split apart.
+    #[must_use]
+    pub fn gap(&self) -> GapSum {
+        let mut sum = GapSum::default();
+        for column in &self.columns {
+            let source = || Some(format!("{}.{}", column.group, column.column));
+            if column.role == Role::Label && column.horizon > sum.horizon {
+                (sum.horizon, sum.horizon_of) = (column.horizon, source());
+            }
+            if column.role == Role::Feature && column.lookback > sum.lookback {
+                (sum.lookback, sum.lookback_of) = (column.lookback, source());
+            }
+        }
+        sum
+    }
+}
+
+/// The gap of a view: label horizon plus longest lookback, from the definitions.
+///
+/// # Errors
+/// The view does not fit its groups.
+pub fn derive_gap(view: &FeatureView, groups: &BTreeMap<GroupRef, FeatureGroup>) -> Result<GapSum, Problems> {
+    Ok(resolve_view(view, groups)?.gap())
+}
+
+/// How far ahead of its event time a column looks.
+pub(crate) fn horizon_of(
+    group: &FeatureGroup,
+    column: &ColumnName,
+    groups: &BTreeMap<GroupRef, FeatureGroup>,
+) -> Duration {
+    Spans {
+        groups,
+        own: own_horizon,
+        known: BTreeMap::new(),
+    }
+    .of_column(group, column)
+}
+
+/// How far back from its event time a column looks.
+pub(crate) fn lookback_of(
+    group: &FeatureGroup,
+    column: &ColumnName,
+    groups: &BTreeMap<GroupRef, FeatureGroup>,
+) -> Duration {
+    Spans {
+        groups,
+        own: own_lookback,
+        known: BTreeMap::new(),
+    }
+    .of_column(group, column)
+}
+
+fn own_horizon(group: &FeatureGroup, column: &ColumnName) -> Option<Duration> {
+    let feature = group.feature(column.as_str())?;
+    feature.horizon.or(feature.derivation.as_ref().and_then(|how| how.lead))
+}
+
+fn own_lookback(group: &FeatureGroup, column: &ColumnName) -> Option<Duration> {
+    let feature = group.feature(column.as_str())?;
+    let computed = feature.derivation.as_ref().and_then(|how| how.window.max(how.lag));
+    feature
+        .lookback
+        .or(computed)
+        .or(group.derive.as_ref().and_then(|derive| derive.lookback))
+}
+
+/// A column's span is its own and the longest one of the columns that it is computed from.
+struct Spans<'a> {
+    groups: &'a BTreeMap<GroupRef, FeatureGroup>,
+    own: fn(&FeatureGroup, &ColumnName) -> Option<Duration>,
+    /// What has been summed already. A column that is being summed counts as zero, so that a cycle ends.
+    known: BTreeMap<(GroupRef, ColumnName), Duration>,
+}
+
+impl Spans<'_> {
+    fn of_column(&mut self, group: &FeatureGroup, column: &ColumnName) -> Duration {
+        let own = (self.own)(group, column).unwrap_or_default();
+        let Some(derive) = &group.derive else { return own };
+        let key = (group.reference(), column.clone());
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        self.known.insert(key.clone(), Duration::ZERO);
+        let derivation = group
+            .feature(column.as_str())
+            .and_then(|feature| feature.derivation.as_ref());
+        let of = derivation.and_then(|derivation| derivation.of.as_ref());
+        let mut below = Duration::ZERO;
+        for source in derive.from.iter().filter_map(|from| self.groups.get(from)) {
+            below = match of {
+                Some(of) => below.max(self.of_column(source, of)),
+                // A query may read every column.
+                None if derive.sql.is_some() => source
+                    .features
+                    .iter()
+                    .fold(below, |below, feature| below.max(self.of_column(source, &feature.name))),
+                None => below,
+            };
+        }
+        self.known.insert(key, own.plus(below));
+        own.plus(below)
+    }
+}

@@ -1,0 +1,185 @@
+//! Checking a dataset against its manifest: every byte, every value, every count.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use definitions::Fingerprint;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::manifest::{DataFile, MANIFEST, Manifest, PartReport, load_manifest};
+use super::read::open_file;
+use crate::StoreError;
+use crate::fingerprint::{ContentHasher, combine};
+
+/// One thing that is not as the manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Where: a file, a part, or the whole.
+    pub place: String,
+    /// What of it: `bytes`, `sha256`, `rows`, `content`, `file`, …
+    pub what: String,
+    /// What the manifest says.
+    pub wanted: String,
+    /// What is there.
+    pub found: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}: wanted {}, found {}", self.place, self.what, self.wanted, self.found)
+    }
+}
+
+/// What a check looked at, and what was not as the manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// Files that were read.
+    pub files: u64,
+    /// Rows that were read.
+    pub rows: u64,
+    /// The fingerprint that the manifest gives to the content.
+    pub fingerprint: Fingerprint,
+    /// Everything that differs; empty: the dataset is what it was.
+    pub differences: Vec<Difference>,
+}
+
+/// Checks the dataset in a folder: file hashes, row counts, the content's fingerprints, files that are missing or too many.
+///
+/// # Errors
+/// When the manifest cannot be read. A data file that cannot be read is a difference.
+pub fn verify(folder: &Path) -> Result<Verification, StoreError> {
+    let manifest = load_manifest(folder)?;
+    let mut check = Check { folder, files: 0, rows: 0, differences: Vec::new() };
+    let mut contents = Vec::new();
+    for report in &manifest.parts {
+        let content = check.part(report);
+        contents.push((report.part.name(), content.unwrap_or(report.fingerprint)));
+    }
+    check.expect("dataset", "content", manifest.fingerprint, combine(contents));
+    check.counts(&manifest);
+    check.strangers(&manifest)?;
+    let Check { files, rows, differences, .. } = check;
+    Ok(Verification { files, rows, fingerprint: manifest.fingerprint, differences })
+}
+
+struct Check<'a> {
+    folder: &'a Path,
+    files: u64,
+    rows: u64,
+    differences: Vec<Difference>,
+}
+
+impl Check<'_> {
+    fn expect<T: PartialEq + fmt::Display>(&mut self, place: &str, what: &str, wanted: T, found: T) {
+        if wanted != found {
+            let (wanted, found) = (wanted.to_string(), found.to_string());
+            self.differences.push(Difference { place: place.to_owned(), what: what.to_owned(), wanted, found });
+        }
+    }
+
+    /// Checks a part's files, and gives the fingerprint of what is in them, if they can be read.
+    fn part(&mut self, report: &PartReport) -> Option<Fingerprint> {
+        let mut hasher = None;
+        let mut part_rows = 0;
+        let mut is_whole = true;
+        for file in &report.files {
+            match self.file(file, &mut hasher) {
+                Ok(rows) => {
+                    part_rows += rows;
+                    self.expect(&file.path, "rows", file.rows, rows);
+                }
+                Err(error) => {
+                    is_whole = false;
+                    let (wanted, found) = ("a readable file".to_owned(), error.to_string());
+                    let place = file.path.clone();
+                    self.differences.push(Difference { place, what: "file".to_owned(), wanted, found });
+                }
+            }
+        }
+        self.rows += part_rows;
+        if !is_whole {
+            return None;
+        }
+        self.expect(report.part.name(), "rows", report.rows, part_rows);
+        let content = hasher.map(ContentHasher::finish)?;
+        self.expect(report.part.name(), "content", report.fingerprint, content);
+        Some(content)
+    }
+
+    /// Checks a file's bytes, takes its rows into the part's fingerprint, and counts them.
+    fn file(&mut self, file: &DataFile, hasher: &mut Option<ContentHasher>) -> Result<u64, StoreError> {
+        let path = self.folder.join(&file.path);
+        let (bytes, sha256) = hash_file(&path)?;
+        self.files += 1;
+        self.expect(&file.path, "bytes", file.bytes, bytes);
+        self.expect(&file.path, "sha256", file.sha256, sha256);
+        let reader = open_file(&path, None)?;
+        let schema = arrow::array::RecordBatchReader::schema(&reader);
+        let mut content = match hasher.take() {
+            Some(content) => content,
+            None => ContentHasher::new(&schema)?,
+        };
+        let mut rows = 0;
+        for batch in reader {
+            let batch = batch?;
+            rows += batch.num_rows() as u64;
+            content.update(&batch)?;
+        }
+        *hasher = Some(content);
+        Ok(rows)
+    }
+
+    fn counts(&mut self, manifest: &Manifest) {
+        let of_parts: u64 = manifest.parts.iter().map(|report| report.rows).sum();
+        self.expect(MANIFEST, "rows of the parts", manifest.rows_in_parts(), of_parts);
+        self.expect(MANIFEST, "rows of the spine", manifest.spine.rows, manifest.rows.all());
+        for join in &manifest.joins {
+            let place = format!("{MANIFEST}: join of {}{}", join.prefix.as_deref().unwrap_or_default(), join.group);
+            self.expect(&place, "rows", manifest.spine.rows, join.outcomes.rows());
+        }
+    }
+
+    /// Files that the manifest does not know.
+    fn strangers(&mut self, manifest: &Manifest) -> Result<(), StoreError> {
+        let known: BTreeSet<String> =
+            manifest.parts.iter().flat_map(|report| &report.files).map(|file| file.path.clone()).collect();
+        let mut found = BTreeSet::new();
+        for entry in read_folder(self.folder)? {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.path().is_dir() {
+                let inner = read_folder(&entry.path())?;
+                found.extend(inner.iter().map(|inner| format!("{name}/{}", inner.file_name().to_string_lossy())));
+            } else if name != MANIFEST {
+                found.insert(name);
+            }
+        }
+        for stranger in found.difference(&known) {
+            self.expect(stranger, "file", "none", "one that the manifest does not know");
+        }
+        Ok(())
+    }
+}
+
+fn read_folder(folder: &Path) -> Result<Vec<std::fs::DirEntry>, StoreError> {
+    let error = |source| StoreError::File { path: folder.to_owned(), source };
+    std::fs::read_dir(folder).and_then(Iterator::collect).map_err(error)
+}
+
+/// The size and SHA-256 of a file.
+fn hash_file(path: &Path) -> Result<(u64, Fingerprint), StoreError> {
+    let error = |source| StoreError::File { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(error)?;
+    let (mut sha256, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 20]);
+    loop {
+        let read = file.read(&mut buffer).map_err(error)?;
+        if read == 0 {
+            return Ok((bytes, Fingerprint::from_digest(sha256.finalize().into())));
+        }
+        bytes += read as u64;
+        sha256.update(buffer.get(..read).unwrap_or_default());
+    }
+}

@@ -1,0 +1,479 @@
+//! What can go wrong in the feature store, and whose fault it is.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use definitions::{Duration, Fault, GroupRef};
+
+pub use crate::ingest::violation::{Location, Reason, Violation, Violations};
+
+/// Why the feature store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The storage root is not a folder.
+    #[error("the storage root `{root}` is an object-store URL; this version stores in a folder")]
+    RemoteRoot {
+        /// The root as given.
+        root: String,
+    },
+    /// A file could not be read or written.
+    #[error("`{path}`: {source}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A JSON document could not be read or written.
+    #[error("`{path}` is not the JSON document it should be", path = path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// A Parquet file could not be read or written.
+    #[error("the Parquet file `{path}` could not be read or written", path = path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: parquet::errors::ParquetError,
+    },
+    /// Arrow could not do it.
+    #[error("columns could not be computed")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// DataFusion could not do it.
+    #[error("{doing}")]
+    Plan {
+        /// What was tried.
+        doing: String,
+        /// Why it failed.
+        source: Box<datafusion::error::DataFusionError>,
+    },
+    /// delta-rs could not do it.
+    #[error("the table of `{table}` could not be {doing}")]
+    Delta {
+        /// The group, or its quarantine.
+        table: String,
+        /// Read, written, …
+        doing: &'static str,
+        /// Why it failed.
+        source: Box<deltalake::DeltaTableError>,
+    },
+    /// A background task died.
+    #[error("a background task failed: {detail}")]
+    Task {
+        /// What it said.
+        detail: String,
+    },
+
+    /// There is no table.
+    #[error("`{group}` has no table: it has not been applied")]
+    NoTable {
+        /// The group.
+        group: GroupRef,
+    },
+    /// The table is not what the definition says.
+    #[error("the table of `{group}` does not fit its definition: {found}, wanted {wanted}")]
+    TableShape {
+        /// The group.
+        group: GroupRef,
+        /// What the table has.
+        found: String,
+        /// What the definition asks for.
+        wanted: String,
+    },
+    /// The table lost the properties that keep pinned versions readable.
+    #[error("the table of `{group}` has `{property}` = `{found}`, wanted `{wanted}`: pinned versions could be cleaned away")]
+    Retention {
+        /// The group.
+        group: GroupRef,
+        /// The Delta table property.
+        property: &'static str,
+        /// What it is.
+        found: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
+    /// The version asked for is not there.
+    #[error("`{group}` has no version {wanted}; the newest is {newest}")]
+    NoVersion {
+        /// The group.
+        group: GroupRef,
+        /// The Delta version asked for.
+        wanted: i64,
+        /// The newest.
+        newest: i64,
+    },
+    /// The time asked for lies before the table.
+    #[error("`{group}` did not exist at {wanted}; it was created at {created}")]
+    BeforeCreation {
+        /// The group.
+        group: GroupRef,
+        /// The time asked for.
+        wanted: definitions::WallTime,
+        /// When the table was created.
+        created: definitions::WallTime,
+    },
+    /// A pinned file is not there any more.
+    #[error("`{path}`, which version {version} of `{group}` consists of, is missing", path = path.display())]
+    PinnedFileMissing {
+        /// The group.
+        group: GroupRef,
+        /// The pinned version.
+        version: i64,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A pinned file is not what it was.
+    #[error("`{path}`, which version {version} of `{group}` consists of, has {found} {unit}, wanted {wanted}", path = path.display())]
+    PinnedFileChanged {
+        /// The group.
+        group: GroupRef,
+        /// The pinned version.
+        version: i64,
+        /// The file; the table's folder when the rows of all files together are wrong.
+        path: PathBuf,
+        /// What is counted: bytes or rows.
+        unit: &'static str,
+        /// How many there are.
+        found: u64,
+        /// How many there were.
+        wanted: u64,
+    },
+    /// A pin is used with another group.
+    #[error("the pin of `{found}` was used to read `{wanted}`")]
+    WrongPin {
+        /// The group to read.
+        wanted: GroupRef,
+        /// The group that was pinned.
+        found: GroupRef,
+    },
+    /// Other writers won every time.
+    #[error("the table of `{table}` changed under every one of {attempts} attempts to commit")]
+    Contended {
+        /// The group, or its quarantine.
+        table: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+
+    /// Nothing to read.
+    #[error("`{pattern}` names no file")]
+    NoFile {
+        /// The path or pattern.
+        pattern: String,
+    },
+    /// The pattern cannot be read.
+    #[error("`{pattern}` is not a file name pattern: {detail}")]
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+        /// Why.
+        detail: String,
+    },
+    /// The format is not known.
+    #[error("`{path}` does not say its format")]
+    UnknownFormat {
+        /// The file.
+        path: String,
+    },
+    /// The file is compressed in a way, or in a place, that is not read.
+    #[error("`{path}` is {found}, which is not read; wanted {wanted}")]
+    UnreadableFormat {
+        /// The file.
+        path: String,
+        /// What it is.
+        found: String,
+        /// What can be read.
+        wanted: &'static str,
+    },
+    /// The file is broken.
+    #[error("`{path}` cannot be read as {format}{}: {detail}", line.map(|line| format!(" (line {line})")).unwrap_or_default())]
+    BrokenFile {
+        /// The file.
+        path: String,
+        /// What it should be.
+        format: &'static str,
+        /// Where, if known.
+        line: Option<u64>,
+        /// Why.
+        detail: String,
+    },
+    /// The file changed while it was read.
+    #[error("`{path}` changed while it was read")]
+    FileChanged {
+        /// The file.
+        path: String,
+    },
+    /// A column of the definition is not in the file.
+    #[error("`{path}` has no column `{wanted}`, which `{group}` needs; it has `{}`", found.join("`, `"))]
+    MissingFileColumn {
+        /// The file.
+        path: String,
+        /// The group.
+        group: GroupRef,
+        /// The group's column.
+        column: String,
+        /// The column that was looked for.
+        wanted: String,
+        /// The columns that are there.
+        found: Vec<String>,
+    },
+    /// A header names a column twice.
+    #[error("`{path}` has the column `{column}` twice")]
+    RepeatedFileColumn {
+        /// The file.
+        path: String,
+        /// The column.
+        column: String,
+    },
+    /// A column of the file has a type that does not become the declared one.
+    #[error("`{path}`: the column `{column}` holds {found}, `{group}` declares {wanted}")]
+    FileColumnType {
+        /// The file.
+        path: String,
+        /// The file's column.
+        column: String,
+        /// What it holds.
+        found: String,
+        /// The group.
+        group: GroupRef,
+        /// What is declared.
+        wanted: &'static str,
+        /// What to do about it.
+        hint: String,
+    },
+    /// The group's time zone is not one.
+    #[error("`{zone}`, the time zone of `{group}`, is not an IANA time zone")]
+    BadTimeZone {
+        /// The group.
+        group: GroupRef,
+        /// The zone.
+        zone: String,
+    },
+    /// Rows break the definition.
+    #[error("{0}")]
+    Violations(Box<Violations>),
+    /// A group that is derived cannot be ingested into.
+    #[error("`{group}` is derived from other groups: nothing can be ingested into it")]
+    DerivedGroup {
+        /// The group.
+        group: GroupRef,
+    },
+    /// A declared feature has no type.
+    #[error("the feature `{column}` of `{group}` has no type")]
+    NoType {
+        /// The group.
+        group: GroupRef,
+        /// The feature.
+        column: String,
+    },
+
+    /// A column cannot be handled.
+    #[error("the column `{column}` holds {found}, which no declared type can hold")]
+    UnsupportedType {
+        /// The column.
+        column: String,
+        /// What it holds.
+        found: String,
+    },
+    /// A column is not there.
+    #[error("`{group}` has no column `{column}`")]
+    UnknownColumn {
+        /// The group.
+        group: String,
+        /// The column.
+        column: String,
+    },
+    /// Rows came out of order.
+    #[error("the rows of `{group}` are not in the order that its table promises")]
+    OrderBroken {
+        /// The group.
+        group: String,
+    },
+    /// No batch, so no schema.
+    #[error("the rows of `{group}` came without a schema")]
+    NoSchema {
+        /// The group.
+        group: String,
+    },
+    /// A key has another type than the spine's.
+    #[error("the key `{key}` of `{group}` is {wanted}; the spine's column `{spine_column}` is {found}")]
+    KeyType {
+        /// The group.
+        group: String,
+        /// Its key column.
+        key: String,
+        /// Its type.
+        wanted: String,
+        /// The spine's column.
+        spine_column: String,
+        /// The spine column's type.
+        found: String,
+    },
+    /// The spine has too few or too many key columns.
+    #[error("the spine gives {keys} key columns, `{group}` has {wanted}")]
+    SpineShape {
+        /// The group.
+        group: String,
+        /// What was given.
+        keys: usize,
+        /// What is needed.
+        wanted: usize,
+    },
+    /// A join lost or doubled rows.
+    #[error("joining `{group}` turned {spine} rows into {joined}")]
+    RowsLost {
+        /// The group.
+        group: String,
+        /// Rows in.
+        spine: u64,
+        /// Rows out.
+        joined: u64,
+    },
+    /// A part of a split has no rows.
+    #[error("the split leaves no rows for `{part}`: {rows} rows in all, {in_gap} of them in gaps")]
+    EmptyPart {
+        /// The part.
+        part: &'static str,
+        /// All rows.
+        rows: u64,
+        /// Rows in gaps.
+        in_gap: u64,
+    },
+    /// Parts of a time split overlap.
+    #[error("{borders} of the split's borders are not in the order of time")]
+    PartsOverlap {
+        /// How many.
+        borders: u64,
+    },
+    /// A gap is too short.
+    #[error("the gap of {gap} is too short: {needed} is needed ({sum})")]
+    GapTooShort {
+        /// What the view says.
+        gap: Duration,
+        /// What is needed.
+        needed: Duration,
+        /// Why.
+        sum: String,
+    },
+    /// A dataset has no such part.
+    #[error("the dataset has no part `{part}`; it has `{parts}`")]
+    NoPart {
+        /// The part asked for.
+        part: &'static str,
+        /// The parts that are there.
+        parts: String,
+    },
+    /// The manifest is of another format.
+    #[error("`{path}` has format {found}, wanted {wanted}", path = path.display())]
+    ManifestFormat {
+        /// The manifest.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The format that is read.
+        wanted: u32,
+    },
+
+    /// The query is not one.
+    #[error("{message}")]
+    Query {
+        /// What is wrong with it.
+        message: String,
+        /// What was meant, perhaps.
+        hint: Option<String>,
+    },
+}
+
+impl StoreError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::File { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory => Fault::Input,
+                _ => Fault::Platform,
+            },
+            Self::Json { .. }
+            | Self::Parquet { .. }
+            | Self::Arrow(_)
+            | Self::Plan { .. }
+            | Self::Delta { .. }
+            | Self::Task { .. }
+            | Self::Retention { .. }
+            | Self::TableShape { .. }
+            | Self::PinnedFileMissing { .. }
+            | Self::PinnedFileChanged { .. }
+            | Self::WrongPin { .. }
+            | Self::Contended { .. }
+            | Self::OrderBroken { .. }
+            | Self::NoSchema { .. }
+            | Self::RowsLost { .. }
+            | Self::SpineShape { .. } => Fault::Platform,
+            _ => Fault::Input,
+        }
+    }
+
+    /// What to type or do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::RemoteRoot { .. } => "in platform.toml: [storage] root = \".platform\"".to_owned(),
+            Self::NoTable { .. } | Self::Retention { .. } => "platform apply".to_owned(),
+            Self::NoVersion { group, .. } | Self::BeforeCreation { group, .. } => {
+                format!("platform featuregroup history {group}")
+            }
+            Self::PinnedFileMissing { .. } | Self::PinnedFileChanged { .. } => "platform doctor".to_owned(),
+            Self::UnknownFormat { .. } => "--format csv (or parquet, jsonl)".to_owned(),
+            Self::MissingFileColumn { column, found, .. } => missing_column_hint(column, found),
+            Self::FileColumnType { hint, .. } => hint.clone(),
+            Self::Violations(violations) => return violations.hint(),
+            Self::DerivedGroup { group } => format!("platform featuregroup materialize {}", group.name),
+            Self::BadTimeZone { .. } => "time_zone = \"Europe/Berlin\"".to_owned(),
+            Self::GapTooShort { .. } => "gap = \"auto\"".to_owned(),
+            Self::Query { hint, .. } => return hint.clone(),
+            _ => return None,
+        })
+    }
+}
+
+fn missing_column_hint(column: &str, found: &[String]) -> String {
+    let nearest = found
+        .iter()
+        .map(|name| (datafusion::common::utils::datafusion_strsim::normalized_levenshtein(&name.to_lowercase(), column), name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let guess = nearest.map_or("its_name_in_the_file", |(_, name)| name.as_str());
+    format!("if it goes by another name in the file: columns = {{ {column} = \"{guess}\" }}")
+}
+
+/// Puts what was tried onto a DataFusion error; an error of ours that travelled through DataFusion comes out as it went in.
+pub(crate) fn plan_error(doing: impl fmt::Display) -> impl FnOnce(datafusion::error::DataFusionError) -> StoreError {
+    move |source| {
+        let source = match source {
+            datafusion::error::DataFusionError::External(inner) => match inner.downcast::<StoreError>() {
+                Ok(own) => return *own,
+                Err(other) => datafusion::error::DataFusionError::External(other),
+            },
+            other => other,
+        };
+        StoreError::Plan { doing: doing.to_string(), source: Box::new(source) }
+    }
+}
+
+/// Puts the table and what was tried onto a delta-rs error.
+pub(crate) fn delta_error(
+    table: impl fmt::Display,
+    doing: &'static str,
+) -> impl FnOnce(deltalake::DeltaTableError) -> StoreError {
+    move |source| StoreError::Delta { table: table.to_string(), doing, source: Box::new(source) }
+}
+
+/// Puts the file onto an I/O error.
+pub(crate) fn file_error(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError::File { path: path.into(), source }
+}

@@ -1,0 +1,91 @@
+//! What can go wrong with trees.
+
+use definitions::Fault;
+
+use crate::ParameterError;
+
+/// Why trees cannot be trained, loaded or used.
+#[derive(Debug, thiserror::Error)]
+pub enum TreesError {
+    /// A parameter that LightGBM does not know, or would not accept.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    /// LightGBM refused or failed.
+    #[error("lightgbm failed to {doing}: {said}")]
+    LightGbm {
+        /// What it was doing.
+        doing: &'static str,
+        /// What it said.
+        said: String,
+    },
+    /// More rows, columns or bytes than LightGBM can count.
+    #[error("{what} do not fit lightgbm: wanted at most {}, found {found}", i32::MAX)]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+        /// How many.
+        found: usize,
+    },
+    /// A name that C cannot hold.
+    #[error("`{name}` holds a zero byte")]
+    ZeroByte {
+        /// The name.
+        name: String,
+    },
+    /// A table that does not fit the model.
+    #[error("the model takes {wanted} features, found {found}")]
+    Features {
+        /// What the model takes.
+        wanted: usize,
+        /// What the table has.
+        found: usize,
+    },
+    /// Labels that the objective cannot learn.
+    #[error("objective `{objective}` cannot learn label {found}: wanted {wanted}")]
+    Label {
+        /// The objective.
+        objective: String,
+        /// What it can learn.
+        wanted: &'static str,
+        /// A label that it cannot.
+        found: f64,
+    },
+    /// No rows to learn from.
+    #[error("there are no rows to learn from")]
+    NoRows,
+    /// Arrow refused to lend its memory.
+    #[error("cannot hand a table to lightgbm")]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl TreesError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Parameter(_) | Self::Label { .. } | Self::NoRows | Self::Features { .. } | Self::TooMany { .. } => {
+                Fault::Input
+            }
+            // What LightGBM refuses is nearly always a combination of parameters or data that it cannot learn from.
+            Self::LightGbm { .. } => Fault::Input,
+            Self::ZeroByte { .. } | Self::Arrow(_) => Fault::Platform,
+        }
+    }
+    /// What to type.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Parameter(error) => error.hint(),
+            Self::LightGbm { .. } => Some("change `[train.lightgbm]` of the pipeline, then: platform apply".to_owned()),
+            Self::Label { .. } => Some("choose another `objective` in `[train.lightgbm]`, or another label".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl From<TreesError> for learning::LearningError {
+    fn from(error: TreesError) -> Self {
+        let (fault, hint) = (error.fault(), error.hint());
+        Self::Learner { learner: "lightgbm", source: Box::new(error), fault, hint }
+    }
+}

@@ -1,0 +1,99 @@
+//! Trained trees: predictions, importance, and the model file.
+
+use learning::{Contributions, Importance, IterationReport, LearningError, Matrix, Model, ModelFile};
+
+use crate::TreesError;
+use crate::lightgbm::{Booster, PredictKind, set_threads};
+
+/// The name of the model file, in LightGBM's own text format.
+const FILE: &str = "model.txt";
+
+/// Trees that predict.
+#[derive(Debug)]
+pub struct TreeModel {
+    booster: Booster,
+    text: String,
+    features: Vec<String>,
+    history: Vec<IterationReport>,
+    best_iteration: usize,
+}
+
+impl TreeModel {
+    /// What a booster has learned, free of its datasets.
+    pub(crate) fn trained(
+        booster: &Booster,
+        features: Vec<String>,
+        history: Vec<IterationReport>,
+        best_iteration: usize,
+    ) -> Result<Self, TreesError> {
+        let text = booster.text()?;
+        Ok(Self { booster: Booster::from_text(&text)?, text, features, history, best_iteration })
+    }
+
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// A text that is not a model of LightGBM.
+    pub fn from_text(text: String, threads: usize) -> Result<Self, TreesError> {
+        set_threads(threads)?;
+        let booster = Booster::from_text(&text)?;
+        let names = text.lines().find_map(|line| line.strip_prefix("feature_names="));
+        let features = names.map(|names| names.split(' ').map(str::to_owned).collect()).unwrap_or_default();
+        let best_iteration = booster.iterations()?;
+        Ok(Self { booster, text, features, history: Vec::new(), best_iteration })
+    }
+
+    /// Raw scores: predictions before the objective's transformation; one vector of rows for each output.
+    ///
+    /// # Errors
+    /// A matrix with another number of columns than the model takes.
+    pub fn raw_scores(&self, matrix: &Matrix) -> Result<Vec<Vec<f64>>, TreesError> {
+        self.by_output(matrix, PredictKind::Raw)
+    }
+
+    fn by_output(&self, matrix: &Matrix, kind: PredictKind) -> Result<Vec<Vec<f64>>, TreesError> {
+        let outputs = self.booster.outputs()?.max(1);
+        let values = self.booster.predict(matrix, kind)?;
+        let output = |at: usize| values.iter().skip(at).step_by(outputs).copied().collect();
+        Ok((0..outputs).map(output).collect())
+    }
+}
+
+impl Model for TreeModel {
+    fn predict(&self, matrix: &Matrix) -> Result<Vec<Vec<f64>>, LearningError> {
+        Ok(self.by_output(matrix, PredictKind::Normal)?)
+    }
+
+    fn contributions(&self, matrix: &Matrix) -> Result<Contributions, LearningError> {
+        let outputs = self.booster.outputs()?.max(1);
+        let by_row = self.booster.predict(matrix, PredictKind::Contributions)?;
+        let width = self.features.len() + 1;
+        let output = |at: usize| by_row.chunks_exact(width).skip(at).step_by(outputs).flatten().copied();
+        let values = (0..outputs).flat_map(output).collect();
+        Ok(Contributions { features: self.features.clone(), values, rows: matrix.rows(), outputs })
+    }
+
+    fn importance(&self) -> Result<Vec<Importance>, LearningError> {
+        let (gains, splits) = (self.booster.importance(true)?, self.booster.importance(false)?);
+        let both = self.features.iter().zip(gains.into_iter().zip(splits));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, as a float")]
+        let importance = |(feature, (gain, splits)): (&String, (f64, f64))| Importance {
+            feature: feature.clone(),
+            gain,
+            splits: splits as u64,
+        };
+        Ok(both.map(importance).collect())
+    }
+
+    fn files(&self) -> Result<Vec<ModelFile>, LearningError> {
+        Ok(vec![ModelFile { name: FILE.to_owned(), bytes: self.text.clone().into_bytes() }])
+    }
+
+    fn best_iteration(&self) -> usize {
+        self.best_iteration
+    }
+
+    fn history(&self) -> &[IterationReport] {
+        &self.history
+    }
+}
