@@ -1,11 +1,12 @@
 //! All definitions of a repository, and what must hold between them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 mod pipelines;
+mod sources;
 
 use crate::parse::{parse_feature_group, parse_feature_view, parse_pipeline};
-use crate::resolve::{resolve, unknown_reference};
+use crate::resolve::resolve;
 use crate::{
     FeatureGroup, FeatureView, Gap, GroupRef, Parsed, Pipeline, Problem, Problems, ResolvedView, Split, ViewRef,
 };
@@ -42,7 +43,10 @@ impl Catalog {
                 None => {
                     let problem = Problem::new(file, "not in a folder of definitions");
                     let folders = "`feature_groups/`, `feature_views/` or `pipelines/`";
-                    Err(Problems(vec![problem.wanted(folders).found(format!("`{file}`"))]))
+                    let problem = problem.wanted(folders).found(format!("`{file}`"));
+                    Err(Problems(vec![
+                        problem.hint("move it to the folder of its kind".to_owned()),
+                    ]))
                 }
             };
             problems.extend(result.err().into_iter().flat_map(|Problems(problems)| problems));
@@ -90,25 +94,23 @@ impl Catalog {
     /// Every group that can be referred to: those of the files, and those applied before.
     #[must_use]
     pub fn all_groups(&self, applied: &BTreeMap<GroupRef, FeatureGroup>) -> BTreeMap<GroupRef, FeatureGroup> {
-        let mut groups = applied.clone();
-        groups.extend(
-            self.groups
-                .iter()
-                .map(|group| (group.definition.reference(), group.definition.clone())),
-        );
-        groups
+        let declared = self.groups.iter().rev().map(|group| &group.definition);
+        applied
+            .values()
+            .chain(declared)
+            .map(|group| (group.reference(), group.clone()))
+            .collect()
     }
 
     /// Every view that can be referred to: those of the files, and those applied before.
     #[must_use]
     pub fn all_views(&self, applied: &BTreeMap<ViewRef, FeatureView>) -> BTreeMap<ViewRef, FeatureView> {
-        let mut views = applied.clone();
-        views.extend(
-            self.views
-                .iter()
-                .map(|view| (view.definition.reference(), view.definition.clone())),
-        );
-        views
+        let declared = self.views.iter().rev().map(|view| &view.definition);
+        applied
+            .values()
+            .chain(declared)
+            .map(|view| (view.reference(), view.clone()))
+            .collect()
     }
 
     fn check_pipeline_names(&self, problems: &mut Vec<Problem>) {
@@ -124,105 +126,6 @@ impl Catalog {
             }
         }
     }
-
-    /// `from` of derived groups must lead somewhere, and never back.
-    fn check_sources(&self, groups: &BTreeMap<GroupRef, FeatureGroup>, problems: &mut Vec<Problem>) {
-        for group in &self.groups {
-            let sources = group.definition.derive.iter().flat_map(|derive| &derive.from);
-            for (at, source) in sources.enumerate().filter(|(_, source)| !groups.contains_key(source)) {
-                let problem = group.problem(
-                    &format!("derive.from[{at}]"),
-                    format!("unknown feature group `{source}`"),
-                );
-                problems.push(unknown_reference(problem, source, groups.keys(), "feature_groups"));
-            }
-            self.check_source_columns(group, groups, problems);
-            let reference = group.definition.reference();
-            let cycle = cycle_through(&reference, groups);
-            // The cycle is told once: at its first member.
-            if cycle.iter().min() == Some(&reference) {
-                let way: Vec<String> = cycle.iter().chain([&reference]).map(ToString::to_string).collect();
-                let problem = group.problem("derive.from", format!("`{reference}` is derived from itself"));
-                let problem = problem
-                    .wanted("groups that do not lead back")
-                    .found(format!("`{}`", way.join(" -> ")));
-                let last = cycle
-                    .last()
-                    .map(|last| format!("take `{reference}` out of `from` of `{last}`"));
-                problems.push(problem.hint(last));
-            }
-        }
-    }
-
-    /// `of` must name a column of a source.
-    fn check_source_columns(
-        &self,
-        group: &Parsed<FeatureGroup>,
-        groups: &BTreeMap<GroupRef, FeatureGroup>,
-        problems: &mut Vec<Problem>,
-    ) {
-        let Some(derive) = &group.definition.derive else { return };
-        let Some(sources) = derive
-            .from
-            .iter()
-            .map(|from| groups.get(from))
-            .collect::<Option<Vec<_>>>()
-        else {
-            return;
-        };
-        for (at, feature) in group.definition.features.iter().enumerate() {
-            let of = feature
-                .derivation
-                .as_ref()
-                .and_then(|derivation| derivation.of.as_ref());
-            let known = |name: &str| {
-                sources
-                    .iter()
-                    .any(|source| source.declared_columns().iter().any(|c| c.as_str() == name))
-            };
-            let Some(of) = of.filter(|of| !known(of.as_str())) else {
-                continue;
-            };
-            let names: Vec<&str> = sources
-                .iter()
-                .flat_map(|source| source.declared_columns())
-                .map(AsRef::as_ref)
-                .collect();
-            let near = crate::nearest(of.as_str(), names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-            let problem = group.problem(
-                &format!("features[{at}].of"),
-                format!("unknown column `{of}` of the groups in `from`"),
-            );
-            problems.push(
-                problem
-                    .wanted(crate::resolve::some_of(&names))
-                    .found(format!("`{of}`"))
-                    .hint(near),
-            );
-        }
-    }
-}
-
-/// The way from a group through its sources back to itself, itself first; empty where there is none.
-fn cycle_through(start: &GroupRef, groups: &BTreeMap<GroupRef, FeatureGroup>) -> Vec<GroupRef> {
-    let sources = |reference: &GroupRef| {
-        let derive = groups.get(reference).and_then(|group| group.derive.as_ref());
-        derive.map(|derive| derive.from.clone()).unwrap_or_default()
-    };
-    let mut visited = BTreeSet::new();
-    let mut ways = vec![vec![start.clone()]];
-    while let Some(way) = ways.pop() {
-        let Some(last) = way.last() else { continue };
-        for source in sources(last) {
-            if source == *start {
-                return way;
-            }
-            if visited.insert(source.clone()) {
-                ways.push(way.iter().cloned().chain([source]).collect());
-            }
-        }
-    }
-    Vec::new()
 }
 
 fn check_duplicates<T>(

@@ -345,11 +345,60 @@ pub enum StoreError {
         /// Rows in gaps.
         in_gap: u64,
     },
-    /// Parts of a time split overlap.
-    #[error("{borders} of the split's borders are not in the order of time")]
+    /// Parts of a time split overlap, though the gap is long enough.
+    #[error("labels of `{before}` look as far as the features of `{after}` look back")]
     PartsOverlap {
-        /// How many.
-        borders: u64,
+        /// The part that ends.
+        before: &'static str,
+        /// The part that begins.
+        after: &'static str,
+    },
+    /// Test begins before validation.
+    #[error("validation begins at {validation}, test at {test}: wanted validation first")]
+    CutsOutOfOrder {
+        /// Where validation begins.
+        validation: definitions::EventTime,
+        /// Where test begins.
+        test: definitions::EventTime,
+    },
+    /// Nothing would be left for train.
+    #[error("validation = {validation} and test = {test} are not shares that leave rows for train: wanted 0 or more each, below 1 together")]
+    SharesTooLarge {
+        /// The share of validation.
+        validation: f64,
+        /// The share of test.
+        test: f64,
+    },
+    /// The view does not fit its groups.
+    #[error("{0}")]
+    Definitions(#[from] definitions::Problems),
+    /// A group's definition was not given.
+    #[error("the definition of `{group}` is not there")]
+    UnknownGroup {
+        /// The group.
+        group: GroupRef,
+    },
+    /// A group's pin was not given.
+    #[error("`{group}` is not pinned")]
+    NotPinned {
+        /// The group.
+        group: GroupRef,
+    },
+    /// The rows of a dataset would have no time.
+    #[error("`{group}` is static: its rows have no event time, so they cannot be the rows of a dataset")]
+    StaticSpine {
+        /// The group of the labels.
+        group: GroupRef,
+    },
+    /// Entities do not have a column that the join needs.
+    #[error("the entities' column `{column}`: wanted {wanted}, found {found}")]
+    EntityColumn {
+        /// The column.
+        column: String,
+        /// Its type.
+        wanted: &'static str,
+        /// What is there.
+        found: String,
     },
     /// A gap is too short.
     #[error("the gap of {gap} is too short: {needed} is needed ({sum})")]
@@ -414,6 +463,9 @@ impl StoreError {
             | Self::OrderBroken { .. }
             | Self::NoSchema { .. }
             | Self::RowsLost { .. }
+            | Self::PartsOverlap { .. }
+            | Self::UnknownGroup { .. }
+            | Self::NotPinned { .. }
             | Self::SpineShape { .. } => Fault::Platform,
             _ => Fault::Input,
         }
@@ -436,9 +488,23 @@ impl StoreError {
             Self::DerivedGroup { group } => format!("platform featuregroup materialize {}", group.name),
             Self::BadTimeZone { .. } => "time_zone = \"Europe/Berlin\"".to_owned(),
             Self::GapTooShort { .. } => "gap = \"auto\"".to_owned(),
+            Self::EmptyPart { part, in_gap, .. } => empty_part_hint(part, *in_gap),
+            Self::CutsOutOfOrder { test, .. } => format!("validation = a time before \"{test}\""),
+            Self::SharesTooLarge { .. } => "validation = 0.15, test = 0.15".to_owned(),
+            Self::Definitions(problems) => return problems.hint(),
+            Self::StaticSpine { .. } => "event_time = \"ts\" in the group of the labels".to_owned(),
+            Self::NoPart { .. } => "platform dataset show".to_owned(),
             Self::Query { hint, .. } => return hint.clone(),
             _ => return None,
         })
+    }
+}
+
+fn empty_part_hint(part: &str, in_gap: u64) -> String {
+    match (part, in_gap) {
+        ("train", _) => "smaller shares or later cuts for validation and test, or more data".to_owned(),
+        (part, 0) => format!("a larger share for `{part}` or an earlier cut, or more data"),
+        (part, _) => format!("a larger share for `{part}` or an earlier cut, a shorter gap, or more data"),
     }
 }
 

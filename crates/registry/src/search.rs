@@ -8,7 +8,7 @@ use sqlx::sqlite::Sqlite;
 use sqlx::{QueryBuilder, SqliteConnection};
 
 use crate::error::sql;
-use crate::lookup::{SELECT_SUMMARIES, version_summary};
+use crate::listing::{SELECT_SUMMARIES, version_summary};
 use crate::row::Columns;
 use crate::{ModelVersionSummary, Registry, RegistryError};
 

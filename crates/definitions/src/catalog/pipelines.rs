@@ -92,11 +92,13 @@ fn check_slices(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, problems: 
         }
         let path = format!("evaluate.slices[{at}]");
         let near = nearest(slice.as_str(), names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-        let fitting = resolved
+        let mut fitting = resolved
             .columns
             .iter()
             .filter(|column| may_slice(column.role) && column.is_categorical);
-        let last = fitting.last().map(|column| format!("slices = [\"{}\"]", column.name));
+        let last = fitting
+            .next_back()
+            .map(|column| format!("slices = [\"{}\"]", column.name));
         let helper = || format!("name it in `helpers` of view `{}`", resolved.view);
         let (what, hint) = match resolved.column(slice.as_str()) {
             Some(_) => (format!("`{slice}` is not a column to slice by"), last),

@@ -106,7 +106,7 @@ fn refuse(table: &Table<'_>, keys: &[&str], beside: &str) {
 fn positive(field: &Field<'_>) -> Option<Duration> {
     let span: Duration = field.parsed()?;
     if span == Duration::ZERO {
-        field.bad("a duration above zero, such as `1h`", None);
+        field.bad("a duration above zero", "did you mean `1h`?".to_owned());
     }
     Some(span)
 }

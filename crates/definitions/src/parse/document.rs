@@ -61,6 +61,8 @@ fn toml_hint(message: &str) -> Option<String> {
         "keep one of the two"
     } else if message.contains("string values must be quoted") {
         "put the text in quotes: \"…\""
+    } else if message.contains("key with no value") {
+        "key = \"…\""
     } else {
         return None;
     };

@@ -2,7 +2,8 @@
 
 use super::derivation::derivation;
 use super::feature_group::on_violation;
-use super::table::{Field, Table, one_of};
+use super::spelling::one_of;
+use super::table::{Field, Table};
 use crate::{DataType, Duration, Expect, Feature, OnViolation, nearest};
 
 const KEYS: [&str; 15] = [
@@ -56,7 +57,10 @@ pub(super) fn features(table: &Table<'_>, is_derived: bool) -> Option<Vec<Featur
     let field = table.require("features", "at least one feature", example)?;
     let elements = field.list()?;
     if elements.is_empty() {
-        field.bad("at least one feature", None);
+        field.bad(
+            "at least one feature",
+            "[[features]] name = \"cpu_percent\", type = \"float64\"".to_owned(),
+        );
         return None;
     }
     let features: Vec<Option<Feature>> = elements
@@ -134,7 +138,7 @@ pub(super) fn type_of(field: &Field<'_>) -> Option<DataType> {
             .find(|(word, _)| *word == folded)
             .map(|(_, data_type)| data_type.word());
         let near = synonym.or_else(|| nearest(&text, words));
-        field.bad(one_of(&words), near.map(|word| format!("type = \"{word}\"")));
+        field.bad(one_of(&words), format!("type = \"{}\"", near.unwrap_or("utf8")));
     }
     found
 }
@@ -178,9 +182,12 @@ fn expectation(table: &Table<'_>, data_type: Option<DataType>) -> (Option<Expect
             "on_violation",
             format!("two different `on_violation` in {}", table.place),
         );
-        table
-            .notes
-            .problem(problem.wanted("one").found("one in `expect` and another beside it"));
+        table.notes.problem(
+            problem
+                .wanted("one")
+                .found("one in `expect` and another beside it")
+                .hint("remove one".to_owned()),
+        );
     }
     let number = |key: &str| inner.get(key).and_then(|field| field.number());
     let expect = Expect {
@@ -222,7 +229,7 @@ fn check_expectation(table: &Table<'_>, expect: &Expect, data_type: Option<DataT
         .get("one_of")
         .filter(|_| expect.one_of.as_ref().is_some_and(Vec::is_empty))
     {
-        field.bad("at least one text", None);
+        field.bad("at least one text", "remove `one_of`".to_owned());
     }
     let Some(data_type) = data_type else { return };
     let applies = [

@@ -165,7 +165,7 @@ fn renames(field: &Field<'_>) -> BTreeMap<ColumnName, String> {
     let rename = |(key, field): (&str, Field<'_>)| {
         let source = field.text()?;
         if source.is_empty() {
-            field.bad("the name of a column of the file", None);
+            field.bad("the name of a column of the file", format!("{key} = \"{key}\""));
         }
         let column: Option<ColumnName> = key.parse().ok();
         if column.is_none() {

@@ -151,7 +151,10 @@ fn selections(table: &Table<'_>) -> Option<Vec<FeatureSelection>> {
     let field = table.require("features", "at least one selection of features", example)?;
     let elements = field.list()?;
     if elements.is_empty() {
-        field.bad("at least one selection of features", None);
+        field.bad(
+            "at least one selection of features",
+            "[[features]] group = \"server_metrics:v1\", columns = [\"*\"]".to_owned(),
+        );
         return None;
     }
     let selections: Vec<_> = elements
@@ -206,9 +209,15 @@ fn is_star(field: &Field<'_>) -> bool {
 fn prefix(field: &Field<'_>) -> Option<String> {
     let text = field.text()?;
     if text.parse::<ColumnName>().is_err() {
+        let column = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+        let meant: String = text.chars().map(column).collect();
+        let meant = meant
+            .parse::<ColumnName>()
+            .map_or_else(|_| "origin_".to_owned(), String::from);
+        let hint = format!("prefix = \"{meant}\"");
         field.bad(
-            "the start of a column name: letters, digits and `_`, such as `origin_`",
-            None,
+            "the start of a column name: letters, digits and `_`, not starting with a digit or `__`",
+            hint,
         );
     }
     Some(text)
@@ -279,7 +288,10 @@ fn forecast(field: &Field<'_>) -> Option<Forecast> {
     let targets: Option<Vec<ColumnName>> = targets.and_then(|field| {
         let names = field.distinct()?;
         if names.is_empty() {
-            field.bad("at least one column to forecast", None);
+            field.bad(
+                "at least one column to forecast",
+                "targets = [\"cpu_percent\"]".to_owned(),
+            );
         }
         Some(names)
     });

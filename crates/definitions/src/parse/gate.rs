@@ -2,6 +2,7 @@
 
 use super::document::Content;
 use super::pipeline::baseline_hint;
+use super::spelling::respellings;
 use super::table::{Field, Table};
 use crate::{Evaluate, Gates, Limits, METRICS, Name, Rival, nearest};
 
@@ -130,7 +131,7 @@ fn limits(field: &Field<'_>, key: &str, of_slices: bool) -> Option<Limits> {
             .get(word)
             .filter(|_| of_slices && ratio.is_some_and(|ratio| ratio <= 0.0))
         {
-            field.bad("a ratio above 0, such as `1.5`", None);
+            field.bad("a ratio above 0", format!("{word} = 1.5"));
         }
     }
     Some(limits)
@@ -165,7 +166,9 @@ fn beats(field: &Field<'_>) -> Vec<Rival> {
             (Ok(baseline), _, _) => baseline,
             (_, Ok(alias), None) => Rival::Alias(alias),
             (_, _, hint) => {
-                element.bad(wanted, hint);
+                let alias = respellings(&text).into_iter().find(|text| text.parse::<Name>().is_ok());
+                let alias = alias.unwrap_or_else(|| "champion".to_owned());
+                element.bad(wanted, hint.unwrap_or_else(|| format!("did you mean `{alias}`?")));
                 continue;
             }
         };

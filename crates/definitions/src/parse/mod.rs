@@ -8,6 +8,7 @@ mod feature_group;
 mod feature_view;
 mod gate;
 mod pipeline;
+mod spelling;
 mod split;
 mod table;
 
@@ -18,7 +19,7 @@ use serde::Serialize;
 pub use feature_group::parse_feature_group;
 pub use feature_view::parse_feature_view;
 pub use pipeline::parse_pipeline;
-pub(crate) use table::one_of;
+pub(crate) use spelling::one_of;
 
 use crate::{Fingerprint, Problem, Problems, fingerprint};
 use table::{Notes, Table};

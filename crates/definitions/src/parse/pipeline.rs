@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::document::{Content, Node};
 use super::gate::{gates, is_metric, metric_hint, metrics_wanted};
-use super::table::{Field, Table, one_of};
+use super::spelling::one_of;
+use super::table::{Field, Table};
 use super::{Parsed, parse};
 use crate::{Baseline, Card, Evaluate, LearnerKind, Parameter, Pipeline, Problems, Train, nearest};
 
@@ -143,7 +144,10 @@ fn parameters(field: &Field<'_>) -> BTreeMap<String, Parameter> {
     let value = |(key, field): (&str, Field<'_>)| {
         let value = parameter(field.content());
         if value.is_none() {
-            field.bad("true, false, a finite number, text, or a list of them", None);
+            field.bad(
+                "true, false, a finite number, text, or a list of them",
+                format!("remove `{key}`"),
+            );
         }
         Some((key.to_owned(), value?))
     };

@@ -1,7 +1,8 @@
 //! `[split]` of a feature view.
 
 use super::document::Content;
-use super::table::{Field, Table, one_of};
+use super::spelling::one_of;
+use super::table::{Field, Table};
 use crate::{Cut, EventTime, Gap, Split, nearest};
 
 const STRATEGIES: [&str; 4] = ["time", "random", "group", "walk_forward"];
@@ -85,9 +86,18 @@ fn cut(field: &Field<'_>) -> Option<Cut> {
     let wanted =
         "a share below 1, such as `0.15`, or the time at which the part starts, such as `\"2026-01-31T00:00:00Z\"`";
     let time = |text: &str| {
+        let with_zone = |end: &str| format!("{}{end}", text.replace(' ', "T"));
+        let meant = || {
+            ["Z", ":00Z"]
+                .into_iter()
+                .map(with_zone)
+                .find(|text| text.parse::<EventTime>().is_ok())
+        };
+        let example = || "2026-01-31T00:00:00Z".to_owned();
+        let hint = || format!("\"{}\"", meant().unwrap_or_else(example));
         text.parse::<EventTime>()
             .map(Cut::At)
-            .map_err(|_| field.bad(wanted, None))
+            .map_err(|_| field.bad(wanted, hint()))
             .ok()
     };
     match field.content() {
@@ -104,7 +114,7 @@ fn fraction(field: &Field<'_>) -> Option<f64> {
         let percent = (1.0..100.0).contains(&share).then(|| share / 100.0);
         field.bad(
             "a share of the rows from 0 to below 1",
-            percent.map(|share| format!("did you mean `{share}`?")),
+            format!("did you mean `{}`?", percent.unwrap_or(0.15)),
         );
     }
     (share > 0.0).then_some(share)

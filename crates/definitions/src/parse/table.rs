@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::document::{Content, Entry, Node, dotted};
+use super::spelling::{one_of, respellings};
 use crate::{Problem, ReferenceError, nearest};
 
 /// What reading a file has found so far.
@@ -167,9 +168,17 @@ impl<'a> Field<'a> {
         self.notes
             .problem(problem.wanted(wanted).found(self.shown()).hint(hint));
     }
-    /// Notes that the value is of the wrong type.
+    /// Notes that the value is of the wrong type; without a hint, its key with a value of the right type is one.
     pub fn mistyped<T>(&self, wanted: &str, hint: Option<String>) -> Option<T> {
         let problem = self.problem(format!("bad type of {}", self.label));
+        let example = match wanted {
+            "text" => "\"…\"",
+            "a list" => "[\"…\"]",
+            "a table" => "{ … }",
+            "`true` or `false`" => "true",
+            _ => "1",
+        };
+        let hint = hint.unwrap_or_else(|| format!("{} = {example}", self.key));
         self.notes
             .problem(problem.wanted(wanted).found(self.described()).hint(hint));
         None
@@ -251,7 +260,7 @@ impl<'a> Field<'a> {
             Content::Integer(number) => {
                 let fitting = (*number >= least).then(|| T::try_from(*number).ok()).flatten();
                 if fitting.is_none() {
-                    self.bad(wanted, (*number < least).then(|| format!("{} = {least}", self.key)));
+                    self.bad(wanted, format!("{} = {least}", self.key));
                 }
                 fitting
             }
@@ -273,7 +282,7 @@ impl<'a> Field<'a> {
             Content::Integer(number) => Some(*number as f64),
             Content::Float(number) if number.is_finite() => Some(*number),
             Content::Float(_) => {
-                self.bad("a finite number", None);
+                self.bad("a finite number", format!("remove `{}`", self.key));
                 None
             }
             Content::Text(text) => {
@@ -352,59 +361,5 @@ impl<'a> Field<'a> {
             self.bad(one_of(&words), near.or_else(first));
         }
         found
-    }
-}
-
-/// Ways to spell a text that may be what was meant: as a name, as a column, as a duration.
-fn respellings(text: &str) -> [String; 3] {
-    let column: String = text
-        .trim()
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' })
-        .collect();
-    let column = column.trim_matches('_').to_owned();
-    let mut name = String::new();
-    for letter in column.chars() {
-        let starts_word = letter.is_ascii_uppercase() && name.ends_with(|last: char| last.is_ascii_lowercase());
-        name.extend(
-            starts_word
-                .then_some('_')
-                .into_iter()
-                .chain([letter.to_ascii_lowercase()]),
-        );
-    }
-    let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
-    let unit = text.get(digits.len()..).unwrap_or_default().trim().to_lowercase();
-    let units = [
-        ("min", "m"),
-        ("sec", "s"),
-        ("hour", "h"),
-        ("hr", "h"),
-        ("day", "d"),
-        ("week", "w"),
-        ("milli", "ms"),
-        ("micro", "us"),
-    ];
-    let unit = units
-        .iter()
-        .find(|(word, _)| unit.starts_with(word))
-        .map_or(unit.as_str(), |(_, short)| short)
-        .to_owned();
-    [format!("{digits}{unit}"), name, column]
-}
-
-/// "`true`", "`a` or `b`", "one of `a`, `b`, `c`".
-pub(crate) fn one_of(words: &[&str]) -> String {
-    match words {
-        [only] => format!("`{only}`"),
-        [one, other] => format!("`{one}` or `{other}`"),
-        _ => format!(
-            "one of {}",
-            words
-                .iter()
-                .map(|word| format!("`{word}`"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
     }
 }

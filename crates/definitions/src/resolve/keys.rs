@@ -90,7 +90,15 @@ impl Resolver<'_> {
                     format!("`{target}` in `on` is not in the key of `{}`", group.reference()),
                 );
                 let names: Vec<&str> = group.entity.iter().map(|key| key.name.as_str()).collect();
-                let first = names.first().map(|key| format!("on = {{ {source} = \"{key}\" }}"));
+                let map = |key: &&str| {
+                    let is_same = *key == source.as_str();
+                    if is_same {
+                        "remove `on`".to_owned()
+                    } else {
+                        format!("on = {{ {source} = \"{key}\" }}")
+                    }
+                };
+                let first = names.first().map(map);
                 let problem = problem.wanted(some_of(&names)).found(format!("`{target}`"));
                 self.problems.push(problem.hint(swapped.or(first)));
             }

@@ -60,3 +60,22 @@ fn bad_input_gets_exactly_its_message() {
         assert_eq!(found.trim_end(), wanted.trim_end());
     }
 }
+
+#[test]
+fn every_message_has_a_place_and_a_hint() {
+    for case in TABLE.split("=== ").skip(1) {
+        let lines: Vec<&str> = case
+            .split_once(">>>\n")
+            .expect("a message")
+            .1
+            .trim_end()
+            .lines()
+            .collect();
+        for pair in lines.chunks(2) {
+            assert!(
+                matches!(pair, [what, hint] if what.contains(".toml") && hint.starts_with("hint: ")),
+                "{case}"
+            );
+        }
+    }
+}

@@ -1,1 +1,363 @@
+//! What must be accepted, and what it means.
 
+use std::collections::BTreeMap;
+
+use definitions::*;
+
+use super::{change, checked, files};
+
+fn group(text: &str) -> Parsed<FeatureGroup> {
+    parse_feature_group("feature_groups/g.toml", text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn view(text: &str) -> Parsed<FeatureView> {
+    parse_feature_view("feature_views/v.toml", text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn pipeline(text: &str) -> Parsed<Pipeline> {
+    parse_pipeline("pipelines/p.toml", text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+const FULL_GROUP: &str = r#"
+name = "flights"
+version = 12
+description = "departures"
+owner = "ops"
+tags = ["air", "raw"]
+entity = ["carrier", { name = "flight", type = "int32" }]
+event_time = "scheduled"
+known_at = "landed"
+time_zone = "America/New_York"
+ambiguous = "latest"
+truncate = true
+mode = "append"
+on_violation = "quarantine"
+columns = { scheduled = "time hour", carrier = "Carrier" }
+null_values = ["NA", "-"]
+
+[[features]]
+name = "dep_delay"
+type = "float64"
+unit = "min"
+description = "minutes late"
+lookback = "2h"
+on_violation = "refuse"
+expect = { min = -60, max = 2000, max_null_fraction = 0.1 }
+
+[[features]]
+name = "origin"
+type = "utf8"
+expect = { one_of = ["EWR", "JFK", "LGA"], on_violation = "quarantine" }
+
+[[features]]
+name = "month"
+type = "int32"
+categorical = true
+
+[[features]]
+name = "late_next_1h"
+type = "bool"
+horizon = "1h30m"
+"#;
+
+#[test]
+fn every_key_of_a_group_is_read() {
+    let parsed = group(FULL_GROUP);
+    let group = &parsed.definition;
+    assert_eq!(group.reference().to_string(), "flights:v12");
+    assert_eq!(group.entity[0].data_type, DataType::Utf8);
+    assert_eq!(group.entity[1].data_type, DataType::Int32);
+    assert_eq!(group.known_at.as_ref().map(ColumnName::as_str), Some("landed"));
+    assert_eq!((group.ambiguous, group.truncate), (Some(Ambiguous::Latest), true));
+    assert_eq!(
+        (group.mode, group.on_violation),
+        (IngestMode::Append, OnViolation::Quarantine)
+    );
+    assert_eq!(
+        group.columns.values().cloned().collect::<Vec<_>>(),
+        ["Carrier", "time hour"]
+    );
+    assert_eq!(group.null_values, ["NA", "-"]);
+    let delay = group.feature("dep_delay").unwrap();
+    assert_eq!(delay.expect.as_ref().unwrap().min, Some(-60.0));
+    assert_eq!(
+        (delay.on_violation, delay.lookback),
+        (Some(OnViolation::Refuse), "2h".parse().ok())
+    );
+    assert_eq!(
+        group.feature("origin").unwrap().on_violation,
+        Some(OnViolation::Quarantine)
+    );
+    assert!(group.feature("month").unwrap().is_categorical());
+    assert_eq!(group.feature("late_next_1h").unwrap().horizon, "90m".parse().ok());
+    assert!(!group.is_derived());
+    assert!(parsed.not_yet.is_empty());
+    let columns: Vec<_> = group
+        .stored_columns()
+        .iter()
+        .map(|(name, kind)| format!("{name} {}", kind.word()))
+        .collect();
+    assert_eq!(
+        columns.join(", "),
+        "carrier utf8, flight int32, scheduled timestamp, landed timestamp, dep_delay float64, origin utf8, month int32, \
+         late_next_1h bool"
+    );
+}
+
+#[test]
+fn lines_are_known_by_dotted_path() {
+    let parsed = group(FULL_GROUP);
+    let line = |key: &str| parsed.lines.get(key).copied();
+    assert_eq!((line("name"), line("entity[1].type")), (Some(2), Some(7)));
+    assert_eq!((line("features[1]"), line("features[1].type")), (Some(27), Some(29)));
+    assert_eq!(line("features[0].expect.min"), Some(25));
+    assert_eq!(parsed.problem("features[1].expect.max", "x").line, Some(30));
+    assert_eq!(parsed.problem("nowhere", "x").line, None);
+    let pipeline = pipeline(
+        "name = \"p\"\nview = \"v:v1\"\nmodel = \"m\"\n[train]\nlearner = \"auto\"\n[train.lightgbm]\nrounds = 3\n",
+    );
+    assert_eq!(pipeline.lines.get("train.lightgbm.rounds"), Some(&7));
+    assert_eq!(pipeline.lines.get("train.lightgbm"), Some(&6));
+}
+
+#[test]
+fn plain_group_has_plain_defaults() {
+    let group = group(
+        "name = \"g\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\nfeatures = [{ name = \"x\", type = \"float32\" }]\n",
+    );
+    let group = group.definition;
+    assert_eq!(
+        (group.mode, group.on_violation),
+        (IngestMode::Upsert, OnViolation::Refuse)
+    );
+    assert!(!group.truncate && !group.is_static && group.time_zone.is_none());
+}
+
+#[test]
+fn derived_groups_are_read_and_refused_as_not_yet() {
+    let text = r#"
+name = "server_features"
+version = 1
+entity = ["host"]
+event_time = "ts"
+[derive]
+from = ["server_metrics:v1"]
+
+[[features]]
+name = "cpu_mean_1h"
+of = "cpu_percent"
+window = "1h"
+aggregate = "mean"
+[[features]]
+name = "cpu_lag_1d"
+of = "cpu_percent"
+lag = "1d"
+[[features]]
+name = "hour_sin"
+calendar = "hour_sin"
+[[features]]
+name = "cpu_p90"
+of = "cpu_percent"
+window = "6h"
+aggregate = "quantile(0.9)"
+[[features]]
+name = "cpu_ewm"
+of = "cpu_percent"
+window = "6h"
+aggregate = 'ewm("30m")'
+"#;
+    let parsed = group(text);
+    assert!(parsed.definition.is_derived());
+    assert_eq!(parsed.not_yet.len(), 1);
+    let sql = "name = \"s\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n[derive]\nfrom = [\"server_metrics:v1\"]\nlookback = \"24h\"\n\
+               sql = \"\"\"select host,\nts from server_metrics\"\"\"\n[[features]]\nname = \"cpu_mean_1h\"\n";
+    assert!(group(sql).definition.derive.unwrap().sql.unwrap().starts_with("select"));
+}
+
+const FULL_VIEW: &str = r#"
+name = "delays"
+version = 2
+description = "will it be late?"
+owner = "ops"
+tags = ["air"]
+boundary = "exclusive"
+availability = "ingested"
+
+[labels]
+group = "flights:v12"
+columns = ["late_next_1h"]
+helpers = ["month"]
+
+[[features]]
+group = "weather:v1"
+columns = ["*"]
+max_age = "3h"
+prefix = "origin_"
+on = { origin = "airport" }
+fill = { temp = "last_known" }
+
+[[features]]
+group = "weather:v1"
+columns = ["temp"]
+helpers = ["wind"]
+prefix = "destination_"
+on = { destination = "airport" }
+"#;
+
+#[test]
+fn every_key_of_a_view_is_read() {
+    let view = view(FULL_VIEW).definition;
+    assert_eq!(
+        (view.boundary, view.availability),
+        (Boundary::Exclusive, Availability::Ingested)
+    );
+    let first = &view.features[0];
+    assert!(first.all_columns && first.columns.is_empty());
+    assert_eq!(first.prefix.as_deref(), Some("origin_"));
+    assert_eq!(
+        first
+            .on
+            .iter()
+            .map(|(spine, key)| format!("{spine}={key}"))
+            .collect::<Vec<_>>(),
+        ["origin=airport"]
+    );
+    assert_eq!(first.fill.values().next(), Some(&Fill::LastKnown));
+    assert_eq!(
+        view.features[1].output_name(&"temp".parse().unwrap()),
+        "destination_temp"
+    );
+    assert_eq!(view.groups().len(), 2);
+    assert!(view.split.is_none());
+}
+
+#[test]
+fn splits_are_read_in_every_form() {
+    let check = |text: &str, wanted: Split| {
+        let base = "name = \"v\"\nversion = 1\n[[features]]\ngroup = \"g:v1\"\ncolumns = [\"*\"]\n[split]\n";
+        assert_eq!(view(&format!("{base}{text}")).definition.split, Some(wanted), "{text}");
+    };
+    let time = |validation, test, gap, allow_overlap| Split::Time {
+        validation,
+        test,
+        gap,
+        allow_overlap,
+    };
+    let at = |text: &str| Some(Cut::At(text.parse().unwrap()));
+    check(
+        "strategy = \"time\"\ntest = 0.2",
+        time(None, Some(Cut::Fraction(0.2)), Gap::Auto, false),
+    );
+    check(
+        "strategy = \"time\"\nvalidation = \"2026-01-01\"\ntest = 2026-02-01T00:00:00Z\ngap = \"2h\"\nallow_overlap = true",
+        time(at("2026-01-01"), at("2026-02-01"), Gap::Of("2h".parse().unwrap()), true),
+    );
+    check(
+        "strategy = \"time\"\nvalidation = 0.1\ntest = \"2026-02-01T12:00:00+02:00\"",
+        time(Some(Cut::Fraction(0.1)), at("2026-02-01T10:00:00Z"), Gap::Auto, false),
+    );
+    check(
+        "strategy = \"random\"\ntest = 0.2",
+        Split::Random {
+            validation: 0.0,
+            test: 0.2,
+            seed: 42,
+        },
+    );
+    check(
+        "strategy = \"group\"\nvalidation = 0.2\nseed = 7",
+        Split::Group {
+            validation: 0.2,
+            test: 0.0,
+            seed: 7,
+        },
+    );
+}
+
+#[test]
+fn pipeline_keeps_parameters_as_written() {
+    let text = r#"
+name = "p"
+view = "v:v1"
+model = "m"
+[train]
+learner = "lightgbm"
+target = "y"
+[train.lightgbm]
+objective = "quantile"
+alpha = 0.9
+rounds = 2000
+boost_from_average = false
+monotone_constraints = [1, 0, -1]
+[evaluate]
+metrics = ["pinball(0.9)", "confusion"]
+slices = ["region"]
+baselines = ["mean", "seasonal_naive(1w)"]
+[gate]
+"pinball(0.9)" = { max = 4 }
+slice_mae = { max = 5.0, max_ratio = 1.5, min_ratio = 0.5 }
+r2 = { min = 0.2 }
+beats = ["last_value", "mean", "champion"]
+"#;
+    let pipeline = pipeline(text).definition;
+    assert_eq!(pipeline.seed, 42);
+    assert_eq!(pipeline.train.lightgbm["boost_from_average"], Parameter::Bool(false));
+    assert_eq!(pipeline.train.lightgbm["rounds"], Parameter::Integer(2000));
+    assert_eq!(pipeline.train.lightgbm["alpha"], Parameter::Float(0.9));
+    assert_eq!(pipeline.gate.metrics.keys().collect::<Vec<_>>(), ["pinball(0.9)", "r2"]);
+    assert_eq!(pipeline.gate.slices["mae"].min_ratio, Some(0.5));
+    assert_eq!(pipeline.gate.beats[2], Rival::Alias("champion".parse().unwrap()));
+    let baselines: Vec<_> = pipeline.baselines().iter().map(ToString::to_string).collect();
+    assert_eq!(baselines, ["mean", "seasonal_naive(7d)", "last_value"]);
+}
+
+#[test]
+fn repository_is_right_as_it_stands() {
+    let catalog = checked(&files()).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(
+        (catalog.groups.len(), catalog.views.len(), catalog.pipelines.len()),
+        (3, 1, 1)
+    );
+    assert!(catalog.not_yet().is_empty());
+}
+
+#[test]
+fn applied_definitions_may_be_referred_to() {
+    let mut files = files();
+    let hosts = files.remove("feature_groups/hosts.toml").unwrap();
+    assert!(checked(&files).is_err());
+    let applied = group(&hosts).definition;
+    let texts: Vec<(String, String)> = files.into_iter().collect();
+    let catalog = Catalog::parse(&texts).unwrap();
+    let applied = BTreeMap::from([(applied.reference(), applied)]);
+    catalog
+        .check(&applied, &BTreeMap::new())
+        .unwrap_or_else(|problems| panic!("{problems}"));
+}
+
+#[test]
+fn short_gap_is_accepted_where_overlap_is_allowed() {
+    let mut files = files();
+    change(
+        &mut files,
+        "feature_views/cpu_fv.toml",
+        "gap = \"auto\"",
+        "gap = \"5m\"\nallow_overlap = true",
+    );
+    assert!(checked(&files).is_ok());
+}
+
+#[test]
+fn label_group_with_known_at_may_give_features() {
+    let mut files = files();
+    change(
+        &mut files,
+        "feature_groups/cpu_labels.toml",
+        "event_time = \"ts\"",
+        "event_time = \"ts\"\nknown_at = \"measured_at\"",
+    );
+    let more =
+        "[[features]]\ngroup = \"cpu_labels:v1\"\ncolumns = [\"cpu_max_next_1h\"]\nprefix = \"last_\"\n\n[split]";
+    change(&mut files, "feature_views/cpu_fv.toml", "[split]", more);
+    checked(&files).unwrap_or_else(|problems| panic!("{problems}"));
+}

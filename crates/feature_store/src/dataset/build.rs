@@ -15,7 +15,7 @@ use super::manifest::{Arguments, JoinReport, PartReport};
 use super::plan::{JoinPlan, Plan};
 use super::spine::{Spine, read_spine};
 use super::write::PartWriter;
-use super::{CHUNK_ROWS, DatasetProgress, Rows};
+use super::{DatasetProgress, Rows};
 use crate::StoreError;
 use crate::point_in_time::{Join, Joined};
 use crate::split::{Divided, Part, divide, parts_of};
@@ -75,12 +75,18 @@ pub(crate) async fn build(
             joined: written + counts.gap,
         });
     }
-    let joins = plan.joins.iter().zip(&joined).map(|(plan, joined)| JoinReport {
-        group: plan.group.clone(),
-        prefix: plan.prefix.clone(),
-        outcomes: joined.counts(),
-    });
-    Ok(Built { parts, joins: joins.collect(), spine_rows: spine.rows() as u64, superseded: spine.superseded, divided })
+    let joins = reports(plan, &joined);
+    Ok(Built { parts, joins, spine_rows: spine.rows() as u64, superseded: spine.superseded, divided })
+}
+
+/// What became of the spine rows in each join.
+pub(crate) fn reports(plan: &Plan, joined: &[Joined]) -> Vec<JoinReport> {
+    let report = |(at, join): (usize, &JoinPlan)| JoinReport {
+        group: join.group.clone(),
+        prefix: join.prefix.clone(),
+        outcomes: joined.get(at).map(Joined::counts).unwrap_or_default(),
+    };
+    plan.joins.iter().enumerate().map(report).collect()
 }
 
 fn spine_keys(plan: &Plan, spine: &Spine) -> Result<Vec<ArrayRef>, StoreError> {
@@ -131,7 +137,7 @@ async fn join_one(
     }
     match state {
         Some(state) => state.finish(),
-        None => Join::new(&keys, &join.empty_schema(plan), join.columns.clone(), join.rule)?.finish(),
+        None => Join::new(&keys, &join.schema, join.columns.clone(), join.rule)?.finish(),
     }
 }
 
@@ -191,10 +197,4 @@ async fn write_parts(
         tokio::task::yield_now().await;
     }
     writers.into_iter().map(|(_, writer)| writer.finish()).collect()
-}
-
-/// How many rows a chunk has, for the tests of it.
-#[cfg(test)]
-pub(crate) const fn chunk_rows() -> usize {
-    CHUNK_ROWS
 }

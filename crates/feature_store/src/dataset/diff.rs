@@ -9,10 +9,10 @@ use std::hash::{DefaultHasher, Hasher};
 use std::path::Path;
 
 use arrow::array::ArrayRef;
-use definitions::{DataType, Fingerprint, GroupRef};
+use definitions::{DataType, Fingerprint, GroupRef, Role, WallTime};
 use serde::Serialize;
 
-use super::manifest::{Arguments, Column, Manifest, Role, load_manifest};
+use super::manifest::{Arguments, Column, Manifest, load_manifest};
 use super::read::open_part;
 use super::statistics::ColumnStatistics;
 use crate::StoreError;
@@ -38,9 +38,11 @@ impl<T: PartialEq> Sides<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PinnedState {
     /// The Delta version.
-    pub delta_version: u64,
-    /// The last ingestion in it.
-    pub last_ingest_id: i64,
+    pub delta_version: i64,
+    /// When it was committed.
+    pub committed_at: WallTime,
+    /// Its rows.
+    pub rows: u64,
     /// The fingerprint of the group's definition.
     pub definition: Option<Fingerprint>,
 }
@@ -50,9 +52,9 @@ pub struct PinnedState {
 pub struct ColumnDiff {
     /// The column.
     pub column: String,
-    /// Its type and role on each side; `None`: it is not there.
+    /// Its type on each side; `None`: it is not there.
     #[serde(flatten)]
-    pub sides: Sides<Option<(DataType, Role)>>,
+    pub sides: Sides<Option<DataType>>,
 }
 
 /// A column whose values are not the same in a part.
@@ -137,8 +139,8 @@ fn pins(a: &Manifest, b: &Manifest) -> BTreeMap<GroupRef, Sides<Option<PinnedSta
     let states = |manifest: &Manifest| -> BTreeMap<GroupRef, PinnedState> {
         let state = |pin: &crate::GroupPin| {
             let definition = manifest.definitions.groups.get(&pin.group).map(|group| group.fingerprint);
-            let (delta_version, last_ingest_id) = (pin.delta_version, pin.last_ingest_id);
-            (pin.group.clone(), PinnedState { delta_version, last_ingest_id, definition })
+            let (delta_version, committed_at, rows) = (pin.delta_version, pin.committed_at, pin.rows());
+            (pin.group.clone(), PinnedState { delta_version, committed_at, rows, definition })
         };
         manifest.pins.iter().map(state).collect()
     };
@@ -150,7 +152,7 @@ fn pins(a: &Manifest, b: &Manifest) -> BTreeMap<GroupRef, Sides<Option<PinnedSta
 
 fn columns(a: &Manifest, b: &Manifest) -> Vec<ColumnDiff> {
     let side = |manifest: &Manifest, name: &str| {
-        manifest.columns.iter().find(|column| column.name == name).map(|column| (column.data_type, column.role))
+        manifest.columns.iter().find(|column| column.name == name).map(|column| column.data_type)
     };
     let is_new = |column: &&Column| side(a, &column.name).is_none();
     let all = a.columns.iter().chain(b.columns.iter().filter(is_new));
@@ -180,7 +182,7 @@ fn compared_columns(a: &Manifest, b: &Manifest) -> (Vec<String>, Vec<String>) {
     let in_both = |column: &&Column| {
         b.columns.iter().any(|other| other.name == column.name && other.data_type == column.data_type)
     };
-    let says_which = |column: &&Column| matches!(column.role, Role::Entity | Role::EventTime);
+    let says_which = |column: &&Column| matches!(column.role, Role::Key | Role::EventTime);
     let (which, what): (Vec<&Column>, Vec<&Column>) = a.columns.iter().filter(in_both).partition(says_which);
     let names = |columns: Vec<&Column>| columns.into_iter().map(|column| column.name.clone()).collect();
     (names(which), names(what))

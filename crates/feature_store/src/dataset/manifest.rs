@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use definitions::{
-    DataType, EventTime, FeatureGroup, FeatureView, Fingerprint, GapSum, GroupRef, KnownAt, Split, ViewRef, WallTime,
+    DataType, Duration, EventTime, FeatureGroup, FeatureView, Fingerprint, GapSum, GroupRef, KnownAt, Role, Split, ViewRef,
+    WallTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,20 +49,24 @@ pub struct RecordedDefinitions {
     pub groups: BTreeMap<GroupRef, Recorded<FeatureGroup>>,
 }
 
-/// What a column is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Part of the spine's key.
-    Entity,
-    /// The spine's event time.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Role", rename_all = "snake_case")]
+enum RoleWord {
+    Key,
     EventTime,
-    /// What is to be predicted.
     Label,
-    /// An input of models.
+    LabelHelper,
     Feature,
-    /// For slices and bias tests; never an input of models.
     Helper,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "GapSum")]
+struct GapTerms {
+    horizon: Duration,
+    horizon_of: Option<String>,
+    lookback: Duration,
+    lookback_of: Option<String>,
 }
 
 /// A column of the dataset.
@@ -73,6 +78,7 @@ pub struct Column {
     #[serde(rename = "type")]
     pub data_type: DataType,
     /// What it is for.
+    #[serde(with = "RoleWord")]
     pub role: Role,
     /// Whether learners treat the values as categories.
     pub categorical: bool,
@@ -164,6 +170,7 @@ pub struct Manifest {
     /// The seed of what was drawn at random; 0 where nothing was.
     pub seed: u64,
     /// The gap that the definitions need, and where it comes from.
+    #[serde(with = "GapTerms")]
     pub gap: GapSum,
     /// The proof that the parts are apart.
     pub certificate: Certificate,

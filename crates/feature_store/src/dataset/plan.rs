@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use definitions::{
     ColumnName, FeatureGroup, FeatureView, Fill, GroupRef, GapSum, IngestMode, KeyPair, KnownAt, ResolvedView, Role,
     resolve_view,
 };
 
-use crate::StoreError;
 use crate::point_in_time::{GroupColumns, JoinRule};
+use crate::{INGEST_ID, KNOWN_AT, ROW_NUMBER, StoreError, arrow_type};
 
 /// The spine: which columns are read, and how rows become spine rows.
 #[derive(Debug, Clone)]
@@ -56,6 +56,8 @@ pub(crate) struct JoinPlan {
     pub keys: Vec<KeyPair>,
     /// Which columns play which part.
     pub columns: GroupColumns,
+    /// What is read, with the hidden columns: the columns of a stream without rows.
+    pub schema: SchemaRef,
     /// The rule.
     pub rule: JoinRule,
 }
@@ -126,20 +128,6 @@ impl Plan {
     }
 }
 
-/// The Arrow type that holds a declared type.
-pub(crate) fn arrow_type(data_type: definitions::DataType) -> DataType {
-    match data_type {
-        definitions::DataType::Bool => DataType::Boolean,
-        definitions::DataType::Int32 => DataType::Int32,
-        definitions::DataType::Int64 => DataType::Int64,
-        definitions::DataType::Float32 => DataType::Float32,
-        definitions::DataType::Float64 => DataType::Float64,
-        definitions::DataType::Utf8 => DataType::Utf8,
-        definitions::DataType::Date => DataType::Date32,
-        definitions::DataType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-    }
-}
-
 fn find<'a>(groups: &'a BTreeMap<GroupRef, FeatureGroup>, group: &GroupRef) -> Result<&'a FeatureGroup, StoreError> {
     groups.get(group).ok_or_else(|| StoreError::UnknownGroup { group: group.clone() })
 }
@@ -173,7 +161,16 @@ fn join_plan(
     let selection = resolved.selections.get(at).ok_or_else(|| StoreError::UnknownGroup { group: group.reference() })?;
     let columns: Vec<_> = resolved.of_selection(at).collect();
     let last_known = columns.iter().filter(|column| column.fill == Some(Fill::LastKnown));
+    let times = [&group.event_time, &group.known_at].into_iter().flatten();
+    let mut types: BTreeMap<String, definitions::DataType> =
+        columns.iter().map(|column| (column.column.to_string(), column.data_type)).collect();
+    types.extend(selection.keys.iter().map(|pair| (pair.key.to_string(), pair.data_type)));
+    types.extend(times.map(|time| (time.to_string(), definitions::DataType::Timestamp)));
+    types.extend([(KNOWN_AT.to_owned(), definitions::DataType::Timestamp)]);
+    types.extend([INGEST_ID, ROW_NUMBER].map(|hidden| (hidden.to_owned(), definitions::DataType::Int64)));
+    let fields = types.iter().map(|(name, data_type)| Field::new(name, arrow_type(*data_type), true));
     Ok(JoinPlan {
+        schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
         group: group.reference(),
         prefix,
         keys: selection.keys.clone(),

@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::manifest::load_manifest;
+use super::write::parquet_error;
 use crate::StoreError;
 use crate::split::Part;
 
@@ -42,13 +43,13 @@ pub fn read_part(folder: &Path, part: Part) -> Result<Vec<RecordBatch>, StoreErr
 /// Opens one Parquet file of a dataset.
 pub(super) fn open_file(path: &Path, columns: Option<&[String]>) -> Result<ParquetRecordBatchReader, StoreError> {
     let file = File::open(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS);
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet_error(path))?.with_batch_size(BATCH_ROWS);
     if let Some(columns) = columns {
         let names = columns.iter().map(String::as_str);
         let mask = parquet::arrow::ProjectionMask::columns(builder.parquet_schema(), names);
         builder = builder.with_projection(mask);
     }
-    Ok(builder.build()?)
+    builder.build().map_err(parquet_error(path))
 }
 
 impl PartReader {

@@ -9,12 +9,14 @@ use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use definitions::{EventTime, Fingerprint};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use sha2::{Digest, Sha256};
 
 use super::manifest::{DataFile, MANIFEST, Manifest, PartReport};
 use super::statistics::StatisticsCollector;
 use crate::StoreError;
+use crate::error::file_error;
 use crate::fingerprint::ContentHasher;
 use crate::split::Part;
 
@@ -65,9 +67,10 @@ impl Write for Hashed {
     }
 }
 
-fn file_error(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+/// Puts the file onto a Parquet error.
+pub(super) fn parquet_error(path: &Path) -> impl FnOnce(ParquetError) -> StoreError {
     let path = path.to_owned();
-    move |source| StoreError::File { path, source }
+    move |source| StoreError::Parquet { path, source }
 }
 
 impl PartWriter {
@@ -80,7 +83,7 @@ impl PartWriter {
         rows_per_file: u64,
     ) -> Result<Self, StoreError> {
         let folder = staging.join(part.name());
-        std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
+        std::fs::create_dir_all(&folder).map_err(file_error(folder.as_path()))?;
         Ok(Self {
             part,
             folder,
@@ -112,7 +115,7 @@ impl PartWriter {
             let rows_per_file = self.rows_per_file;
             let file = self.open_file()?;
             let rows = (batch.num_rows() - done).min((rows_per_file - file.rows) as usize);
-            file.writer.write(&batch.slice(done, rows))?;
+            file.writer.write(&batch.slice(done, rows)).map_err(parquet_error(&file.path))?;
             file.rows += rows as u64;
             done += rows;
             if file.rows == rows_per_file {
@@ -146,9 +149,10 @@ impl PartWriter {
             None => {
                 let name = format!("part-{:05}.parquet", self.files.len());
                 let path = self.folder.join(&name);
-                let file = BufWriter::new(File::create_new(&path).map_err(file_error(&path))?);
+                let file = BufWriter::new(File::create_new(&path).map_err(file_error(path.as_path()))?);
                 let hashed = Hashed { file, sha256: Sha256::new(), bytes: 0 };
-                let writer = ArrowWriter::try_new(hashed, self.schema.clone(), Some(properties()?))?;
+                let properties = properties().map_err(parquet_error(&path))?;
+                let writer = ArrowWriter::try_new(hashed, self.schema.clone(), Some(properties)).map_err(parquet_error(&path))?;
                 OpenFile { path, name: format!("{}/{name}", self.part), rows: 0, writer }
             }
         };
@@ -157,15 +161,15 @@ impl PartWriter {
 
     fn close_file(&mut self) -> Result<(), StoreError> {
         let Some(OpenFile { path, name, rows, writer }) = self.file.take() else { return Ok(()) };
-        let Hashed { file, sha256, bytes } = writer.into_inner()?;
-        let file = file.into_inner().map_err(|error| file_error(&path)(error.into_error()))?;
-        file.sync_all().map_err(file_error(&path))?;
+        let Hashed { file, sha256, bytes } = writer.into_inner().map_err(parquet_error(&path))?;
+        let file = file.into_inner().map_err(|error| file_error(path.as_path())(error.into_error()))?;
+        file.sync_all().map_err(file_error(path.as_path()))?;
         self.files.push(DataFile { path: name, rows, bytes, sha256: Fingerprint::from_digest(sha256.finalize().into()) });
         Ok(())
     }
 }
 
-fn properties() -> Result<WriterProperties, StoreError> {
+fn properties() -> Result<WriterProperties, ParquetError> {
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_max_row_group_row_count(Some(ROWS_PER_ROW_GROUP))
@@ -176,8 +180,8 @@ fn properties() -> Result<WriterProperties, StoreError> {
 pub(super) fn write_manifest(staging: &Path, manifest: &Manifest) -> Result<Fingerprint, StoreError> {
     let bytes = manifest.to_json()?;
     let path = staging.join(MANIFEST);
-    let mut file = File::create_new(&path).map_err(file_error(&path))?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(file_error(&path))?;
+    let mut file = File::create_new(&path).map_err(file_error(path.as_path()))?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(file_error(path.as_path()))?;
     sync_folder(staging)?;
     Ok(Fingerprint::of(&bytes))
 }

@@ -178,4 +178,4 @@ pub fn match_rows(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -34,8 +34,8 @@ pub(super) fn divide(cuts: &Cuts, needed: &GapSum, times: &[i64]) -> Result<Divi
     let starts = starts(cuts, times)?;
     let parts: Vec<Option<Part>> = times.iter().map(|time| part_of(*time, &starts, gap)).collect();
     let borders = borders(&starts, needed, gap, times, &parts);
-    if !cuts.allow_overlap && borders.iter().any(|border| border.between_micros <= 0) {
-        return Err(StoreError::PartsOverlap { borders: borders.len() as u64 });
+    if let Some(border) = borders.iter().find(|border| !cuts.allow_overlap && border.between_micros <= 0) {
+        return Err(StoreError::PartsOverlap { before: border.before.name(), after: border.after.name() });
     }
     let certificate = Certificate::Time { gap, needed: needed.total(), allow_overlap: cuts.allow_overlap, borders };
     Ok(Divided { parts, certificate })

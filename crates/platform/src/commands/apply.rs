@@ -47,7 +47,8 @@ impl Apply {
     }
 }
 
-async fn make_tables(repository: &Repository, registry: &registry::Registry) -> Outcome {
+/// Makes the tables of applied groups that have none yet.
+pub async fn make_tables(repository: &Repository, registry: &registry::Registry) -> Outcome {
     for group in applied::groups(registry).await?.values() {
         feature_store::create_table(&repository.store(), group).await?;
     }

@@ -1,12 +1,15 @@
 //! `platform plan`: what `apply` would change, as a diff a person can read.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
-use definitions::{Catalog, Fingerprint, Name, Parsed, Version};
+use definitions::{Catalog, FeatureGroup, FeatureView, Name, Parsed, Problems, Version};
 use registry::{DefinitionKind, DefinitionRecord, NewDefinition};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::Context;
+use crate::applied;
 use crate::failure::{Failure, Outcome};
 use crate::repository::Repository;
 use crate::screen;
@@ -113,8 +116,22 @@ impl Plan {
 pub async fn steps(repository: &Repository) -> Outcome<Vec<Step>> {
     let catalog = repository.catalog()?;
     let applied = applied_records(repository).await?;
-    catalog.check(&applied_groups(&applied)?, &applied_views(&applied)?)?;
-    check_parameters(&catalog)?;
+    let (mut groups, mut views) = (BTreeMap::new(), BTreeMap::new());
+    for record in &applied {
+        match record.kind {
+            DefinitionKind::FeatureGroup => {
+                let group: FeatureGroup = applied::definition_of(record)?;
+                groups.insert(group.reference(), group);
+            }
+            DefinitionKind::FeatureView => {
+                let view: FeatureView = applied::definition_of(record)?;
+                views.insert(view.reference(), view);
+            }
+            DefinitionKind::Pipeline => {}
+        }
+    }
+    catalog.check(&groups, &views)?;
+    check_what_is_built(&catalog)?;
     let mut steps = Vec::new();
     for group in &catalog.groups {
         let (name, version) = (&group.definition.name, group.definition.version);
@@ -135,4 +152,42 @@ async fn applied_records(repository: &Repository) -> Outcome<Vec<DefinitionRecor
         return Ok(Vec::new());
     }
     Ok(repository.registry().await?.definitions(None).await?)
+}
+
+/// What the definitions crate cannot know: what is not built yet, and what the learner makes of its parameters.
+fn check_what_is_built(catalog: &Catalog) -> Outcome {
+    let mut problems = catalog.not_yet();
+    for pipeline in &catalog.pipelines {
+        if let Err(error) = trees::Parameters::from_declared(&pipeline.definition.train.lightgbm) {
+            let key = format!("train.lightgbm.{}", error.key());
+            problems.push(pipeline.problem(&key, error.to_string()).hint(error.hint()));
+        }
+    }
+    Ok(Problems::none_of(problems)?)
+}
+
+fn step<T: Serialize>(
+    kind: DefinitionKind,
+    name: &Name,
+    version: Option<Version>,
+    parsed: &Parsed<T>,
+    applied: &[DefinitionRecord],
+) -> Outcome<Step> {
+    let new = NewDefinition {
+        kind,
+        name: name.clone(),
+        version,
+        fingerprint: parsed.fingerprint,
+        text: parsed.text.clone(),
+        canonical: serde_json::to_value(&parsed.definition)?,
+        file: parsed.file.clone(),
+    };
+    let same_name = applied.iter().find(|record| record.kind == kind && record.name == *name && record.version == version);
+    let (action, before) = match same_name {
+        None => (Action::Add, None),
+        Some(before) if before.fingerprint == parsed.fingerprint => (Action::Keep, None),
+        Some(before) if kind == DefinitionKind::Pipeline => (Action::Change, Some(before.clone())),
+        Some(before) => (Action::Refuse, Some(before.clone())),
+    };
+    Ok(Step { action, new, before })
 }

@@ -1,0 +1,218 @@
+//! From a dataset and a pipeline to a model with its evidence: the same for `train` and for `reproduce`.
+//!
+//! Nothing here writes the registry or decides what happens to a model. The same dataset, pipeline and seed give the same bytes,
+//! whatever the number of threads.
+//!
+//! Reading order: this file (the way), `parts` (rows in), `baselines` and `rivals` (what the model is compared with), `evaluate`
+//! (how good it is), `files` (what is kept).
+
+mod baselines;
+mod evaluate;
+mod files;
+mod parts;
+mod rivals;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use definitions::{Pipeline, Role};
+use evaluation::{Evaluation, Quantile, Task};
+use feature_store::dataset::{Column, Manifest};
+use feature_store::split::Part;
+use learning::{
+    Control, Importance, Input, IterationReport, Learner, Model, Output, Preprocessing, Signature, Target, TrainingData,
+};
+use trees::{LightGbm, Parameters};
+
+use crate::failure::{Failure, Outcome};
+use parts::PartRows;
+
+pub use files::{Artefacts, model_parameters};
+pub use rivals::{RivalModel, load_rivals};
+
+/// Rows whose SHAP values are averaged: enough to rank features, few enough to be quick.
+const CONTRIBUTION_ROWS: usize = 2_000;
+
+/// What is trained.
+pub struct Lesson<'a> {
+    /// The dataset's folder.
+    pub folder: &'a Path,
+    /// Its manifest.
+    pub manifest: &'a Manifest,
+    /// The pipeline.
+    pub pipeline: &'a Pipeline,
+    /// Registered models to compare with.
+    pub rivals: &'a [RivalModel],
+    /// Threads to use.
+    pub threads: usize,
+}
+
+/// A feature and how much it matters.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct FeatureImportance {
+    /// Gain and splits.
+    #[serde(flatten)]
+    pub importance: Importance,
+    /// Mean |SHAP| over rows of the part that gates look at.
+    pub mean_absolute_contribution: f64,
+}
+
+/// A model and everything that was found out about it.
+pub struct Trained {
+    /// How columns become numbers.
+    pub preprocessing: Preprocessing,
+    /// What it takes and gives.
+    pub signature: Signature,
+    /// How good it is, beside baselines and registered rivals.
+    pub evaluation: Evaluation,
+    /// What matters to it, most first.
+    pub importance: Vec<FeatureImportance>,
+    /// What was measured while it learned.
+    pub history: Vec<IterationReport>,
+    /// The iteration it keeps.
+    pub best_iteration: usize,
+    /// The model's own files.
+    pub model_files: Vec<learning::ModelFile>,
+    /// Rows learned from.
+    pub train_rows: usize,
+    /// Rows left out because their label is NULL, by part.
+    pub unlabelled: Vec<(Part, usize)>,
+    /// Time spent growing trees.
+    pub fit_time: Duration,
+}
+
+/// Trains a model and measures it. `watch` is told of every iteration.
+pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Outcome<Trained> {
+    let label = target_column(lesson)?;
+    let inputs: Vec<Column> = lesson.manifest.columns_with(Role::Feature).cloned().collect();
+    if inputs.is_empty() {
+        return Err(Failure::input(format!("view `{}` has no features to learn from", lesson.manifest.view)));
+    }
+    let parameters = Parameters::from_declared(&lesson.pipeline.train.lightgbm).map_err(trees::TreesError::from)?;
+    let wants_classes = parameters.objective.is_some_and(trees::Objective::is_classification);
+    let parts = parts::load(lesson, &label, &inputs)?;
+    let train_part = parts.iter().find(|part| part.part == Part::Train);
+    let train_part = train_part.ok_or_else(|| Failure::input("the dataset has no part `train`"))?;
+    let target = Target::fit(&label.name, &train_part.labels, wants_classes)?;
+    let columns: Vec<(String, bool)> = inputs.iter().map(|column| (column.name.clone(), column.categorical)).collect();
+    let schema = parts::input_schema(&inputs);
+    let preprocessing = Preprocessing::fit(&train_part.inputs, &schema, &columns)?;
+    let quantile = parameters.quantile();
+    let learner = LightGbm::new(parameters, target.classes().map_or(0, <[String]>::len))?;
+    let labelled = |part: &PartRows| part.labelled(&preprocessing, &target, &schema);
+    let mut sets = Vec::new();
+    for part in parts.iter().filter(|part| part.part == Part::Validation) {
+        sets.push((part.part.name().to_owned(), labelled(part)?));
+    }
+    let data = TrainingData {
+        train: labelled(train_part)?,
+        evaluations: sets,
+        seed: lesson.pipeline.seed,
+        threads: lesson.threads,
+    };
+    let started = Instant::now();
+    let model = learner.fit(&data, &mut |report| {
+        watch(report);
+        Control::Continue
+    })?;
+    let fit_time = started.elapsed();
+    let train_rows = data.train.labels.len();
+    drop(data);
+    let task = Task::of_objective(learner.objective().word()).unwrap_or(Task::Regression);
+    let signature = signature(lesson, &inputs, &target, &learner, quantile);
+    let measured = evaluate::Measured { lesson, task, quantile: quantile.and_then(Quantile::new), target: &target };
+    let mut ready = Vec::new();
+    for part in &parts {
+        ready.push(part.ready(&preprocessing, &target, &schema)?);
+    }
+    let evaluation = evaluate::evaluate(&measured, model.as_ref(), &ready)?;
+    let judged = evaluation.gated_part().map_or("train", |part| part.part.as_str());
+    let importance = importance(model.as_ref(), ready.iter().find(|part| part.part.name() == judged))?;
+    Ok(Trained {
+        preprocessing,
+        signature,
+        evaluation,
+        importance,
+        history: model.history().to_vec(),
+        best_iteration: model.best_iteration(),
+        model_files: model.files()?,
+        train_rows,
+        unlabelled: ready.iter().map(|part| (part.part, part.unlabelled)).collect(),
+        fit_time,
+    })
+}
+
+fn target_column(lesson: &Lesson<'_>) -> Outcome<Column> {
+    let labels: Vec<&Column> = lesson.manifest.columns_with(Role::Label).collect();
+    let wanted = lesson.pipeline.train.target.as_ref();
+    let found = match (wanted, labels.as_slice()) {
+        (Some(wanted), _) => labels.iter().copied().find(|column| column.name == wanted.as_str()),
+        (None, [only]) => Some(*only),
+        (None, _) => None,
+    };
+    found.cloned().ok_or_else(|| {
+        let names: Vec<_> = labels.iter().map(|column| format!("`{}`", column.name)).collect();
+        let what = wanted.map_or_else(|| "no target is chosen".to_owned(), |wanted| format!("target `{wanted}` is no label"));
+        let pipeline = &lesson.pipeline.name;
+        Failure::input(format!("pipeline `{pipeline}`: {what}: the view's labels are {}", names.join(", ")))
+            .hint("[train] target = \"LABEL\", then: platform apply")
+    })
+}
+
+fn signature(
+    lesson: &Lesson<'_>,
+    inputs: &[Column],
+    target: &Target,
+    learner: &LightGbm,
+    quantile: Option<f64>,
+) -> Signature {
+    let input = |column: &Column| Input {
+        name: column.name.clone(),
+        data_type: column.data_type,
+        categorical: column.categorical,
+    };
+    let output = |name: String, data_type, description: String| Output { name, data_type, description };
+    let of = &target.column;
+    let outputs = match (target.classes(), quantile) {
+        (Some(classes), _) => {
+            let probability = |class: &String| {
+                let name = format!("probability_{class}");
+                output(name, definitions::DataType::Float64, format!("probability that {of} is {class}"))
+            };
+            let predicted =
+                output("prediction".to_owned(), definitions::DataType::Utf8, format!("the most probable {of}"));
+            std::iter::once(predicted).chain(classes.iter().map(probability)).collect()
+        }
+        (None, Some(share)) => vec![output(
+            format!("prediction_q{share}"),
+            definitions::DataType::Float64,
+            format!("the value that {of} is below with probability {share}"),
+        )],
+        (None, None) => {
+            vec![output("prediction".to_owned(), definitions::DataType::Float64, format!("the value of {of}"))]
+        }
+    };
+    Signature {
+        inputs: inputs.iter().map(input).collect(),
+        outputs,
+        target: target.column.clone(),
+        objective: learner.objective().word().to_owned(),
+        classes: target.classes().map(<[String]>::to_vec),
+        keys: lesson.manifest.columns_with(Role::Key).map(input).collect(),
+        event_time: lesson.manifest.columns_with(Role::EventTime).map(|column| column.name.clone()).next(),
+    }
+}
+
+fn importance(model: &dyn Model, part: Option<&parts::Ready>) -> Outcome<Vec<FeatureImportance>> {
+    let absolute = match part.filter(|part| part.matrix.rows() > 0) {
+        Some(part) => model.contributions(&part.spread(CONTRIBUTION_ROWS)?)?.mean_absolute(),
+        None => Vec::new(),
+    };
+    let all = model.importance()?.into_iter().enumerate().map(|(at, importance)| FeatureImportance {
+        importance,
+        mean_absolute_contribution: absolute.get(at).copied().unwrap_or(0.0),
+    });
+    let mut all: Vec<FeatureImportance> = all.collect();
+    all.sort_by(|one, other| other.importance.gain.total_cmp(&one.importance.gain));
+    Ok(all)
+}
