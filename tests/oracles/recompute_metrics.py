@@ -50,8 +50,10 @@ def classification(name, truth, probabilities, classes):
 
 
 def stated_metrics(document):
-    """Name and value of each metric of the model over the whole part."""
-    return {entry["metric"]: entry["value"] for entry in document["model"]["metrics"]}
+    """Name and value of each metric of the model on the part that gates look at: test, else validation, else train."""
+    parts = {part["part"]: part for part in document["parts"]}
+    judged = next(parts[name] for name in ("test", "validation", "train") if name in parts)
+    return {score["metric"]: score["value"] for score in judged["model"] if score["value"] is not None}
 
 
 def main():

@@ -170,8 +170,8 @@ fn judged_slices<'a>(name: &str, limit: Limit, part: Option<&'a PartEvaluation>)
 
 fn slices_verdict(gate: String, limit: Limit, judged: &[Judged<'_>]) -> GateCheck {
     let worse = |one: &&Judged<'_>, other: &&Judged<'_>| match limit.side {
-        Side::Most => one.value.total_cmp(&other.value),
-        Side::Least => other.value.total_cmp(&one.value),
+        Side::Most | Side::Less => one.value.total_cmp(&other.value),
+        Side::Least | Side::More => other.value.total_cmp(&one.value),
     };
     let Some(worst) = judged.iter().max_by(worse) else {
         return refused(gate, limit.text(), "there are no slices");

@@ -74,9 +74,16 @@ impl ContentHasher {
                 column: field.name().clone(),
                 found: field.data_type().to_string(),
             })?;
-            Ok::<_, StoreError>(ColumnHasher { name: field.name().clone(), data_type, values: Sha256::new() })
+            Ok::<_, StoreError>(ColumnHasher {
+                name: field.name().clone(),
+                data_type,
+                values: Sha256::new(),
+            })
         };
-        Ok(Self { columns: schema.fields().iter().map(column).collect::<Result<_, _>>()?, rows: 0 })
+        Ok(Self {
+            columns: schema.fields().iter().map(column).collect::<Result<_, _>>()?,
+            rows: 0,
+        })
     }
 
     /// Takes in the next rows; columns by place.
@@ -86,7 +93,10 @@ impl ContentHasher {
     pub fn update(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         if batch.num_columns() != self.columns.len() {
             let found = format!("{} columns in place of {}", batch.num_columns(), self.columns.len());
-            return Err(StoreError::UnsupportedType { column: "*".to_owned(), found });
+            return Err(StoreError::UnsupportedType {
+                column: "*".to_owned(),
+                found,
+            });
         }
         for (hasher, array) in self.columns.iter_mut().zip(batch.columns()) {
             hasher.update(array)?;
@@ -130,11 +140,15 @@ pub fn combine<'a>(tables: impl IntoIterator<Item = (&'a str, Fingerprint)>) -> 
 
 impl ColumnHasher {
     fn update(&mut self, array: &ArrayRef) -> Result<(), StoreError> {
-        let mismatch = || StoreError::UnsupportedType { column: self.name.clone(), found: array.data_type().to_string() };
+        let mismatch = || StoreError::UnsupportedType {
+            column: self.name.clone(),
+            found: array.data_type().to_string(),
+        };
         if declared_type(array.data_type()) != Some(self.data_type) {
             return Err(mismatch());
         }
-        self.values.update(canonical_values(&plain(array)?.ok_or_else(mismatch)?));
+        self.values
+            .update(canonical_values(&plain(array)?.ok_or_else(mismatch)?));
         Ok(())
     }
 }
@@ -143,14 +157,20 @@ impl ColumnHasher {
 fn canonical_values(plain: &ArrayRef) -> Vec<u8> {
     let mut out = Vec::with_capacity(plain.len() * 9);
     match plain.data_type() {
-        DataType::Boolean => plain.as_boolean().iter().for_each(|value| put(&mut out, value.map(|v| [u8::from(v)]))),
+        DataType::Boolean => plain
+            .as_boolean()
+            .iter()
+            .for_each(|value| put(&mut out, value.map(|v| [u8::from(v)]))),
         DataType::Int32 => put_all::<Int32Type, 4>(&mut out, plain, i32::to_le_bytes),
         DataType::Date32 => put_all::<Date32Type, 4>(&mut out, plain, i32::to_le_bytes),
         DataType::Int64 => put_all::<Int64Type, 8>(&mut out, plain, i64::to_le_bytes),
         DataType::Timestamp(..) => put_all::<TimestampMicrosecondType, 8>(&mut out, plain, i64::to_le_bytes),
         DataType::Float32 => put_all::<Float32Type, 4>(&mut out, plain, float32),
         DataType::Float64 => put_all::<Float64Type, 8>(&mut out, plain, float64),
-        _ => plain.as_string::<i32>().iter().for_each(|text| put_text(&mut out, text)),
+        _ => plain
+            .as_string::<i32>()
+            .iter()
+            .for_each(|text| put_text(&mut out, text)),
     }
     out
 }
@@ -166,7 +186,15 @@ pub(crate) fn put_value(out: &mut Vec<u8>, plain: &ArrayRef, row: usize) {
         DataType::Date32 => put(out, Some(plain.as_primitive::<Date32Type>().value(row).to_le_bytes())),
         DataType::Int64 => put(out, Some(plain.as_primitive::<Int64Type>().value(row).to_le_bytes())),
         DataType::Timestamp(..) => {
-            put(out, Some(plain.as_primitive::<TimestampMicrosecondType>().value(row).to_le_bytes()));
+            put(
+                out,
+                Some(
+                    plain
+                        .as_primitive::<TimestampMicrosecondType>()
+                        .value(row)
+                        .to_le_bytes(),
+                ),
+            );
         }
         DataType::Float32 => put(out, Some(float32(plain.as_primitive::<Float32Type>().value(row)))),
         DataType::Float64 => put(out, Some(float64(plain.as_primitive::<Float64Type>().value(row)))),
@@ -184,7 +212,11 @@ pub(crate) fn plain(array: &ArrayRef) -> Result<Option<ArrayRef>, StoreError> {
             other => other.clone(),
         },
     };
-    if array.data_type() == &to { Ok(Some(array.clone())) } else { Ok(Some(cast(array, &to)?)) }
+    if array.data_type() == &to {
+        Ok(Some(array.clone()))
+    } else {
+        Ok(Some(cast(array, &to)?))
+    }
 }
 
 fn put<const N: usize>(out: &mut Vec<u8>, value: Option<[u8; N]>) {
@@ -202,7 +234,10 @@ fn put_all<T: ArrowPrimitiveType, const N: usize>(
     plain: &ArrayRef,
     encode: impl Fn(T::Native) -> [u8; N],
 ) {
-    plain.as_primitive::<T>().iter().for_each(|value| put(out, value.map(&encode)));
+    plain
+        .as_primitive::<T>()
+        .iter()
+        .for_each(|value| put(out, value.map(&encode)));
 }
 
 fn put_text(out: &mut Vec<u8>, text: Option<&str>) {
@@ -211,9 +246,20 @@ fn put_text(out: &mut Vec<u8>, text: Option<&str>) {
 }
 
 fn float32(value: f32) -> [u8; 4] {
-    if value.is_nan() { FLOAT32_NAN.to_le_bytes() } else { value.to_le_bytes() }
+    if value.is_nan() {
+        FLOAT32_NAN.to_le_bytes()
+    } else {
+        value.to_le_bytes()
+    }
 }
 
 fn float64(value: f64) -> [u8; 8] {
-    if value.is_nan() { FLOAT64_NAN.to_le_bytes() } else { value.to_le_bytes() }
+    if value.is_nan() {
+        FLOAT64_NAN.to_le_bytes()
+    } else {
+        value.to_le_bytes()
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,7 @@ use crate::StoreError;
 use crate::error::plan_error;
 use crate::storage::{GroupPin, KNOWN_AT, Store, check_files, hidden_fields, order_columns, stored_schema};
 
-mod order;
+pub(crate) mod order;
 
 use order::OrderCheck;
 

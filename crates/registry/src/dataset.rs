@@ -106,6 +106,16 @@ pub enum CreatedDataset {
     Unchanged(Dataset),
 }
 
+impl CreatedDataset {
+    /// The dataset, new or not.
+    #[must_use]
+    pub fn dataset(&self) -> &Dataset {
+        match self {
+            Self::Created(dataset) | Self::Unchanged(dataset) => dataset,
+        }
+    }
+}
+
 impl Registry {
     /// Records a dataset under the view's next number. `publish` is told the number and moves the staging folder to its place; it runs
     /// inside the write transaction, so that two processes never publish at once and a crash leaves a folder that nobody refers to,

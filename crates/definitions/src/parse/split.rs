@@ -94,7 +94,7 @@ fn cut(field: &Field<'_>) -> Option<Cut> {
                 .find(|text| text.parse::<EventTime>().is_ok())
         };
         let example = || "2026-01-31T00:00:00Z".to_owned();
-        let hint = || format!("\"{}\"", meant().unwrap_or_else(example));
+        let hint = || format!("{} = \"{}\"", field.key, meant().unwrap_or_else(example));
         text.parse::<EventTime>()
             .map(Cut::At)
             .map_err(|_| field.bad(wanted, hint()))

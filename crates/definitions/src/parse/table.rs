@@ -154,7 +154,8 @@ pub(crate) struct Field<'a> {
     line: usize,
     path: String,
     label: String,
-    key: &'a str,
+    /// Its key, or that of the list it is in.
+    pub key: &'a str,
 }
 
 impl<'a> Field<'a> {

@@ -7,6 +7,8 @@
 //! >>>
 //! the message
 //! ```
+//!
+//! With the environment variable `WRITE_BAD_INPUTS` set to a file, the table is written there with the messages as they are.
 
 use super::{change, checked, files};
 

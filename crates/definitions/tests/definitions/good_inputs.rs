@@ -361,3 +361,18 @@ fn label_group_with_known_at_may_give_features() {
     change(&mut files, "feature_views/cpu_fv.toml", "[split]", more);
     checked(&files).unwrap_or_else(|problems| panic!("{problems}"));
 }
+
+#[test]
+fn platforms_own_definitions_are_right() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = BTreeMap::new();
+    for folder in ["feature_groups", "feature_views", "pipelines"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            files.insert(format!("{folder}/{name}"), std::fs::read_to_string(&path).unwrap());
+        }
+    }
+    let catalog = checked(&files).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(catalog.not_yet().is_empty() && !catalog.pipelines.is_empty());
+}

@@ -79,7 +79,7 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
 pub(super) fn number(value: Option<f64>) -> String {
     match value {
         None => "–".to_owned(),
-        Some(value) if value == 0.0 => "0".to_owned(),
+        Some(0.0) => "0".to_owned(),
         Some(value) => {
             let size = value.abs();
             match size {

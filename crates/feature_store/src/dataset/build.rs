@@ -60,7 +60,11 @@ pub(crate) async fn build(
     watch: Watch<'_>,
 ) -> Result<Built, StoreError> {
     let rows = scan(plan.spine.group.clone(), plan.spine.read()).await?;
-    watch(DatasetProgress { step: "reading the spine", done: 0, total: 0 });
+    watch(DatasetProgress {
+        step: "reading the spine",
+        done: 0,
+        total: 0,
+    });
     let spine = read_spine(&plan.spine, arguments, rows).await?;
     let keys = spine_keys(plan, &spine)?;
     let divided = divide(target.split, &plan.gap, &spine.split_rows(&keys))?;
@@ -76,7 +80,13 @@ pub(crate) async fn build(
         });
     }
     let joins = reports(plan, &joined);
-    Ok(Built { parts, joins, spine_rows: spine.rows() as u64, superseded: spine.superseded, divided })
+    Ok(Built {
+        parts,
+        joins,
+        spine_rows: spine.rows() as u64,
+        superseded: spine.superseded,
+        divided,
+    })
 }
 
 /// What became of the spine rows in each join.
@@ -93,7 +103,12 @@ fn spine_keys(plan: &Plan, spine: &Spine) -> Result<Vec<ArrayRef>, StoreError> {
     if spine.rows() == 0 {
         return Ok(Vec::new());
     }
-    plan.spine.columns.iter().take(plan.spine.keys).map(|name| spine.column(&plan.spine, name)).collect()
+    plan.spine
+        .columns
+        .iter()
+        .take(plan.spine.keys)
+        .map(|name| spine.column(&plan.spine, name))
+        .collect()
 }
 
 /// Joins every selection to the spine, one after the other; none for an empty spine.
@@ -132,7 +147,11 @@ async fn join_one(
         };
         state.push(&batch)?;
         done += batch.num_rows() as u64;
-        watch(DatasetProgress { step: &step, done, total: 0 });
+        watch(DatasetProgress {
+            step: &step,
+            done,
+            total: 0,
+        });
         tokio::task::yield_now().await;
     }
     match state {
@@ -154,7 +173,11 @@ pub(crate) fn assemble(
     }
     let typed = columns.iter().zip(schema.fields()).map(|(array, field)| {
         let same = array.data_type() == field.data_type();
-        if same { Ok(array.clone()) } else { cast(array, field.data_type()) }
+        if same {
+            Ok(array.clone())
+        } else {
+            cast(array, field.data_type())
+        }
     });
     let typed = typed.collect::<Result<Vec<_>, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
@@ -173,18 +196,15 @@ async fn write_parts(
     let event_time = plan.event_time_at();
     let mut writers: Vec<(Part, PartWriter)> = Vec::new();
     for part in parts_of(target.split) {
-        writers.push((part, PartWriter::new(target.staging, part, &schema, event_time, target.rows_per_file)?));
+        writers.push((
+            part,
+            PartWriter::new(target.staging, part, &schema, event_time, target.rows_per_file)?,
+        ));
     }
     let mut from = 0;
     for chunk in &spine.chunks {
         let to = from + chunk.num_rows();
-        let own = plan.spine.columns.iter().map(|name| {
-            chunk.column_by_name(name).cloned().ok_or_else(|| StoreError::UnknownColumn {
-                group: plan.spine.group.to_string(),
-                column: name.clone(),
-            })
-        });
-        let batch = assemble(&schema, own.collect::<Result<_, _>>()?, joined, from..to)?;
+        let batch = assemble(&schema, plan.spine.columns_of(chunk)?, joined, from..to)?;
         for (part, writer) in &mut writers {
             let parts = divided.parts.get(from..to).unwrap_or_default();
             let mask: BooleanArray = parts.iter().map(|of| Some(*of == Some(*part))).collect();
@@ -193,7 +213,11 @@ async fn write_parts(
             }
         }
         from = to;
-        watch(DatasetProgress { step: "writing", done: to as u64, total: spine.rows() as u64 });
+        watch(DatasetProgress {
+            step: "writing",
+            done: to as u64,
+            total: spine.rows() as u64,
+        });
         tokio::task::yield_now().await;
     }
     writers.into_iter().map(|(_, writer)| writer.finish()).collect()

@@ -117,10 +117,16 @@ pub fn diff(a: &Path, b: &Path) -> Result<DatasetDiff, StoreError> {
     let (first, second) = (load_manifest(a)?, load_manifest(b)?);
     let same_content = first.fingerprint == second.fingerprint;
     let rows = if same_content {
-        RowsDiff { same: first.rows_in_parts(), ..RowsDiff::default() }
+        RowsDiff {
+            same: first.rows_in_parts(),
+            ..RowsDiff::default()
+        }
     } else {
         let names = compared_columns(&first, &second);
-        compare(Fingerprints::read(a, &first, &names)?, Fingerprints::read(b, &second, &names)?)
+        compare(
+            Fingerprints::read(a, &first, &names)?,
+            Fingerprints::read(b, &second, &names)?,
+        )
     };
     Ok(DatasetDiff {
         same_content,
@@ -131,16 +137,31 @@ pub fn diff(a: &Path, b: &Path) -> Result<DatasetDiff, StoreError> {
         counts: Sides::differ(first.rows, second.rows),
         statistics: statistics(&first, &second),
         rows,
-        fingerprint: Sides { a: first.fingerprint, b: second.fingerprint },
+        fingerprint: Sides {
+            a: first.fingerprint,
+            b: second.fingerprint,
+        },
     })
 }
 
 fn pins(a: &Manifest, b: &Manifest) -> BTreeMap<GroupRef, Sides<Option<PinnedState>>> {
     let states = |manifest: &Manifest| -> BTreeMap<GroupRef, PinnedState> {
         let state = |pin: &crate::GroupPin| {
-            let definition = manifest.definitions.groups.get(&pin.group).map(|group| group.fingerprint);
+            let definition = manifest
+                .definitions
+                .groups
+                .get(&pin.group)
+                .map(|group| group.fingerprint);
             let (delta_version, committed_at, rows) = (pin.delta_version, pin.committed_at, pin.rows());
-            (pin.group.clone(), PinnedState { delta_version, committed_at, rows, definition })
+            (
+                pin.group.clone(),
+                PinnedState {
+                    delta_version,
+                    committed_at,
+                    rows,
+                    definition,
+                },
+            )
         };
         manifest.pins.iter().map(state).collect()
     };
@@ -152,13 +173,20 @@ fn pins(a: &Manifest, b: &Manifest) -> BTreeMap<GroupRef, Sides<Option<PinnedSta
 
 fn columns(a: &Manifest, b: &Manifest) -> Vec<ColumnDiff> {
     let side = |manifest: &Manifest, name: &str| {
-        manifest.columns.iter().find(|column| column.name == name).map(|column| column.data_type)
+        manifest
+            .columns
+            .iter()
+            .find(|column| column.name == name)
+            .map(|column| column.data_type)
     };
     let is_new = |column: &&Column| side(a, &column.name).is_none();
     let all = a.columns.iter().chain(b.columns.iter().filter(is_new));
     all.filter_map(|column| {
         let sides = Sides::differ(side(a, &column.name), side(b, &column.name))?;
-        Some(ColumnDiff { column: column.name.clone(), sides })
+        Some(ColumnDiff {
+            column: column.name.clone(),
+            sides,
+        })
     })
     .collect()
 }
@@ -168,10 +196,17 @@ fn statistics(a: &Manifest, b: &Manifest) -> Vec<Drift> {
     for (first, second) in a.parts.iter().filter_map(|first| Some((first, b.part(first.part)?))) {
         for before in &first.statistics {
             let after = second.statistics.iter().find(|after| after.column == before.column);
-            let Some(sides) = after.and_then(|after| Sides::differ(before.clone(), after.clone())) else { continue };
+            let Some(sides) = after.and_then(|after| Sides::differ(before.clone(), after.clone())) else {
+                continue;
+            };
             let shift = |std: f64| Some((sides.b.mean? - sides.a.mean?) / std);
             let mean_shift = sides.a.std.filter(|std| *std > 0.0).and_then(shift);
-            drifts.push(Drift { part: first.part, column: before.column.clone(), mean_shift, sides });
+            drifts.push(Drift {
+                part: first.part,
+                column: before.column.clone(),
+                mean_shift,
+                sides,
+            });
         }
     }
     drifts
@@ -180,7 +215,9 @@ fn statistics(a: &Manifest, b: &Manifest) -> Vec<Drift> {
 /// The columns that both have, with the same type: first those that say which row it is, then the others.
 fn compared_columns(a: &Manifest, b: &Manifest) -> (Vec<String>, Vec<String>) {
     let in_both = |column: &&Column| {
-        b.columns.iter().any(|other| other.name == column.name && other.data_type == column.data_type)
+        b.columns
+            .iter()
+            .any(|other| other.name == column.name && other.data_type == column.data_type)
     };
     let says_which = |column: &&Column| matches!(column.role, Role::Key | Role::EventTime);
     let (which, what): (Vec<&Column>, Vec<&Column>) = a.columns.iter().filter(in_both).partition(says_which);
@@ -192,7 +229,11 @@ fn compared_columns(a: &Manifest, b: &Manifest) -> (Vec<String>, Vec<String>) {
 struct Fingerprints(Vec<(u128, u64, Part)>);
 
 impl Fingerprints {
-    fn read(folder: &Path, manifest: &Manifest, (which, what): &(Vec<String>, Vec<String>)) -> Result<Self, StoreError> {
+    fn read(
+        folder: &Path,
+        manifest: &Manifest,
+        (which, what): &(Vec<String>, Vec<String>),
+    ) -> Result<Self, StoreError> {
         let wanted: Vec<String> = which.iter().chain(what).cloned().collect();
         let mut rows = Vec::with_capacity(manifest.rows_in_parts() as usize);
         let mut bytes = Vec::new();
@@ -205,7 +246,11 @@ impl Fingerprints {
                 };
                 let (which, what) = (find(which)?, find(what)?);
                 for row in 0..batch.num_rows() {
-                    rows.push((wide_hash(&which, row, &mut bytes), hash(1, &what, row, &mut bytes), part));
+                    rows.push((
+                        wide_hash(&which, row, &mut bytes),
+                        hash(1, &what, row, &mut bytes),
+                        part,
+                    ));
                 }
             }
         }
@@ -243,18 +288,22 @@ fn compare(a: Fingerprints, b: Fingerprints) -> RowsDiff {
 /// Compares the rows of one key and time; both sides are sorted by content, then part.
 fn compare_bags(mine: &[(u128, u64, Part)], theirs: &[(u128, u64, Part)], rows: &mut RowsDiff) {
     let bag = |side: &[(u128, u64, Part)]| {
-        side.iter().fold(BTreeMap::<u64, PartCounts>::new(), |mut bag, (_, content, part)| {
-            let counts = PartCounts::of([Some(*part)]);
-            bag.entry(*content).or_default().absorb(&counts);
-            bag
-        })
+        side.iter()
+            .fold(BTreeMap::<u64, PartCounts>::new(), |mut bag, (_, content, part)| {
+                let counts = PartCounts::of([Some(*part)]);
+                bag.entry(*content).or_default().absorb(&counts);
+                bag
+            })
     };
     let (a, b) = (bag(mine), bag(theirs));
     let mut in_both = 0;
     for (content, mine) in &a {
         let Some(theirs) = b.get(content) else { continue };
         let both = mine.all().min(theirs.all());
-        let stayed: u64 = Part::ALL.iter().map(|part| mine.of_part(*part).min(theirs.of_part(*part))).sum();
+        let stayed: u64 = Part::ALL
+            .iter()
+            .map(|part| mine.of_part(*part).min(theirs.of_part(*part)))
+            .sum();
         in_both += both;
         rows.same += stayed;
         rows.moved += both - stayed;

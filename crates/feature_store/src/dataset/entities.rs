@@ -12,8 +12,8 @@ use super::build::{Scan, Watch, assemble, join_all, reports};
 use super::manifest::JoinReport;
 use super::plan::Plan;
 use super::spine::Spine;
-use crate::{StoreError, arrow_type};
 use crate::fingerprint::declared_type;
+use crate::{StoreError, arrow_type};
 
 /// The features of some entities at some times.
 #[derive(Debug, Clone)]
@@ -38,8 +38,15 @@ pub fn entity_columns(
 
 fn wanted(plan: &Plan) -> Vec<(ColumnName, DataType)> {
     let mut wanted: Vec<(ColumnName, DataType)> = Vec::new();
-    let compared = plan.joins.iter().flat_map(|join| &join.keys).map(|pair| (pair.spine.clone(), pair.data_type));
-    let time = plan.resolved.event_time().map(|column| (column.column.clone(), DataType::Timestamp));
+    let compared = plan
+        .joins
+        .iter()
+        .flat_map(|join| &join.keys)
+        .map(|pair| (pair.spine.clone(), pair.data_type));
+    let time = plan
+        .resolved
+        .event_time()
+        .map(|column| (column.column.clone(), DataType::Timestamp));
     for column in compared.chain(time) {
         if !wanted.contains(&column) {
             wanted.push(column);
@@ -56,7 +63,10 @@ pub(crate) async fn join(
     watch: Watch<'_>,
 ) -> Result<EntityFeatures, StoreError> {
     let wanted = wanted(plan);
-    let chunks = entities.iter().map(|batch| checked(batch, &wanted)).collect::<Result<Vec<_>, _>>()?;
+    let chunks = entities
+        .iter()
+        .map(|batch| checked(batch, &wanted))
+        .collect::<Result<Vec<_>, _>>()?;
     let spine = Spine::new(&plan.spine, chunks, 0)?;
     let joined = join_all(plan, &spine, scan, watch).await?;
     let schema = feature_schema(plan);
@@ -70,12 +80,16 @@ pub(crate) async fn join(
         });
         from = to;
     }
-    Ok(EntityFeatures { batches, joins: reports(plan, &joined) })
+    Ok(EntityFeatures {
+        batches,
+        joins: reports(plan, &joined),
+    })
 }
 
 fn feature_schema(plan: &Plan) -> SchemaRef {
     let joined = plan.resolved.columns.iter().filter(|column| column.selection.is_some());
-    let field = |column: &definitions::ResolvedColumn| Field::new(column.name.as_str(), arrow_type(column.data_type), true);
+    let field =
+        |column: &definitions::ResolvedColumn| Field::new(column.name.as_str(), arrow_type(column.data_type), true);
     Arc::new(Schema::new(joined.map(field).collect::<Vec<_>>()))
 }
 
@@ -84,8 +98,14 @@ fn checked(batch: &RecordBatch, wanted: &[(ColumnName, DataType)]) -> Result<Rec
     let mut fields = Vec::new();
     let mut columns = Vec::new();
     for (name, data_type) in wanted {
-        let refused = |found: String| StoreError::EntityColumn { column: name.to_string(), wanted: data_type.word(), found };
-        let array = batch.column_by_name(name.as_str()).ok_or_else(|| refused("no such column".to_owned()))?;
+        let refused = |found: String| StoreError::EntityColumn {
+            column: name.to_string(),
+            wanted: data_type.word(),
+            found,
+        };
+        let array = batch
+            .column_by_name(name.as_str())
+            .ok_or_else(|| refused("no such column".to_owned()))?;
         let typed = as_declared(array, *data_type)?.ok_or_else(|| refused(array.data_type().to_string()))?;
         if *data_type == DataType::Timestamp && typed.null_count() > 0 {
             return Err(refused(format!("{} rows without a time", typed.null_count())));
@@ -106,7 +126,11 @@ fn as_declared(array: &ArrayRef, data_type: DataType) -> Result<Option<ArrayRef>
         ArrowType::Timestamp(unit, Some(_)) if data_type == DataType::Timestamp => {
             let whole = *unit != TimeUnit::Nanosecond || {
                 let nanos = cast(array, &ArrowType::Int64)?;
-                nanos.as_primitive::<Int64Type>().iter().flatten().all(|nanos| nanos % 1_000 == 0)
+                nanos
+                    .as_primitive::<Int64Type>()
+                    .iter()
+                    .flatten()
+                    .all(|nanos| nanos % 1_000 == 0)
             };
             Ok(if whole { Some(cast(array, &to)?) } else { None })
         }

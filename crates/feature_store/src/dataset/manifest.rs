@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use definitions::{
-    DataType, Duration, EventTime, FeatureGroup, FeatureView, Fingerprint, GapSum, GroupRef, KnownAt, Role, Split, ViewRef,
-    WallTime,
+    DataType, Duration, EventTime, FeatureGroup, FeatureView, Fingerprint, GapSum, GroupRef, KnownAt, Role, Split,
+    ViewRef, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -195,6 +195,15 @@ impl Manifest {
         self.rows.all() - self.rows.gap
     }
 
+    /// The groups' definitions, as a request to make the dataset again wants them.
+    #[must_use]
+    pub fn groups(&self) -> BTreeMap<GroupRef, FeatureGroup> {
+        let recorded = self.definitions.groups.iter();
+        recorded
+            .map(|(reference, group)| (reference.clone(), group.definition.clone()))
+            .collect()
+    }
+
     /// What there is to know of a part; `None`: the dataset has no such part.
     #[must_use]
     pub fn part(&self, part: Part) -> Option<&PartReport> {
@@ -211,7 +220,10 @@ impl Manifest {
     /// # Errors
     /// When it cannot be written as JSON; that holds for no manifest.
     pub fn to_json(&self) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(|source| StoreError::Json { path: MANIFEST.into(), source })?;
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|source| StoreError::Json {
+            path: MANIFEST.into(),
+            source,
+        })?;
         bytes.push(b'\n');
         Ok(bytes)
     }
@@ -223,7 +235,10 @@ impl Manifest {
 /// When there is none, or it is not a manifest of a format that this version reads.
 pub fn load_manifest(folder: &Path) -> Result<Manifest, StoreError> {
     let path = folder.join(MANIFEST);
-    let bytes = std::fs::read(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+    let bytes = std::fs::read(&path).map_err(|source| StoreError::File {
+        path: path.clone(),
+        source,
+    })?;
     parse_manifest(path, &bytes)
 }
 
@@ -232,10 +247,17 @@ fn parse_manifest(path: PathBuf, bytes: &[u8]) -> Result<Manifest, StoreError> {
     struct Versioned {
         format: u32,
     }
-    let json = |source| StoreError::Json { path: path.clone(), source };
+    let json = |source| StoreError::Json {
+        path: path.clone(),
+        source,
+    };
     let Versioned { format } = serde_json::from_slice(bytes).map_err(json)?;
     if format != FORMAT {
-        return Err(StoreError::ManifestFormat { path, found: format, wanted: FORMAT });
+        return Err(StoreError::ManifestFormat {
+            path,
+            found: format,
+            wanted: FORMAT,
+        });
     }
     serde_json::from_slice(bytes).map_err(json)
 }

@@ -4,11 +4,12 @@
 //! registry, and never looks at the clock.
 //!
 //! Reading order: this file (what is asked and given), `plan` (what a view asks of its groups), `spine`, `build` (the work),
-//! `write`, `manifest`, `statistics`; then what is done with datasets: `read`, `verify`, `diff`, `entities`.
+//! `write`, `manifest`, `statistics`; then what is done with datasets: `read`, `verify`, `diff`, `export`, `entities`.
 
 mod build;
 mod diff;
 mod entities;
+mod export;
 mod manifest;
 mod pins;
 mod plan;
@@ -32,6 +33,7 @@ use crate::{GroupPin, Store, StoreError, scan_group};
 pub use build::Watch;
 pub use diff::{ColumnDiff, DatasetDiff, Drift, PinnedState, RowsDiff, Sides, diff};
 pub use entities::{EntityFeatures, entity_columns};
+pub use export::{ExportedPart, export};
 pub use manifest::{
     Arguments, Column, DataFile, FORMAT, JoinReport, MANIFEST, Manifest, PartReport, Recorded, RecordedDefinitions,
     SpineReport, load_manifest,
@@ -102,8 +104,11 @@ pub async fn create_dataset(request: &DatasetRequest<'_>) -> Result<DatasetRecei
         split: request.view.split.as_ref(),
         rows_per_file: write::ROWS_PER_FILE,
     };
-    let pinned =
-        Pinned { store: request.store, groups: request.groups, pins: pins_of(request.view, request.pins)? };
+    let pinned = Pinned {
+        store: request.store,
+        groups: request.groups,
+        pins: pins_of(request.view, request.pins)?,
+    };
     let scan = |group, columns| pinned.scan(group, columns).boxed();
     let built = build::build(&plan, &request.arguments, &target, &scan, request.watch).await?;
     receipt::receipt(request, &plan, &pinned.pins, built)
@@ -132,8 +137,16 @@ pub struct EntitiesRequest<'a> {
 /// `EntityColumn` for a column that is missing or of another type; otherwise as [`create_dataset`].
 pub async fn join_entities(request: &EntitiesRequest<'_>) -> Result<EntityFeatures, StoreError> {
     let plan = plan::Plan::new(request.view, request.groups, None)?;
-    let pins = request.pins.iter().map(|pin| (pin.group.clone(), pin.clone())).collect();
-    let pinned = Pinned { store: request.store, groups: request.groups, pins };
+    let pins = request
+        .pins
+        .iter()
+        .map(|pin| (pin.group.clone(), pin.clone()))
+        .collect();
+    let pinned = Pinned {
+        store: request.store,
+        groups: request.groups,
+        pins,
+    };
     let scan = |group, columns| pinned.scan(group, columns).boxed();
     entities::join(&plan, request.entities, &scan, request.watch).await
 }
@@ -147,9 +160,18 @@ struct Pinned<'a> {
 
 impl Pinned<'_> {
     async fn scan(&self, group: GroupRef, columns: Vec<String>) -> Result<Rows<'_>, StoreError> {
-        let pin = self.pins.get(&group).ok_or_else(|| StoreError::NotPinned { group: group.clone() })?;
-        let definition = self.groups.get(&group).ok_or_else(|| StoreError::UnknownGroup { group: group.clone() })?;
-        let unknown = |column: &String| StoreError::UnknownColumn { group: group.to_string(), column: column.clone() };
+        let pin = self
+            .pins
+            .get(&group)
+            .ok_or_else(|| StoreError::NotPinned { group: group.clone() })?;
+        let definition = self
+            .groups
+            .get(&group)
+            .ok_or_else(|| StoreError::UnknownGroup { group: group.clone() })?;
+        let unknown = |column: &String| StoreError::UnknownColumn {
+            group: group.to_string(),
+            column: column.clone(),
+        };
         let columns = columns.iter().map(|column| column.parse().map_err(|_| unknown(column)));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         Ok(scan_group(self.store, definition, pin, &columns, None).await?.batches)
@@ -160,7 +182,10 @@ impl Pinned<'_> {
 fn pins_of(view: &FeatureView, pins: &[GroupPin]) -> Result<BTreeMap<GroupRef, GroupPin>, StoreError> {
     let find = |group: &&GroupRef| {
         let pin = pins.iter().find(|pin| pin.group == **group).cloned();
-        pin.map(|pin| ((*group).clone(), pin)).ok_or_else(|| StoreError::NotPinned { group: (*group).clone() })
+        pin.map(|pin| ((*group).clone(), pin))
+            .ok_or_else(|| StoreError::NotPinned {
+                group: (*group).clone(),
+            })
     };
     view.groups().iter().map(find).collect()
 }

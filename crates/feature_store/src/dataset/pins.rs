@@ -27,7 +27,9 @@ pub async fn pin_view(
 ) -> Result<Vec<GroupPin>, StoreError> {
     let mut pins = Vec::new();
     for reference in view.groups() {
-        let group = groups.get(reference).ok_or_else(|| StoreError::UnknownGroup { group: reference.clone() })?;
+        let group = groups.get(reference).ok_or_else(|| StoreError::UnknownGroup {
+            group: reference.clone(),
+        })?;
         pins.push(pin_group(store, group, PinAt::Newest).await?);
     }
     Ok(pins)
@@ -48,10 +50,17 @@ pub fn pins_key(
 ) -> Result<Fingerprint, StoreError> {
     let mut states = BTreeMap::new();
     for group in view.groups() {
-        let definition = groups.get(group).ok_or_else(|| StoreError::UnknownGroup { group: group.clone() })?;
+        let definition = groups
+            .get(group)
+            .ok_or_else(|| StoreError::UnknownGroup { group: group.clone() })?;
         let pin = pins.iter().find(|pin| pin.group == *group);
         let pin = pin.ok_or_else(|| StoreError::NotPinned { group: group.clone() })?;
-        let state = (fingerprint(definition).map_err(json)?, &pin.table_id, pin.rows(), last_ingest_id(store, pin)?);
+        let state = (
+            fingerprint(definition).map_err(json)?,
+            &pin.table_id,
+            pin.rows(),
+            last_ingest_id(store, pin)?,
+        );
         states.insert(group.to_string(), state);
     }
     let key = ("pins 1", fingerprint(view).map_err(json)?, states, arguments);
@@ -60,7 +69,10 @@ pub fn pins_key(
 
 /// Names the manifest as what could not be written as JSON.
 pub(super) fn json(source: serde_json::Error) -> StoreError {
-    StoreError::Json { path: MANIFEST.into(), source }
+    StoreError::Json {
+        path: MANIFEST.into(),
+        source,
+    }
 }
 
 /// The last ingestion of which a pinned version holds rows; 0 where it holds none. Read from the files' footers.
@@ -78,8 +90,12 @@ fn last_ingest_id_of(path: &Path) -> Result<i64, StoreError> {
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).map_err(parquet_error(path))?;
     let schema = metadata.parquet_schema();
     let converter = StatisticsConverter::try_new(INGEST_ID, metadata.schema(), schema).map_err(parquet_error(path))?;
-    let largest = converter.row_group_maxes(metadata.metadata().row_groups()).map_err(parquet_error(path))?;
-    let largest = largest.as_primitive_opt::<Int64Type>().filter(|largest| largest.iter().all(|one| one.is_some()));
+    let largest = converter
+        .row_group_maxes(metadata.metadata().row_groups())
+        .map_err(parquet_error(path))?;
+    let largest = largest
+        .as_primitive_opt::<Int64Type>()
+        .filter(|largest| largest.iter().all(|one| one.is_some()));
     match largest {
         Some(largest) => Ok(largest.iter().flatten().max().unwrap_or_default()),
         None => largest_value(path),
@@ -91,8 +107,15 @@ fn largest_value(path: &Path) -> Result<i64, StoreError> {
     let mut last = 0;
     for batch in open_file(path, Some(&[INGEST_ID.to_owned()]))? {
         let batch = batch?;
-        let values = batch.columns().first().and_then(|column| column.as_primitive_opt::<Int64Type>());
-        last = last.max(values.and_then(|values| values.iter().flatten().max()).unwrap_or_default());
+        let values = batch
+            .columns()
+            .first()
+            .and_then(|column| column.as_primitive_opt::<Int64Type>());
+        last = last.max(
+            values
+                .and_then(|values| values.iter().flatten().max())
+                .unwrap_or_default(),
+        );
     }
     Ok(last)
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use definitions::{
-    ColumnName, FeatureGroup, FeatureView, Fill, GroupRef, GapSum, IngestMode, KeyPair, KnownAt, ResolvedView, Role,
-    resolve_view,
+    ColumnName, DataType, FeatureGroup, FeatureView, Fill, GapSum, GroupRef, IngestMode, KeyPair, KnownAt,
+    ResolvedColumn, ResolvedView, Role, resolve_view,
 };
 
 use crate::point_in_time::{GroupColumns, JoinRule};
@@ -32,6 +33,16 @@ pub(crate) struct SpinePlan {
 }
 
 impl SpinePlan {
+    /// The columns of the dataset that the spine gives, out of a chunk of it.
+    pub(crate) fn columns_of(&self, chunk: &RecordBatch) -> Result<Vec<ArrayRef>, StoreError> {
+        let unknown = |name: &String| StoreError::UnknownColumn {
+            group: self.group.to_string(),
+            column: name.clone(),
+        };
+        let find = |name: &String| chunk.column_by_name(name).cloned().ok_or_else(|| unknown(name));
+        self.columns.iter().map(find).collect()
+    }
+
     /// Every declared column that is read, each once.
     pub(crate) fn read(&self) -> Vec<String> {
         let mut read = self.columns.clone();
@@ -66,7 +77,12 @@ impl JoinPlan {
     /// Every declared column that is read, each once.
     pub(crate) fn read(&self) -> Vec<String> {
         let columns = &self.columns;
-        let all = columns.keys.iter().chain(&columns.event_time).chain(&columns.known_at).chain(&columns.values);
+        let all = columns
+            .keys
+            .iter()
+            .chain(&columns.event_time)
+            .chain(&columns.known_at)
+            .chain(&columns.values);
         let mut read: Vec<String> = Vec::new();
         for column in all {
             if !read.contains(column) {
@@ -110,33 +126,56 @@ impl Plan {
                 availability: view.availability,
                 as_known_at,
             };
-            joins.push(join_plan(&resolved, at, find(groups, &selection.group)?, selection.prefix.clone(), rule)?);
+            joins.push(join_plan(
+                &resolved,
+                at,
+                find(groups, &selection.group)?,
+                selection.prefix.clone(),
+                rule,
+            )?);
         }
         let gap = resolved.gap();
-        Ok(Self { resolved, spine, joins, gap })
+        Ok(Self {
+            resolved,
+            spine,
+            joins,
+            gap,
+        })
     }
 
     /// The dataset's columns; all of them nullable, so that every file of it has one schema.
     pub(crate) fn schema(&self) -> SchemaRef {
-        let field = |column: &definitions::ResolvedColumn| Field::new(column.name.as_str(), arrow_type(column.data_type), true);
+        let field = |column: &ResolvedColumn| Field::new(column.name.as_str(), arrow_type(column.data_type), true);
         Arc::new(Schema::new(self.resolved.columns.iter().map(field).collect::<Vec<_>>()))
     }
 
     /// Where the event time stands in the dataset.
     pub(crate) fn event_time_at(&self) -> usize {
-        self.spine.columns.iter().position(|column| *column == self.spine.event_time).unwrap_or_default()
+        self.spine
+            .columns
+            .iter()
+            .position(|column| *column == self.spine.event_time)
+            .unwrap_or_default()
     }
 }
 
 fn find<'a>(groups: &'a BTreeMap<GroupRef, FeatureGroup>, group: &GroupRef) -> Result<&'a FeatureGroup, StoreError> {
-    groups.get(group).ok_or_else(|| StoreError::UnknownGroup { group: group.clone() })
+    groups
+        .get(group)
+        .ok_or_else(|| StoreError::UnknownGroup { group: group.clone() })
 }
 
 fn spine_plan(resolved: &ResolvedView, group: &FeatureGroup) -> Result<SpinePlan, StoreError> {
-    let event_time = group.event_time.as_ref().ok_or_else(|| StoreError::StaticSpine { group: group.reference() })?;
+    let event_time = group.event_time.as_ref().ok_or_else(|| StoreError::StaticSpine {
+        group: group.reference(),
+    })?;
     let own = resolved.columns.iter().filter(|column| column.selection.is_none());
     let columns: Vec<String> = own.map(|column| column.column.to_string()).collect();
-    let compared = resolved.selections.iter().flat_map(|selection| &selection.keys).map(|pair| pair.spine.to_string());
+    let compared = resolved
+        .selections
+        .iter()
+        .flat_map(|selection| &selection.keys)
+        .map(|pair| pair.spine.to_string());
     let mut only_compared: Vec<String> = compared.filter(|column| !columns.contains(column)).collect();
     only_compared.sort();
     only_compared.dedup();
@@ -158,30 +197,43 @@ fn join_plan(
     prefix: Option<String>,
     rule: JoinRule,
 ) -> Result<JoinPlan, StoreError> {
-    let selection = resolved.selections.get(at).ok_or_else(|| StoreError::UnknownGroup { group: group.reference() })?;
+    let selection = resolved.selections.get(at).ok_or_else(|| StoreError::UnknownGroup {
+        group: group.reference(),
+    })?;
     let columns: Vec<_> = resolved.of_selection(at).collect();
     let last_known = columns.iter().filter(|column| column.fill == Some(Fill::LastKnown));
-    let times = [&group.event_time, &group.known_at].into_iter().flatten();
-    let mut types: BTreeMap<String, definitions::DataType> =
-        columns.iter().map(|column| (column.column.to_string(), column.data_type)).collect();
-    types.extend(selection.keys.iter().map(|pair| (pair.key.to_string(), pair.data_type)));
-    types.extend(times.map(|time| (time.to_string(), definitions::DataType::Timestamp)));
-    types.extend([(KNOWN_AT.to_owned(), definitions::DataType::Timestamp)]);
-    types.extend([INGEST_ID, ROW_NUMBER].map(|hidden| (hidden.to_owned(), definitions::DataType::Int64)));
-    let fields = types.iter().map(|(name, data_type)| Field::new(name, arrow_type(*data_type), true));
     Ok(JoinPlan {
-        schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+        schema: read_schema(group, &selection.keys, &columns),
         group: group.reference(),
         prefix,
         keys: selection.keys.clone(),
         columns: GroupColumns {
             group: group.reference().to_string(),
             keys: selection.keys.iter().map(|pair| pair.key.to_string()).collect(),
-            event_time: group.event_time.as_ref().filter(|_| !selection.is_static).map(ColumnName::to_string),
+            event_time: group
+                .event_time
+                .as_ref()
+                .filter(|_| !selection.is_static)
+                .map(ColumnName::to_string),
             known_at: group.known_at.as_ref().map(ColumnName::to_string),
             values: columns.iter().map(|column| column.column.to_string()).collect(),
             last_known: last_known.map(|column| column.column.to_string()).collect(),
         },
         rule,
     })
+}
+
+/// The schema of what a join reads of its group.
+fn read_schema(group: &FeatureGroup, keys: &[KeyPair], columns: &[&ResolvedColumn]) -> SchemaRef {
+    let times = [&group.event_time, &group.known_at].into_iter().flatten();
+    let mut types: BTreeMap<String, DataType> = columns
+        .iter()
+        .map(|column| (column.column.to_string(), column.data_type))
+        .collect();
+    types.extend(keys.iter().map(|pair| (pair.key.to_string(), pair.data_type)));
+    types.extend(times.map(|time| (time.to_string(), DataType::Timestamp)));
+    types.extend([(KNOWN_AT.to_owned(), DataType::Timestamp)]);
+    types.extend([INGEST_ID, ROW_NUMBER].map(|hidden| (hidden.to_owned(), DataType::Int64)));
+    let field = |(name, data_type): (&String, &DataType)| Field::new(name, arrow_type(*data_type), true);
+    Arc::new(Schema::new(types.iter().map(field).collect::<Vec<_>>()))
 }

@@ -23,11 +23,20 @@ pub(super) fn receipt(
     let manifest = Manifest {
         format: FORMAT,
         view: request.view.reference(),
-        fingerprint: combine(built.parts.iter().map(|report| (report.part.name(), report.fingerprint))),
+        fingerprint: combine(
+            built
+                .parts
+                .iter()
+                .map(|report| (report.part.name(), report.fingerprint)),
+        ),
         pins_key: pins_key(request.store, request.view, request.groups, &pins, &request.arguments)?,
         arguments: request.arguments,
         rows: built.divided.counts(),
-        spine: SpineReport { group: plan.spine.group.clone(), rows: built.spine_rows, superseded: built.superseded },
+        spine: SpineReport {
+            group: plan.spine.group.clone(),
+            rows: built.spine_rows,
+            superseded: built.superseded,
+        },
         columns: columns(plan),
         warnings: warnings(plan, &built),
         joins: built.joins,
@@ -42,16 +51,27 @@ pub(super) fn receipt(
         created_at: request.now,
     };
     let manifest_sha256 = write::write_manifest(request.staging, &manifest)?;
-    Ok(DatasetReceipt { manifest, manifest_sha256 })
+    Ok(DatasetReceipt {
+        manifest,
+        manifest_sha256,
+    })
 }
 
 fn recorded(request: &DatasetRequest<'_>) -> Result<RecordedDefinitions, StoreError> {
     fn record<T: serde::Serialize + Clone>(definition: &T) -> Result<Recorded<T>, StoreError> {
-        Ok(Recorded { fingerprint: fingerprint(definition).map_err(json)?, definition: definition.clone() })
+        Ok(Recorded {
+            fingerprint: fingerprint(definition).map_err(json)?,
+            definition: definition.clone(),
+        })
     }
     let wanted = needed(request);
-    let groups = wanted.iter().map(|(reference, group)| Ok::<_, StoreError>(((*reference).clone(), record(*group)?)));
-    Ok(RecordedDefinitions { view: record(request.view)?, groups: groups.collect::<Result<_, _>>()? })
+    let groups = wanted
+        .iter()
+        .map(|(reference, group)| Ok::<_, StoreError>(((*reference).clone(), record(*group)?)));
+    Ok(RecordedDefinitions {
+        view: record(request.view)?,
+        groups: groups.collect::<Result<_, _>>()?,
+    })
 }
 
 /// The groups that the view reads, and all that they are derived from: the gap follows from those too.
@@ -83,18 +103,34 @@ fn columns(plan: &Plan) -> Vec<Column> {
 fn warnings(plan: &Plan, built: &Built) -> Vec<String> {
     let mut warnings = Vec::new();
     if built.spine_rows == 0 {
-        warnings.push(format!("no rows: `{}` has none in the range that was asked for", plan.spine.group));
+        warnings.push(format!(
+            "no rows: `{}` has none in the range that was asked for",
+            plan.spine.group
+        ));
         return warnings;
     }
     for join in built.joins.iter().filter(|join| join.outcomes.matched == 0) {
-        let prefix = join.prefix.as_ref().map(|prefix| format!(" (prefix `{prefix}`)")).unwrap_or_default();
-        warnings.push(format!("no row of `{}`{prefix} was matched: all its columns are NULL", join.group));
+        let prefix = join
+            .prefix
+            .as_ref()
+            .map(|prefix| format!(" (prefix `{prefix}`)"))
+            .unwrap_or_default();
+        warnings.push(format!(
+            "no row of `{}`{prefix} was matched: all its columns are NULL",
+            join.group
+        ));
     }
     for label in plan.resolved.with_role(Role::Label) {
         let statistics = built.parts.iter().flat_map(|part| &part.statistics);
-        let nulls: u64 = statistics.filter(|of| of.column == label.name.as_str()).map(|of| of.nulls).sum();
+        let nulls: u64 = statistics
+            .filter(|of| of.column == label.name.as_str())
+            .map(|of| of.nulls)
+            .sum();
         if nulls > 0 {
-            warnings.push(format!("the label `{}` is NULL in {nulls} rows, which are kept", label.name));
+            warnings.push(format!(
+                "the label `{}` is NULL in {nulls} rows, which are kept",
+                label.name
+            ));
         }
     }
     if built.divided.certificate.overlaps() {

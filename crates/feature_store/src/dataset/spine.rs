@@ -32,18 +32,28 @@ pub(crate) struct Spine {
 }
 
 /// Reads a spine from the stream of its group.
-pub(crate) async fn read_spine(plan: &SpinePlan, arguments: &Arguments, mut rows: Rows<'_>) -> Result<Spine, StoreError> {
+pub(crate) async fn read_spine(
+    plan: &SpinePlan,
+    arguments: &Arguments,
+    mut rows: Rows<'_>,
+) -> Result<Spine, StoreError> {
     let mut reader: Option<SpineReader<'_>> = None;
     while let Some(batch) = rows.try_next().await? {
         match &mut reader {
             Some(reader) => reader.push(&batch)?,
-            None => reader.insert(SpineReader::new(plan, *arguments, &batch.schema())?).push(&batch)?,
+            None => reader
+                .insert(SpineReader::new(plan, *arguments, &batch.schema())?)
+                .push(&batch)?,
         }
         tokio::task::yield_now().await;
     }
     match reader {
         Some(reader) => reader.finish(),
-        None => Ok(Spine { chunks: Vec::new(), times: Vec::new(), superseded: 0 }),
+        None => Ok(Spine {
+            chunks: Vec::new(),
+            times: Vec::new(),
+            superseded: 0,
+        }),
     }
 }
 
@@ -73,7 +83,17 @@ impl<'a> SpineReader<'a> {
         let read = plan.read().iter().map(place).collect::<Result<Vec<_>, _>>()?;
         let coalescer = BatchCoalescer::new(Arc::new(schema.project(&read)?), CHUNK_ROWS);
         let (counts, superseded, last_key, standing) = (Vec::new(), 0, None, None);
-        Ok(Self { plan, arguments, converter, read, coalescer, counts, superseded, last_key, standing })
+        Ok(Self {
+            plan,
+            arguments,
+            converter,
+            read,
+            coalescer,
+            counts,
+            superseded,
+            last_key,
+            standing,
+        })
     }
 
     fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
@@ -89,8 +109,12 @@ impl<'a> SpineReader<'a> {
     /// Finds the rows that do not count: all but the one known last of each key and event time.
     fn supersede(&mut self, batch: &RecordBatch, before: usize) -> Result<(), StoreError> {
         let names = self.plan.columns.iter().take(self.plan.keys);
-        let mut columns = names.map(|name| column(self.plan, batch, name).cloned()).collect::<Result<Vec<_>, _>>()?;
-        let nulls = columns.iter().fold(None, |nulls, key| NullBuffer::union(nulls.as_ref(), key.nulls()));
+        let mut columns = names
+            .map(|name| column(self.plan, batch, name).cloned())
+            .collect::<Result<Vec<_>, _>>()?;
+        let nulls = columns
+            .iter()
+            .fold(None, |nulls, key| NullBuffer::union(nulls.as_ref(), key.nulls()));
         columns.push(column(self.plan, batch, &self.plan.event_time)?.clone());
         let keys = self.converter.convert_columns(&columns)?;
         let ranks = self.ranks(batch)?;
@@ -99,13 +123,19 @@ impl<'a> SpineReader<'a> {
             if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                 continue;
             }
-            let is_same = previous.or(self.last_key.as_ref().map(OwnedRow::row)).is_some_and(|last| last == key);
+            let is_same = previous
+                .or(self.last_key.as_ref().map(OwnedRow::row))
+                .is_some_and(|last| last == key);
             previous = Some(key);
             let here = (before + row, rank);
             self.standing = match self.standing.take().filter(|_| is_same) {
                 None => Some(here),
                 Some(other) => {
-                    let (winner, loser) = if here.1 >= other.1 { (here, other) } else { (other, here) };
+                    let (winner, loser) = if here.1 >= other.1 {
+                        (here, other)
+                    } else {
+                        (other, here)
+                    };
                     if let Some(counts) = self.counts.get_mut(loser.0) {
                         *counts = false;
                     }
@@ -135,11 +165,18 @@ impl<'a> SpineReader<'a> {
     }
 
     fn ranks(&self, batch: &RecordBatch) -> Result<Vec<Rank>, StoreError> {
-        let declared = self.plan.known_at.as_ref().map(|name| self.timestamps(batch, name)).transpose()?;
+        let declared = self
+            .plan
+            .known_at
+            .as_ref()
+            .map(|name| self.timestamps(batch, name))
+            .transpose()?;
         let ingested = self.timestamps(batch, KNOWN_AT)?;
         let number = |name: &str| {
             let column = column(self.plan, batch, name)?;
-            column.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong_type(name, column))
+            column
+                .as_primitive_opt::<Int64Type>()
+                .ok_or_else(|| wrong_type(name, column))
         };
         let (ingest_id, row_number) = (number(INGEST_ID)?, number(ROW_NUMBER)?);
         let rank = |row: usize| {
@@ -151,7 +188,9 @@ impl<'a> SpineReader<'a> {
 
     fn timestamps<'b>(&self, batch: &'b RecordBatch, name: &str) -> Result<&'b TimestampMicrosecondArray, StoreError> {
         let column = column(self.plan, batch, name)?;
-        column.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(|| wrong_type(name, column))
+        column
+            .as_primitive_opt::<TimestampMicrosecondType>()
+            .ok_or_else(|| wrong_type(name, column))
     }
 
     fn finish(mut self) -> Result<Spine, StoreError> {
@@ -167,7 +206,11 @@ impl<'a> SpineReader<'a> {
             left.push_batch(filter_record_batch(&chunk, &counts)?)?;
         }
         left.finish_buffered_batch()?;
-        Spine::new(self.plan, std::iter::from_fn(|| left.next_completed_batch()).collect(), self.superseded)
+        Spine::new(
+            self.plan,
+            std::iter::from_fn(|| left.next_completed_batch()).collect(),
+            self.superseded,
+        )
     }
 }
 
@@ -180,7 +223,11 @@ impl Spine {
             let values = column.as_primitive_opt::<TimestampMicrosecondType>();
             times.extend_from_slice(values.ok_or_else(|| wrong_type(&plan.event_time, column))?.values());
         }
-        Ok(Self { chunks, times, superseded })
+        Ok(Self {
+            chunks,
+            times,
+            superseded,
+        })
     }
 
     /// Their number.
@@ -190,20 +237,32 @@ impl Spine {
 
     /// The spine as a join on these columns sees it.
     pub(crate) fn keys(&self, plan: &SpinePlan, names: &[String]) -> Result<SpineKeys, StoreError> {
-        let keys = names.iter().map(|name| Ok::<_, StoreError>((name.clone(), self.column(plan, name)?)));
-        Ok(SpineKeys { keys: keys.collect::<Result<_, _>>()?, times: self.times.clone() })
+        let keys = names
+            .iter()
+            .map(|name| Ok::<_, StoreError>((name.clone(), self.column(plan, name)?)));
+        Ok(SpineKeys {
+            keys: keys.collect::<Result<_, _>>()?,
+            times: self.times.clone(),
+        })
     }
 
     /// A whole column of it.
     pub(crate) fn column(&self, plan: &SpinePlan, name: &str) -> Result<ArrayRef, StoreError> {
-        let arrays = self.chunks.iter().map(|chunk| column(plan, chunk, name)).collect::<Result<Vec<_>, _>>()?;
+        let arrays = self
+            .chunks
+            .iter()
+            .map(|chunk| column(plan, chunk, name))
+            .collect::<Result<Vec<_>, _>>()?;
         let arrays: Vec<&dyn Array> = arrays.into_iter().map(AsRef::as_ref).collect();
         Ok(concat(&arrays)?)
     }
 
     /// The rows as a split sees them.
     pub(crate) fn split_rows<'a>(&'a self, keys: &'a [ArrayRef]) -> SplitRows<'a> {
-        SplitRows { times: &self.times, keys }
+        SplitRows {
+            times: &self.times,
+            keys,
+        }
     }
 }
 
@@ -212,9 +271,15 @@ fn column<'b>(plan: &SpinePlan, batch: &'b RecordBatch, name: &str) -> Result<&'
 }
 
 fn unknown(plan: &SpinePlan, name: &str) -> StoreError {
-    StoreError::UnknownColumn { group: plan.group.to_string(), column: name.to_owned() }
+    StoreError::UnknownColumn {
+        group: plan.group.to_string(),
+        column: name.to_owned(),
+    }
 }
 
 fn wrong_type(name: &str, column: &ArrayRef) -> StoreError {
-    StoreError::UnsupportedType { column: name.to_owned(), found: column.data_type().to_string() }
+    StoreError::UnsupportedType {
+        column: name.to_owned(),
+        found: column.data_type().to_string(),
+    }
 }

@@ -92,7 +92,11 @@ impl StatisticsCollector {
     /// A collector for tables of this schema.
     #[must_use]
     pub fn new(schema: &Schema) -> Self {
-        let columns = schema.fields().iter().map(|field| Collector::new(field.name(), field.data_type())).collect();
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| Collector::new(field.name(), field.data_type()))
+            .collect();
         Self { columns }
     }
 
@@ -101,7 +105,10 @@ impl StatisticsCollector {
     /// # Errors
     /// `UnsupportedType` for a type that no declared type holds.
     pub fn update(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
-        self.columns.iter_mut().zip(batch.columns()).try_for_each(|(column, array)| column.update(array))
+        self.columns
+            .iter_mut()
+            .zip(batch.columns())
+            .try_for_each(|(column, array)| column.update(array))
     }
 
     /// The statistics of all the rows so far, in the order of the columns.
@@ -123,7 +130,15 @@ impl Collector {
         };
         let moments = has_mean.then(Moments::default);
         let column = column.to_owned();
-        Self { column, rows: 0, nulls: 0, moments, extremes, texts: HashSet::new(), is_capped: false }
+        Self {
+            column,
+            rows: 0,
+            nulls: 0,
+            moments,
+            extremes,
+            texts: HashSet::new(),
+            is_capped: false,
+        }
     }
 
     fn update(&mut self, array: &ArrayRef) -> Result<(), StoreError> {
@@ -135,14 +150,22 @@ impl Collector {
         self.rows += array.len() as u64;
         self.nulls += array.null_count() as u64;
         match array.data_type() {
-            DataType::Boolean => array.as_boolean().iter().flatten().for_each(|value| self.add_bool(value)),
+            DataType::Boolean => array
+                .as_boolean()
+                .iter()
+                .flatten()
+                .for_each(|value| self.add_bool(value)),
             DataType::Int32 => each::<Int32Type>(&array, |value| self.add_int(i64::from(value))),
             DataType::Int64 => each::<Int64Type>(&array, |value| self.add_int(value)),
             DataType::Date32 => each::<Date32Type>(&array, |value| self.add_time(i64::from(value))),
             DataType::Timestamp(..) => each::<TimestampMicrosecondType>(&array, |value| self.add_time(value)),
             DataType::Float32 => each::<Float32Type>(&array, |value| self.add_float(f64::from(value))),
             DataType::Float64 => each::<Float64Type>(&array, |value| self.add_float(value)),
-            _ => array.as_string::<i32>().iter().flatten().for_each(|text| self.add_text(text)),
+            _ => array
+                .as_string::<i32>()
+                .iter()
+                .flatten()
+                .for_each(|text| self.add_text(text)),
         }
         Ok(())
     }
@@ -213,8 +236,13 @@ impl Collector {
             min,
             max,
             mean: moments.and_then(|moments| finite(moments.mean)),
-            std: moments.filter(|m| m.count > 1.0).and_then(|m| finite((m.squares / (m.count - 1.0)).sqrt())),
-            distinct: is_text.then_some(Distinct { values: self.texts.len() as u64, exact: !self.is_capped }),
+            std: moments
+                .filter(|m| m.count > 1.0)
+                .and_then(|m| finite((m.squares / (m.count - 1.0)).sqrt())),
+            distinct: is_text.then_some(Distinct {
+                values: self.texts.len() as u64,
+                exact: !self.is_capped,
+            }),
         }
     }
 }
@@ -246,12 +274,20 @@ fn both<T>(extremes: Option<(T, T)>, value: impl Fn(T) -> Value) -> (Option<Valu
 }
 
 fn float(value: f64) -> Value {
-    if value.is_finite() { Value::from(value) } else { Value::from(value.to_string()) }
+    if value.is_finite() {
+        Value::from(value)
+    } else {
+        Value::from(value.to_string())
+    }
 }
 
 fn day(days: i64) -> Value {
     let epoch = DateTime::UNIX_EPOCH.date_naive();
     let shift = Days::new(days.unsigned_abs());
-    let day: Option<NaiveDate> = if days < 0 { epoch.checked_sub_days(shift) } else { epoch.checked_add_days(shift) };
+    let day: Option<NaiveDate> = if days < 0 {
+        epoch.checked_sub_days(shift)
+    } else {
+        epoch.checked_add_days(shift)
+    };
     day.map_or_else(|| Value::from(days), |day| Value::from(day.to_string()))
 }

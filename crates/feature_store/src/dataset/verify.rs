@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use definitions::Fingerprint;
+use definitions::{Fingerprint, Versioned};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -30,7 +30,11 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}: wanted {}, found {}", self.place, self.what, self.wanted, self.found)
+        write!(
+            f,
+            "`{}`: {}: wanted {}, found {}",
+            self.place, self.what, self.wanted, self.found
+        )
     }
 }
 
@@ -53,7 +57,12 @@ pub struct Verification {
 /// When the manifest cannot be read. A data file that cannot be read is a difference.
 pub fn verify(folder: &Path) -> Result<Verification, StoreError> {
     let manifest = load_manifest(folder)?;
-    let mut check = Check { folder, files: 0, rows: 0, differences: Vec::new() };
+    let mut check = Check {
+        folder,
+        files: 0,
+        rows: 0,
+        differences: Vec::new(),
+    };
     let mut contents = Vec::new();
     for report in &manifest.parts {
         let content = check.part(report);
@@ -61,9 +70,20 @@ pub fn verify(folder: &Path) -> Result<Verification, StoreError> {
     }
     check.expect("dataset", "content", manifest.fingerprint, combine(contents));
     check.counts(&manifest);
+    check.definitions(&manifest);
     check.strangers(&manifest)?;
-    let Check { files, rows, differences, .. } = check;
-    Ok(Verification { files, rows, fingerprint: manifest.fingerprint, differences })
+    let Check {
+        files,
+        rows,
+        differences,
+        ..
+    } = check;
+    Ok(Verification {
+        files,
+        rows,
+        fingerprint: manifest.fingerprint,
+        differences,
+    })
 }
 
 struct Check<'a> {
@@ -77,7 +97,12 @@ impl Check<'_> {
     fn expect<T: PartialEq + fmt::Display>(&mut self, place: &str, what: &str, wanted: T, found: T) {
         if wanted != found {
             let (wanted, found) = (wanted.to_string(), found.to_string());
-            self.differences.push(Difference { place: place.to_owned(), what: what.to_owned(), wanted, found });
+            self.differences.push(Difference {
+                place: place.to_owned(),
+                what: what.to_owned(),
+                wanted,
+                found,
+            });
         }
     }
 
@@ -96,7 +121,12 @@ impl Check<'_> {
                     is_whole = false;
                     let (wanted, found) = ("a readable file".to_owned(), error.to_string());
                     let place = file.path.clone();
-                    self.differences.push(Difference { place, what: "file".to_owned(), wanted, found });
+                    self.differences.push(Difference {
+                        place,
+                        what: "file".to_owned(),
+                        wanted,
+                        found,
+                    });
                 }
             }
         }
@@ -138,21 +168,52 @@ impl Check<'_> {
         self.expect(MANIFEST, "rows of the parts", manifest.rows_in_parts(), of_parts);
         self.expect(MANIFEST, "rows of the spine", manifest.spine.rows, manifest.rows.all());
         for join in &manifest.joins {
-            let place = format!("{MANIFEST}: join of {}{}", join.prefix.as_deref().unwrap_or_default(), join.group);
+            let place = format!(
+                "{MANIFEST}: join of {}{}",
+                join.prefix.as_deref().unwrap_or_default(),
+                join.group
+            );
             self.expect(&place, "rows", manifest.spine.rows, join.outcomes.rows());
         }
     }
 
+    fn definitions(&mut self, manifest: &Manifest) {
+        let view = &manifest.definitions.view;
+        self.definition(&manifest.view, &view.definition, view.fingerprint);
+        for (reference, group) in &manifest.definitions.groups {
+            self.definition(reference, &group.definition, group.fingerprint);
+        }
+    }
+
+    fn definition<T: Serialize>(&mut self, reference: &Versioned, definition: &T, wanted: Fingerprint) {
+        let found =
+            definitions::fingerprint(definition).map_or_else(|error| error.to_string(), |found| found.to_string());
+        self.expect(
+            &format!("{MANIFEST}: {reference}"),
+            "definition",
+            wanted.to_string(),
+            found,
+        );
+    }
+
     /// Files that the manifest does not know.
     fn strangers(&mut self, manifest: &Manifest) -> Result<(), StoreError> {
-        let known: BTreeSet<String> =
-            manifest.parts.iter().flat_map(|report| &report.files).map(|file| file.path.clone()).collect();
+        let known: BTreeSet<String> = manifest
+            .parts
+            .iter()
+            .flat_map(|report| &report.files)
+            .map(|file| file.path.clone())
+            .collect();
         let mut found = BTreeSet::new();
         for entry in read_folder(self.folder)? {
             let name = entry.file_name().to_string_lossy().into_owned();
             if entry.path().is_dir() {
                 let inner = read_folder(&entry.path())?;
-                found.extend(inner.iter().map(|inner| format!("{name}/{}", inner.file_name().to_string_lossy())));
+                found.extend(
+                    inner
+                        .iter()
+                        .map(|inner| format!("{name}/{}", inner.file_name().to_string_lossy())),
+                );
             } else if name != MANIFEST {
                 found.insert(name);
             }
@@ -165,13 +226,19 @@ impl Check<'_> {
 }
 
 fn read_folder(folder: &Path) -> Result<Vec<std::fs::DirEntry>, StoreError> {
-    let error = |source| StoreError::File { path: folder.to_owned(), source };
+    let error = |source| StoreError::File {
+        path: folder.to_owned(),
+        source,
+    };
     std::fs::read_dir(folder).and_then(Iterator::collect).map_err(error)
 }
 
 /// The size and SHA-256 of a file.
 fn hash_file(path: &Path) -> Result<(u64, Fingerprint), StoreError> {
-    let error = |source| StoreError::File { path: path.to_owned(), source };
+    let error = |source| StoreError::File {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = File::open(path).map_err(error)?;
     let (mut sha256, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 20]);
     loop {

@@ -104,7 +104,10 @@ impl PartWriter {
         self.content.update(batch)?;
         self.statistics.update(batch)?;
         self.rows += batch.num_rows() as u64;
-        if let Some(times) = batch.column(self.event_time).as_primitive_opt::<TimestampMicrosecondType>() {
+        if let Some(times) = batch
+            .column(self.event_time)
+            .as_primitive_opt::<TimestampMicrosecondType>()
+        {
             for time in times.iter().flatten() {
                 let (first, last) = self.span.unwrap_or((time, time));
                 self.span = Some((first.min(time), last.max(time)));
@@ -115,7 +118,9 @@ impl PartWriter {
             let rows_per_file = self.rows_per_file;
             let file = self.open_file()?;
             let rows = (batch.num_rows() - done).min((rows_per_file - file.rows) as usize);
-            file.writer.write(&batch.slice(done, rows)).map_err(parquet_error(&file.path))?;
+            file.writer
+                .write(&batch.slice(done, rows))
+                .map_err(parquet_error(&file.path))?;
             file.rows += rows as u64;
             done += rows;
             if file.rows == rows_per_file {
@@ -150,21 +155,46 @@ impl PartWriter {
                 let name = format!("part-{:05}.parquet", self.files.len());
                 let path = self.folder.join(&name);
                 let file = BufWriter::new(File::create_new(&path).map_err(file_error(path.as_path()))?);
-                let hashed = Hashed { file, sha256: Sha256::new(), bytes: 0 };
+                let hashed = Hashed {
+                    file,
+                    sha256: Sha256::new(),
+                    bytes: 0,
+                };
                 let properties = properties().map_err(parquet_error(&path))?;
-                let writer = ArrowWriter::try_new(hashed, self.schema.clone(), Some(properties)).map_err(parquet_error(&path))?;
-                OpenFile { path, name: format!("{}/{name}", self.part), rows: 0, writer }
+                let writer = ArrowWriter::try_new(hashed, self.schema.clone(), Some(properties))
+                    .map_err(parquet_error(&path))?;
+                OpenFile {
+                    path,
+                    name: format!("{}/{name}", self.part),
+                    rows: 0,
+                    writer,
+                }
             }
         };
         Ok(self.file.insert(file))
     }
 
     fn close_file(&mut self) -> Result<(), StoreError> {
-        let Some(OpenFile { path, name, rows, writer }) = self.file.take() else { return Ok(()) };
+        let Some(OpenFile {
+            path,
+            name,
+            rows,
+            writer,
+        }) = self.file.take()
+        else {
+            return Ok(());
+        };
         let Hashed { file, sha256, bytes } = writer.into_inner().map_err(parquet_error(&path))?;
-        let file = file.into_inner().map_err(|error| file_error(path.as_path())(error.into_error()))?;
+        let file = file
+            .into_inner()
+            .map_err(|error| file_error(path.as_path())(error.into_error()))?;
         file.sync_all().map_err(file_error(path.as_path()))?;
-        self.files.push(DataFile { path: name, rows, bytes, sha256: Fingerprint::from_digest(sha256.finalize().into()) });
+        self.files.push(DataFile {
+            path: name,
+            rows,
+            bytes,
+            sha256: Fingerprint::from_digest(sha256.finalize().into()),
+        });
         Ok(())
     }
 }
@@ -181,11 +211,15 @@ pub(super) fn write_manifest(staging: &Path, manifest: &Manifest) -> Result<Fing
     let bytes = manifest.to_json()?;
     let path = staging.join(MANIFEST);
     let mut file = File::create_new(&path).map_err(file_error(path.as_path()))?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(file_error(path.as_path()))?;
+    file.write_all(&bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(file_error(path.as_path()))?;
     sync_folder(staging)?;
     Ok(Fingerprint::of(&bytes))
 }
 
 fn sync_folder(folder: &Path) -> Result<(), StoreError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(file_error(folder))
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(file_error(folder))
 }

@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::array::UInt64Array;
 use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::{concat_batches, interleave, take_record_batch};
-use arrow::array::UInt64Array;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use super::{Outcome, OutcomeCounts};
@@ -31,12 +31,24 @@ pub(super) struct Kept {
 impl Kept {
     /// Nothing yet.
     pub(super) fn new(schema: &SchemaRef) -> Result<Self, StoreError> {
-        let nullable = schema.fields().iter().map(|field| Field::new(field.name(), field.data_type().clone(), true));
+        let nullable = schema
+            .fields()
+            .iter()
+            .map(|field| Field::new(field.name(), field.data_type().clone(), true));
         let schema = Arc::new(Schema::new(nullable.collect::<Vec<_>>()));
-        let nulls = schema.fields().iter().map(|field| new_null_array(field.data_type(), 1)).collect();
+        let nulls = schema
+            .fields()
+            .iter()
+            .map(|field| new_null_array(field.data_type(), 1))
+            .collect();
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(1));
         let nothing = RecordBatch::try_new_with_options(schema.clone(), nulls, &options)?;
-        Ok(Self { schema, chunks: vec![nothing], pending: Vec::new(), pending_rows: 0 })
+        Ok(Self {
+            schema,
+            chunks: vec![nothing],
+            pending: Vec::new(),
+            pending_rows: 0,
+        })
     }
 
     /// Where the next rows that are kept will lie.
@@ -52,7 +64,11 @@ impl Kept {
         self.pending_rows += rows.len();
         let rows = take_record_batch(batch, &UInt64Array::from(rows))?;
         self.pending.push(rows.with_schema(self.schema.clone())?);
-        if self.pending_rows >= CHUNK_ROWS { self.close_chunk() } else { Ok(()) }
+        if self.pending_rows >= CHUNK_ROWS {
+            self.close_chunk()
+        } else {
+            Ok(())
+        }
     }
 
     /// Puts what is pending together.
@@ -102,13 +118,23 @@ impl Joined {
     pub fn rows(&self, spine: Range<usize>) -> Result<RecordBatch, StoreError> {
         let rows = spine.len();
         let column = |at: usize| {
-            let filled = self.filled.iter().find(|(column, _)| *column == at).map(|(_, places)| places);
+            let filled = self
+                .filled
+                .iter()
+                .find(|(column, _)| *column == at)
+                .map(|(_, places)| places);
             let places = filled.unwrap_or(&self.places).get(spine.clone()).unwrap_or_default();
             self.column(at, places)
         };
-        let columns = (0..self.kept.schema.fields().len()).map(column).collect::<Result<Vec<_>, _>>()?;
+        let columns = (0..self.kept.schema.fields().len())
+            .map(column)
+            .collect::<Result<Vec<_>, _>>()?;
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(self.kept.schema.clone(), columns, &options)?)
+        Ok(RecordBatch::try_new_with_options(
+            self.kept.schema.clone(),
+            columns,
+            &options,
+        )?)
     }
 
     fn column(&self, at: usize, places: &[Place]) -> Result<ArrayRef, StoreError> {
@@ -116,8 +142,11 @@ impl Joined {
         let mut needed: Vec<u32> = places.iter().map(|(chunk, _)| *chunk).collect();
         needed.sort_unstable();
         needed.dedup();
-        let arrays: Vec<&dyn Array> =
-            needed.iter().filter_map(|chunk| self.kept.chunks.get(*chunk as usize)).map(|chunk| chunk.column(at).as_ref()).collect();
+        let arrays: Vec<&dyn Array> = needed
+            .iter()
+            .filter_map(|chunk| self.kept.chunks.get(*chunk as usize))
+            .map(|chunk| chunk.column(at).as_ref())
+            .collect();
         let places: Vec<(usize, usize)> = places
             .iter()
             .map(|(chunk, row)| (needed.binary_search(chunk).unwrap_or_default(), *row as usize))

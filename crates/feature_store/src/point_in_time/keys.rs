@@ -27,13 +27,17 @@ impl KeyEncoder {
     /// For key columns of these types.
     pub(super) fn new(types: &[DataType]) -> Result<Self, StoreError> {
         let fields = types.iter().cloned().map(SortField::new).collect();
-        Ok(Self { converter: RowConverter::new(fields)? })
+        Ok(Self {
+            converter: RowConverter::new(fields)?,
+        })
     }
 
     /// The keys in these columns, which [`plain_key`] made plain.
     pub(super) fn encode(&self, columns: &[ArrayRef]) -> Result<Keys, StoreError> {
         let rows = self.converter.convert_columns(columns)?;
-        let nulls = columns.iter().fold(None, |all, column| NullBuffer::union(all.as_ref(), column.nulls()));
+        let nulls = columns
+            .iter()
+            .fold(None, |all, column| NullBuffer::union(all.as_ref(), column.nulls()));
         Ok(Keys { rows, nulls })
     }
 }
@@ -41,7 +45,10 @@ impl KeyEncoder {
 impl Keys {
     /// The key of a row; `None`: it holds a NULL, or there is no such row.
     pub(super) fn get(&self, row: usize) -> Option<Row<'_>> {
-        let is_null = self.nulls.as_ref().is_some_and(|nulls| row < nulls.len() && nulls.is_null(row));
+        let is_null = self
+            .nulls
+            .as_ref()
+            .is_some_and(|nulls| row < nulls.len() && nulls.is_null(row));
         (row < self.rows.num_rows() && !is_null).then(|| self.rows.row(row))
     }
 
@@ -72,20 +79,37 @@ impl SortedSpine {
     pub(super) fn new(keys: Keys, times: Vec<i64>) -> Self {
         let mut order: Vec<usize> = (0..keys.len()).filter(|place| keys.get(*place).is_some()).collect();
         order.sort_by(|a, b| {
-            let by_key = keys.get(*a).map(|key| key.data()).cmp(&keys.get(*b).map(|key| key.data()));
+            let by_key = keys
+                .get(*a)
+                .map(|key| key.data())
+                .cmp(&keys.get(*b).map(|key| key.data()));
             by_key.then_with(|| times.get(*a).cmp(&times.get(*b)))
         });
-        Self { keys, times, order, next: 0 }
+        Self {
+            keys,
+            times,
+            order,
+            next: 0,
+        }
     }
 
     /// Which stretch of the order has this key; keys must be asked for in ascending order.
     pub(super) fn advance(&mut self, key: &Row<'_>) -> Range<usize> {
-        let compare = |keys: &Keys, place: usize| keys.get(place).map_or(Ordering::Less, |own| own.data().cmp(key.data()));
-        while self.order.get(self.next).is_some_and(|place| compare(&self.keys, *place).is_lt()) {
+        let compare =
+            |keys: &Keys, place: usize| keys.get(place).map_or(Ordering::Less, |own| own.data().cmp(key.data()));
+        while self
+            .order
+            .get(self.next)
+            .is_some_and(|place| compare(&self.keys, *place).is_lt())
+        {
             self.next += 1;
         }
         let from = self.next;
-        while self.order.get(self.next).is_some_and(|place| compare(&self.keys, *place).is_eq()) {
+        while self
+            .order
+            .get(self.next)
+            .is_some_and(|place| compare(&self.keys, *place).is_eq())
+        {
             self.next += 1;
         }
         from..self.next

@@ -46,12 +46,13 @@
 //! Keys are compared in arrow-row's encoding, which is exact and keeps the order, so composite keys cannot collide. The stream's order
 //! is checked while it is read: data that is not sorted is an error, not a wrong dataset. Rows in = rows out, checked at the end.
 //!
-//! Files: this one holds what goes in and comes out; `keys` the encoding; `stream` cuts the group into keys; `sweep` is the rule.
+//! Files: this one holds what goes in and comes out; `keys` the encoding; `stream` is the merge, `window` cuts the group into keys, `sweep` is the rule, `joined` what comes out.
 
 mod joined;
 mod keys;
 mod stream;
 mod sweep;
+mod window;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use definitions::{Availability, Boundary, Duration, KnownAt};
@@ -78,7 +79,12 @@ pub struct JoinRule {
 impl Default for JoinRule {
     /// Inclusive, any age, known as declared, everything that is there.
     fn default() -> Self {
-        Self { boundary: Boundary::Inclusive, max_age: None, availability: Availability::Declared, as_known_at: None }
+        Self {
+            boundary: Boundary::Inclusive,
+            max_age: None,
+            availability: Availability::Declared,
+            as_known_at: None,
+        }
     }
 }
 
@@ -169,7 +175,12 @@ pub fn match_rows(
     columns: &GroupColumns,
     rule: JoinRule,
 ) -> Result<Joined, StoreError> {
-    let schema = group.first().map(RecordBatch::schema).ok_or_else(|| StoreError::NoSchema { group: columns.group.clone() })?;
+    let schema = group
+        .first()
+        .map(RecordBatch::schema)
+        .ok_or_else(|| StoreError::NoSchema {
+            group: columns.group.clone(),
+        })?;
     let mut join = Join::new(spine, &schema, columns.clone(), rule)?;
     for batch in group {
         join.push(batch)?;

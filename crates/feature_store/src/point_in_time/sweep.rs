@@ -54,10 +54,16 @@ pub(super) fn sweep(rows: &[Moment], times: impl Iterator<Item = i64>, kind: Kin
         while let Some((_, row)) = arrivals.next_if(|(from, _)| *from <= t) {
             best = rows.get(*row).map(|moment| better(best, *row, moment.event_time));
         }
-        while rows.get(happened).is_some_and(|moment| has_happened(moment.event_time, t, rule.boundary)) {
+        while rows
+            .get(happened)
+            .is_some_and(|moment| has_happened(moment.event_time, t, rule.boundary))
+        {
             happened += 1;
         }
-        let newest = happened.checked_sub(1).and_then(|last| rows.get(last)).map(|moment| moment.event_time);
+        let newest = happened
+            .checked_sub(1)
+            .and_then(|last| rows.get(last))
+            .map(|moment| moment.event_time);
         judge(best, newest, oldest(t, rule), kind)
     };
     times.map(see).collect()
@@ -78,7 +84,10 @@ pub(super) fn sweep_values(
         while let Some((_, row)) = arrivals.next_if(|(from, _)| *from <= t) {
             newest = newest.max(Some(*row));
         }
-        let young = |row: &usize| rows.get(*row).is_some_and(|moment| moment.event_time >= oldest(t, rule));
+        let young = |row: &usize| {
+            rows.get(*row)
+                .is_some_and(|moment| moment.event_time >= oldest(t, rule))
+        };
         newest.filter(|row| kind == Kind::Static || young(row))
     };
     times.map(see).collect()
@@ -93,8 +102,12 @@ fn arrivals(rows: &[Moment], counts: impl Fn(usize) -> bool, kind: Kind, boundar
         };
         Some((happens?.max(moment.known_from?), row))
     };
-    let mut arrivals: Vec<Arrival> =
-        rows.iter().enumerate().filter(|(row, _)| counts(*row)).filter_map(arrival).collect();
+    let mut arrivals: Vec<Arrival> = rows
+        .iter()
+        .enumerate()
+        .filter(|(row, _)| counts(*row))
+        .filter_map(arrival)
+        .collect();
     arrivals.sort_unstable();
     arrivals
 }
@@ -102,10 +115,16 @@ fn arrivals(rows: &[Moment], counts: impl Fn(usize) -> bool, kind: Kind, boundar
 fn better(best: Option<Best>, row: usize, event_time: i64) -> Best {
     match best {
         Some(best) if event_time < best.event_time => best,
-        Some(best) if event_time == best.event_time => {
-            Best { row: best.row.max(row), event_time, sharing: best.sharing + 1 }
-        }
-        _ => Best { row, event_time, sharing: 1 },
+        Some(best) if event_time == best.event_time => Best {
+            row: best.row.max(row),
+            event_time,
+            sharing: best.sharing + 1,
+        },
+        _ => Best {
+            row,
+            event_time,
+            sharing: 1,
+        },
     }
 }
 
@@ -123,7 +142,11 @@ fn oldest(t: i64, rule: &JoinRule) -> i64 {
 
 /// Names the outcome: the first condition that leaves nothing. The key has rows, so condition 1 is met.
 fn judge(best: Option<Best>, newest: Option<i64>, oldest: i64, kind: Kind) -> Seen {
-    let nothing = |outcome| Seen { row: None, outcome, tied: false };
+    let nothing = |outcome| Seen {
+        row: None,
+        outcome,
+        tied: false,
+    };
     if kind == Kind::Timed {
         match newest {
             None => return nothing(Outcome::BeforeFirst),
@@ -132,7 +155,11 @@ fn judge(best: Option<Best>, newest: Option<i64>, oldest: i64, kind: Kind) -> Se
         }
     }
     match best.filter(|best| kind == Kind::Static || best.event_time >= oldest) {
-        Some(best) => Seen { row: Some(best.row), outcome: Outcome::Matched, tied: best.sharing > 1 },
+        Some(best) => Seen {
+            row: Some(best.row),
+            outcome: Outcome::Matched,
+            tied: best.sharing > 1,
+        },
         None => nothing(Outcome::NotYetKnown),
     }
 }

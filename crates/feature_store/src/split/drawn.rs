@@ -49,7 +49,11 @@ pub(super) fn by_row(shares: &Shares, seed: u64, rows: &SplitRows<'_>) -> Result
         let this = Some((key.clone(), *time));
         nth = if this == last { nth + 1 } else { 0 };
         last = this;
-        let draw = fraction(&hash(seed, &key).chain_update(time.to_le_bytes()).chain_update(nth.to_le_bytes()));
+        let draw = fraction(
+            &hash(seed, &key)
+                .chain_update(time.to_le_bytes())
+                .chain_update(nth.to_le_bytes()),
+        );
         parts.push(Some(if draw < shares.test {
             Part::Test
         } else if draw < shares.test + shares.validation {
@@ -58,7 +62,10 @@ pub(super) fn by_row(shares: &Shares, seed: u64, rows: &SplitRows<'_>) -> Result
             Part::Train
         }));
     }
-    let certificate = Certificate::Random { seed, rows: PartCounts::of(parts.iter().copied()) };
+    let certificate = Certificate::Random {
+        seed,
+        rows: PartCounts::of(parts.iter().copied()),
+    };
     Ok(Divided { parts, certificate })
 }
 
@@ -85,8 +92,10 @@ pub(super) fn by_entity(shares: &Shares, seed: u64, rows: &SplitRows<'_>) -> Res
 
 /// The part of each entity, by its number.
 fn draw_entities(shares: &Shares, seed: u64, numbers: &BTreeMap<Vec<u8>, usize>) -> Vec<Part> {
-    let mut ranked: Vec<([u8; 32], usize)> =
-        numbers.iter().map(|(key, number)| (hash(seed, key).finalize().into(), *number)).collect();
+    let mut ranked: Vec<([u8; 32], usize)> = numbers
+        .iter()
+        .map(|(key, number)| (hash(seed, key).finalize().into(), *number))
+        .collect();
     ranked.sort_unstable();
     let share = |share: f64| (share * ranked.len() as f64).round() as usize;
     let (test, validation) = (share(shares.test), share(shares.validation));
@@ -113,18 +122,29 @@ fn in_two_parts(entity_of: &[usize], parts: &[Option<Part>], entities: usize) ->
 }
 
 fn plain_columns(keys: &[ArrayRef]) -> Result<Vec<ArrayRef>, StoreError> {
-    let unsupported =
-        |key: &ArrayRef| StoreError::UnsupportedType { column: "entity".to_owned(), found: key.data_type().to_string() };
-    keys.iter().map(|key| plain(key)?.ok_or_else(|| unsupported(key))).collect()
+    let unsupported = |key: &ArrayRef| StoreError::UnsupportedType {
+        column: "entity".to_owned(),
+        found: key.data_type().to_string(),
+    };
+    keys.iter()
+        .map(|key| plain(key)?.ok_or_else(|| unsupported(key)))
+        .collect()
 }
 
 fn hash(seed: u64, key: &[u8]) -> Sha256 {
-    Sha256::new().chain_update(b"split 1\n").chain_update(seed.to_le_bytes()).chain_update(key)
+    Sha256::new()
+        .chain_update(b"split 1\n")
+        .chain_update(seed.to_le_bytes())
+        .chain_update(key)
 }
 
 /// The hash as a fraction in [0, 1).
 fn fraction(hash: &Sha256) -> f64 {
     let digest: [u8; 32] = hash.clone().finalize().into();
-    let number = digest.iter().take(8).rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let number = digest
+        .iter()
+        .take(8)
+        .rev()
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     (number >> 11) as f64 / (1_u64 << 53) as f64
 }

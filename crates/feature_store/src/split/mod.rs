@@ -109,10 +109,22 @@ pub fn divide(split: Option<&Split>, needed: &GapSum, rows: &SplitRows<'_>) -> R
     let divided = match split {
         None => Divided {
             parts: vec![Some(Part::Train); rows.times.len()],
-            certificate: Certificate::Whole { rows: rows.times.len() as u64 },
+            certificate: Certificate::Whole {
+                rows: rows.times.len() as u64,
+            },
         },
-        Some(Split::Time { validation, test, gap, allow_overlap }) => {
-            let cuts = time::Cuts { validation: *validation, test: *test, gap: *gap, allow_overlap: *allow_overlap };
+        Some(Split::Time {
+            validation,
+            test,
+            gap,
+            allow_overlap,
+        }) => {
+            let cuts = time::Cuts {
+                validation: *validation,
+                test: *test,
+                gap: *gap,
+                allow_overlap: *allow_overlap,
+            };
             time::divide(&cuts, needed, rows.times)?
         }
         Some(Split::Random { validation, test, seed }) => {
@@ -125,9 +137,11 @@ pub fn divide(split: Option<&Split>, needed: &GapSum, rows: &SplitRows<'_>) -> R
     let counts = divided.counts();
     let is_empty = |part: &Part| counts.of_part(*part) == 0;
     match parts_of(split).into_iter().find(is_empty) {
-        Some(part) if !rows.times.is_empty() => {
-            Err(StoreError::EmptyPart { part: part.name(), rows: rows.times.len() as u64, in_gap: counts.gap })
-        }
+        Some(part) if !rows.times.is_empty() => Err(StoreError::EmptyPart {
+            part: part.name(),
+            rows: rows.times.len() as u64,
+            in_gap: counts.gap,
+        }),
         _ => Ok(divided),
     }
 }

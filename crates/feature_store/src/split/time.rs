@@ -34,10 +34,21 @@ pub(super) fn divide(cuts: &Cuts, needed: &GapSum, times: &[i64]) -> Result<Divi
     let starts = starts(cuts, times)?;
     let parts: Vec<Option<Part>> = times.iter().map(|time| part_of(*time, &starts, gap)).collect();
     let borders = borders(&starts, needed, gap, times, &parts);
-    if let Some(border) = borders.iter().find(|border| !cuts.allow_overlap && border.between_micros <= 0) {
-        return Err(StoreError::PartsOverlap { before: border.before.name(), after: border.after.name() });
+    if let Some(border) = borders
+        .iter()
+        .find(|border| !cuts.allow_overlap && border.between_micros <= 0)
+    {
+        return Err(StoreError::PartsOverlap {
+            before: border.before.name(),
+            after: border.after.name(),
+        });
     }
-    let certificate = Certificate::Time { gap, needed: needed.total(), allow_overlap: cuts.allow_overlap, borders };
+    let certificate = Certificate::Time {
+        gap,
+        needed: needed.total(),
+        allow_overlap: cuts.allow_overlap,
+        borders,
+    };
     Ok(Divided { parts, certificate })
 }
 
@@ -46,7 +57,11 @@ fn gap(cuts: &Cuts, needed: &GapSum) -> Result<Duration, StoreError> {
     match cuts.gap {
         Gap::Auto => Ok(needed.total()),
         Gap::Of(gap) if gap >= needed.total() || cuts.allow_overlap => Ok(gap),
-        Gap::Of(gap) => Err(StoreError::GapTooShort { gap, needed: needed.total(), sum: needed.to_string() }),
+        Gap::Of(gap) => Err(StoreError::GapTooShort {
+            gap,
+            needed: needed.total(),
+            sum: needed.to_string(),
+        }),
     }
 }
 
@@ -69,7 +84,10 @@ fn starts(cuts: &Cuts, times: &[i64]) -> Result<Vec<(Part, i64)>, StoreError> {
         [(_, validation), (_, test)]
             if validation > test || (validation == test && matches!(cuts.validation, Some(Cut::At(_)))) =>
         {
-            Err(StoreError::CutsOutOfOrder { validation: EventTime(*validation), test: EventTime(*test) })
+            Err(StoreError::CutsOutOfOrder {
+                validation: EventTime(*validation),
+                test: EventTime(*test),
+            })
         }
         _ => Ok(starts),
     }
@@ -78,7 +96,10 @@ fn starts(cuts: &Cuts, times: &[i64]) -> Result<Vec<(Part, i64)>, StoreError> {
 /// The event time at which the last `share` of all rows before `end` begins; past the last row where that is none.
 fn share_start(share: f64, sorted: &[i64], end: usize) -> Result<i64, StoreError> {
     if !(share > 0.0 && share < 1.0) {
-        return Err(StoreError::SharesTooLarge { validation: share, test: share });
+        return Err(StoreError::SharesTooLarge {
+            validation: share,
+            test: share,
+        });
     }
     let rows = (share * sorted.len() as f64).round() as usize;
     let past = || sorted.last().map_or(i64::MAX, |last| last.saturating_add(1));
@@ -89,8 +110,14 @@ fn share_start(share: f64, sorted: &[i64], end: usize) -> Result<i64, StoreError
 }
 
 fn part_of(time: i64, starts: &[(Part, i64)], gap: Duration) -> Option<Part> {
-    let reached = starts.iter().rev().find(|(_, start)| time >= *start).map_or(Part::Train, |(part, _)| *part);
-    let in_gap = starts.iter().any(|(_, start)| time < *start && time >= start.saturating_sub(gap.micros()));
+    let reached = starts
+        .iter()
+        .rev()
+        .find(|(_, start)| time >= *start)
+        .map_or(Part::Train, |(part, _)| *part);
+    let in_gap = starts
+        .iter()
+        .any(|(_, start)| time < *start && time >= start.saturating_sub(gap.micros()));
     (!in_gap).then_some(reached)
 }
 
@@ -102,7 +129,13 @@ fn borders(
     times: &[i64],
     parts: &[Option<Part>],
 ) -> Vec<TimeBorder> {
-    let of = |wanted: Part| times.iter().zip(parts).filter(move |(_, part)| **part == Some(wanted)).map(|(time, _)| *time);
+    let of = |wanted: Part| {
+        times
+            .iter()
+            .zip(parts)
+            .filter(move |(_, part)| **part == Some(wanted))
+            .map(|(time, _)| *time)
+    };
     let mut before = Part::Train;
     let mut borders = Vec::new();
     for (after, start) in starts {

@@ -284,10 +284,10 @@ impl Known {
             (Kind::Flag, Parameter::Bool(flag)) => Some(flag.to_string()),
             _ => None,
         };
-        if let (Some(number), Kind::Integer | Kind::Float) = (number(value), self.kind) {
-            if !self.holds(number) {
-                return Err(wrong());
-            }
+        if let (Some(number), Kind::Integer | Kind::Float) = (number(value), self.kind)
+            && !self.holds(number)
+        {
+            return Err(wrong());
         }
         let text = match (self.kind, value) {
             (Kind::Texts | Kind::Integers | Kind::Floats, Parameter::List(values)) => {

@@ -42,7 +42,14 @@ pub(super) struct Answer {
 pub(super) fn answer(spine: &SpineRow, group: &[GroupRow], nature: Nature, rule: &JoinRule) -> Answer {
     let t = spine.time;
     let same_key = |row: &GroupRow| spine.key.iter().zip(&row.key).all(|(a, b)| a.is_some() && a == b);
-    let happened = |row: &GroupRow| nature.is_static || if rule.boundary == Boundary::Inclusive { row.event_time <= t } else { row.event_time < t };
+    let happened = |row: &GroupRow| {
+        nature.is_static
+            || if rule.boundary == Boundary::Inclusive {
+                row.event_time <= t
+            } else {
+                row.event_time < t
+            }
+    };
     let young = |row: &GroupRow| nature.is_static || rule.max_age.is_none_or(|age| row.event_time >= t - age.micros());
     let known = |row: &GroupRow| {
         (!nature.declares_known_at || row.declared.is_some_and(|known| known <= t))
@@ -59,7 +66,11 @@ pub(super) fn answer(spine: &SpineRow, group: &[GroupRow], nature: Nature, rule:
     let fresh: Vec<usize> = past.iter().copied().filter(|at| young(&group[*at])).collect();
     let rows: Vec<usize> = fresh.iter().copied().filter(|at| known(&group[*at])).collect();
     let chosen = rows.iter().copied().max_by_key(|at| order(&group[*at]));
-    let with_value = rows.iter().copied().filter(|at| group[*at].value.is_some()).max_by_key(|at| order(&group[*at]));
+    let with_value = rows
+        .iter()
+        .copied()
+        .filter(|at| group[*at].value.is_some())
+        .max_by_key(|at| order(&group[*at]));
     let outcome = match (keyed.is_empty(), past.is_empty(), fresh.is_empty(), rows.is_empty()) {
         (true, ..) => Outcome::UnknownEntity,
         (_, true, ..) => Outcome::BeforeFirst,

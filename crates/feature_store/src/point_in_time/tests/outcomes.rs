@@ -39,9 +39,18 @@ fn row_before_the_first_counts_so_even_if_it_is_late() {
 
 #[test]
 fn entity_learnt_of_later_is_not_yet_known() {
-    let rule = JoinRule { as_known_at: Some(KnownAt(100)), ..JoinRule::default() };
+    let rule = JoinRule {
+        as_known_at: Some(KnownAt(100)),
+        ..JoinRule::default()
+    };
     let group = "host ts __known_at v \n a 10 101 1";
-    Case { spine: "host ts \n a 30 \n b 30", group, rule, ..Case::default() }.gives("- unseen \n - unknown", 0);
+    Case {
+        spine: "host ts \n a 30 \n b 30",
+        group,
+        rule,
+        ..Case::default()
+    }
+    .gives("- unseen \n - unknown", 0);
 }
 
 #[test]
@@ -64,7 +73,10 @@ fn outcomes_sum_to_the_spines_rows() {
         rule: within(5),
         ..Case::default()
     };
-    case.gives("- expired \n 1 matched \n - before \n - unknown \n - unknown \n - unseen", 0);
+    case.gives(
+        "- expired \n 1 matched \n - before \n - unknown \n - unknown \n - unseen",
+        0,
+    );
     let counts = case.try_join(10).unwrap().counts();
     let expected = super::super::OutcomeCounts {
         matched: 1,
@@ -81,8 +93,16 @@ fn outcomes_sum_to_the_spines_rows() {
 fn times_at_the_ends_of_time_do_not_overflow() {
     let spine = format!("host ts \n a {} \n a {}", i64::MIN, i64::MAX);
     let group = format!("host ts v \n a {} 1 \n a {} 2", i64::MIN, i64::MAX);
-    let case = Case { spine: &spine, group: &group, rule: within(i64::MAX), ..Case::default() };
+    let case = Case {
+        spine: &spine,
+        group: &group,
+        rule: within(i64::MAX),
+        ..Case::default()
+    };
     case.gives("1 matched \n 2 matched", 0);
-    let rule = JoinRule { boundary: Boundary::Exclusive, ..JoinRule::default() };
+    let rule = JoinRule {
+        boundary: Boundary::Exclusive,
+        ..JoinRule::default()
+    };
     Case { rule, ..case }.gives("- before \n 1 matched", 0);
 }

@@ -43,9 +43,17 @@ fn rule() -> impl Strategy<Value = JoinRule> {
     let age = prop_oneof![1 => Just(None), 2 => (0..12_i64).prop_map(Duration::from_micros)];
     let limit = prop_oneof![2 => Just(None), 1 => (0..24_i64).prop_map(|at| Some(KnownAt(at)))];
     (any::<bool>(), age, any::<bool>(), limit).prop_map(|(inclusive, max_age, declared, as_known_at)| JoinRule {
-        boundary: if inclusive { Boundary::Inclusive } else { Boundary::Exclusive },
+        boundary: if inclusive {
+            Boundary::Inclusive
+        } else {
+            Boundary::Exclusive
+        },
         max_age,
-        availability: if declared { Availability::Declared } else { Availability::Ingested },
+        availability: if declared {
+            Availability::Declared
+        } else {
+            Availability::Ingested
+        },
         as_known_at,
     })
 }
@@ -59,19 +67,39 @@ fn world() -> impl Strategy<Value = World> {
             for (place, row) in group.iter_mut().enumerate() {
                 row.row_number = place as i64;
             }
-            let nature = Nature { is_static, declares_known_at };
+            let nature = Nature {
+                is_static,
+                declares_known_at,
+            };
             group.sort_by_key(|row| {
                 let event_time = if is_static { 0 } else { row.event_time };
                 let declared = if declares_known_at { row.declared } else { None };
-                (row.key.clone(), event_time, declared, row.ingested, row.ingest_id, row.row_number)
+                (
+                    row.key.clone(),
+                    event_time,
+                    declared,
+                    row.ingested,
+                    row.ingest_id,
+                    row.row_number,
+                )
             });
-            World { spine, group, nature, rule, batch_rows }
+            World {
+                spine,
+                group,
+                nature,
+                rule,
+                batch_rows,
+            }
         },
     )
 }
 
 fn text(keys: &[Vec<Option<i64>>]) -> ArrayRef {
-    Arc::new(keys.iter().map(|key| key[0].map(|part| "abc"[..=part as usize].to_owned())).collect::<StringArray>())
+    Arc::new(
+        keys.iter()
+            .map(|key| key[0].map(|part| "abc"[..=part as usize].to_owned()))
+            .collect::<StringArray>(),
+    )
 }
 
 fn numbers(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
@@ -93,13 +121,25 @@ impl World {
             ("row", numbers((0..self.group.len() as i64).map(Some)), true),
             ("v", numbers(self.group.iter().map(|row| row.value)), true),
             (KNOWN_AT, times(self.group.iter().map(|row| Some(row.ingested))), true),
-            (INGEST_ID, numbers(self.group.iter().map(|row| Some(row.ingest_id))), true),
-            (ROW_NUMBER, numbers(self.group.iter().map(|row| Some(row.row_number))), true),
+            (
+                INGEST_ID,
+                numbers(self.group.iter().map(|row| Some(row.ingest_id))),
+                true,
+            ),
+            (
+                ROW_NUMBER,
+                numbers(self.group.iter().map(|row| Some(row.row_number))),
+                true,
+            ),
         ])
         .unwrap();
         let rows = all.num_rows();
         let cut = |from| all.slice(from, self.batch_rows.min(rows - from));
-        if rows == 0 { vec![all] } else { (0..rows).step_by(self.batch_rows).map(cut).collect() }
+        if rows == 0 {
+            vec![all]
+        } else {
+            (0..rows).step_by(self.batch_rows).map(cut).collect()
+        }
     }
 
     fn join(&self) -> Joined {
@@ -123,15 +163,25 @@ impl World {
     }
 
     fn naive(&self) -> Vec<Answer> {
-        self.spine.iter().map(|row| answer(row, &self.group, self.nature, &self.rule)).collect()
+        self.spine
+            .iter()
+            .map(|row| answer(row, &self.group, self.nature, &self.rule))
+            .collect()
     }
 }
 
 fn read(joined: &Joined) -> Vec<(Option<i64>, Option<i64>, Outcome)> {
     let rows = joined.rows(0..joined.outcomes().len()).unwrap();
-    let column = |at: usize| rows.column(at).as_primitive::<arrow::datatypes::Int64Type>().iter().collect::<Vec<_>>();
+    let column = |at: usize| {
+        rows.column(at)
+            .as_primitive::<arrow::datatypes::Int64Type>()
+            .iter()
+            .collect::<Vec<_>>()
+    };
     let (chosen, filled) = (column(0), column(1));
-    (0..rows.num_rows()).map(|row| (chosen[row], filled[row], joined.outcomes()[row])).collect()
+    (0..rows.num_rows())
+        .map(|row| (chosen[row], filled[row], joined.outcomes()[row]))
+        .collect()
 }
 
 proptest! {

@@ -25,7 +25,10 @@ fn type_of(header: &str) -> (&str, &str) {
 
 fn column(data_type: &str, cells: &[&str]) -> ArrayRef {
     fn all<T: std::str::FromStr>(cells: &[&str]) -> Vec<Option<T>> {
-        let parse = |cell: &&str| cell.parse().unwrap_or_else(|_| panic!("`{cell}` is not of its column's type"));
+        let parse = |cell: &&str| {
+            cell.parse()
+                .unwrap_or_else(|_| panic!("`{cell}` is not of its column's type"))
+        };
         cells.iter().map(|cell| (*cell != "-").then(|| parse(cell))).collect()
     }
     match data_type {
@@ -43,15 +46,26 @@ fn column(data_type: &str, cells: &[&str]) -> ArrayRef {
 /// Reads a table.
 pub(crate) fn table(text: &str) -> RecordBatch {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let headers: Vec<_> = lines.next().expect("a header").split_whitespace().map(type_of).collect();
+    let headers: Vec<_> = lines
+        .next()
+        .expect("a header")
+        .split_whitespace()
+        .map(type_of)
+        .collect();
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split_whitespace().collect()).collect();
     let columns = headers.iter().enumerate().map(|(at, (_, data_type))| {
-        let cells: Vec<&str> = rows.iter().map(|row| *row.get(at).unwrap_or_else(|| panic!("a short row: {row:?}"))).collect();
+        let cells: Vec<&str> = rows
+            .iter()
+            .map(|row| *row.get(at).unwrap_or_else(|| panic!("a short row: {row:?}")))
+            .collect();
         column(data_type, &cells)
     });
     let columns: Vec<ArrayRef> = columns.collect();
-    let fields: Vec<Field> =
-        headers.iter().zip(&columns).map(|((name, _), array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    let fields: Vec<Field> = headers
+        .iter()
+        .zip(&columns)
+        .map(|((name, _), array)| Field::new(*name, array.data_type().clone(), true))
+        .collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("a table")
 }
 
@@ -59,11 +73,20 @@ pub(crate) fn table(text: &str) -> RecordBatch {
 pub(crate) fn group_table(text: &str) -> RecordBatch {
     let batch = table(text);
     let rows = batch.num_rows();
-    let mut fields: Vec<Field> = batch.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+    let mut fields: Vec<Field> = batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone())
+        .collect();
     let mut columns = batch.columns().to_vec();
     let numbers: Vec<String> = (0..rows).map(|row| row.to_string()).collect();
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
-    for (name, cells) in [(KNOWN_AT, vec!["0"; rows]), (INGEST_ID, vec!["1"; rows]), (ROW_NUMBER, numbers)] {
+    for (name, cells) in [
+        (KNOWN_AT, vec!["0"; rows]),
+        (INGEST_ID, vec!["1"; rows]),
+        (ROW_NUMBER, numbers),
+    ] {
         if batch.column_by_name(name).is_none() {
             let array = column(type_of(name).1, &cells);
             fields.push(Field::new(name, array.data_type().clone(), false));
@@ -87,7 +110,11 @@ pub(crate) fn cells(batch: &RecordBatch) -> Vec<Vec<String>> {
             _ => array.clone(),
         })
         .collect();
-    let formatters: Vec<_> =
-        columns.iter().map(|array| ArrayFormatter::try_new(array.as_ref(), &options).expect("a formatter")).collect();
-    (0..batch.num_rows()).map(|row| formatters.iter().map(|column| column.value(row).to_string()).collect()).collect()
+    let formatters: Vec<_> = columns
+        .iter()
+        .map(|array| ArrayFormatter::try_new(array.as_ref(), &options).expect("a formatter"))
+        .collect();
+    (0..batch.num_rows())
+        .map(|row| formatters.iter().map(|column| column.value(row).to_string()).collect())
+        .collect()
 }

@@ -1,8 +1,14 @@
-//! Splits, with their certificates.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may")]
+//! Splits, with their certificates; here those by time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may"
+)]
 
-use arrow::array::AsArray;
-use arrow::datatypes::TimestampMicrosecondType;
+mod drawn;
+
 use definitions::{Cut, Duration, EventTime, Gap};
 use proptest::prelude::*;
 
@@ -23,7 +29,12 @@ fn needed(horizon: i64, lookback: i64) -> GapSum {
 }
 
 fn time(validation: Option<Cut>, test: Option<Cut>, gap: Gap) -> Split {
-    Split::Time { validation, test, gap, allow_overlap: false }
+    Split::Time {
+        validation,
+        test,
+        gap,
+        allow_overlap: false,
+    }
 }
 
 fn at(time: i64) -> Option<Cut> {
@@ -62,25 +73,48 @@ fn refused(split: &Split, needed: &GapSum, times: &[i64]) -> String {
 
 #[test]
 fn without_split_everything_is_train() {
-    let divided = divide(None, &needed(9, 9), &SplitRows { times: &[3, 1, 2], keys: &[] }).unwrap();
+    let divided = divide(
+        None,
+        &needed(9, 9),
+        &SplitRows {
+            times: &[3, 1, 2],
+            keys: &[],
+        },
+    )
+    .unwrap();
     assert_eq!(letters(&divided), "ttt");
     assert_eq!(divided.certificate, Certificate::Whole { rows: 3 });
 }
 
 #[test]
 fn cut_points_divide_in_any_row_order() {
-    check(&time(at(20), at(30), Gap::Auto), &needed(0, 0), &[30, 10, 20, 29, 19, 40], "etvvte");
+    check(
+        &time(at(20), at(30), Gap::Auto),
+        &needed(0, 0),
+        &[30, 10, 20, 29, 19, 40],
+        "etvvte",
+    );
 }
 
 #[test]
 fn shares_are_of_all_rows_in_time_order() {
     let times: Vec<i64> = (0..20).collect();
-    check(&time(share(0.2), share(0.1), Gap::Auto), &needed(0, 0), &times, "ttttttttttttttvvvvee");
+    check(
+        &time(share(0.2), share(0.1), Gap::Auto),
+        &needed(0, 0),
+        &times,
+        "ttttttttttttttvvvvee",
+    );
 }
 
 #[test]
 fn cut_moves_so_that_equal_times_stay_together() {
-    check(&time(None, share(0.25), Gap::Auto), &needed(0, 0), &[1, 2, 3, 4, 5, 7, 7, 7], "ttttteee");
+    check(
+        &time(None, share(0.25), Gap::Auto),
+        &needed(0, 0),
+        &[1, 2, 3, 4, 5, 7, 7, 7],
+        "ttttteee",
+    );
 }
 
 #[test]
@@ -91,7 +125,12 @@ fn rows_in_a_gap_are_in_no_part() {
 
 #[test]
 fn certificate_shows_that_labels_end_before_features_begin() {
-    let certificate = check(&time(None, at(20), Gap::Auto), &needed(2, 1), &[10, 16, 17, 20, 25], "tt.ee");
+    let certificate = check(
+        &time(None, at(20), Gap::Auto),
+        &needed(2, 1),
+        &[10, 16, 17, 20, 25],
+        "tt.ee",
+    );
     let border = TimeBorder {
         before: Part::Train,
         after: Part::Test,
@@ -103,7 +142,12 @@ fn certificate_shows_that_labels_end_before_features_begin() {
         between_micros: 1,
         gap_rows: 1,
     };
-    let expected = Certificate::Time { gap: span(3), needed: span(3), allow_overlap: false, borders: vec![border] };
+    let expected = Certificate::Time {
+        gap: span(3),
+        needed: span(3),
+        allow_overlap: false,
+        borders: vec![border],
+    };
     assert_eq!(certificate, expected);
     assert!(!certificate.overlaps());
 }
@@ -122,12 +166,22 @@ fn gap_that_is_too_short_is_refused_with_the_sum() {
 
 #[test]
 fn longer_gap_than_needed_is_kept() {
-    check(&time(None, at(20), Gap::Of(span(5))), &needed(2, 1), &[10, 14, 15, 17, 20], "tt..e");
+    check(
+        &time(None, at(20), Gap::Of(span(5))),
+        &needed(2, 1),
+        &[10, 14, 15, 17, 20],
+        "tt..e",
+    );
 }
 
 #[test]
 fn gap_that_is_too_short_is_accepted_where_overlap_is_allowed() {
-    let split = Split::Time { validation: None, test: at(20), gap: Gap::Of(span(1)), allow_overlap: true };
+    let split = Split::Time {
+        validation: None,
+        test: at(20),
+        gap: Gap::Of(span(1)),
+        allow_overlap: true,
+    };
     let certificate = check(&split, &needed(5, 0), &[10, 18, 19, 20], "tt.e");
     assert!(certificate.overlaps());
 }
@@ -136,19 +190,34 @@ fn gap_that_is_too_short_is_accepted_where_overlap_is_allowed() {
 fn part_without_rows_is_refused() {
     let none = needed(0, 0);
     let error = refused(&time(None, at(99), Gap::Auto), &none, &[1, 2]);
-    assert_eq!(error, "the split leaves no rows for `test`: 2 rows in all, 0 of them in gaps");
+    assert_eq!(
+        error,
+        "the split leaves no rows for `test`: 2 rows in all, 0 of them in gaps"
+    );
     let error = refused(&time(None, share(0.5), Gap::Auto), &none, &[5, 5, 5, 5]);
-    assert_eq!(error, "the split leaves no rows for `train`: 4 rows in all, 0 of them in gaps");
+    assert_eq!(
+        error,
+        "the split leaves no rows for `train`: 4 rows in all, 0 of them in gaps"
+    );
     let error = refused(&time(share(0.01), share(0.5), Gap::Auto), &none, &[1, 2, 3, 4]);
-    assert_eq!(error, "the split leaves no rows for `validation`: 4 rows in all, 0 of them in gaps");
+    assert_eq!(
+        error,
+        "the split leaves no rows for `validation`: 4 rows in all, 0 of them in gaps"
+    );
     let error = refused(&time(at(3), at(5), Gap::Auto), &needed(2, 0), &[1, 3, 4, 5]);
-    assert_eq!(error, "the split leaves no rows for `train`: 4 rows in all, 3 of them in gaps");
+    assert_eq!(
+        error,
+        "the split leaves no rows for `train`: 4 rows in all, 3 of them in gaps"
+    );
 }
 
 #[test]
 fn cuts_in_the_wrong_order_are_refused() {
     let error = refused(&time(at(5), at(5), Gap::Auto), &needed(0, 0), &[1, 5, 9]);
-    assert_eq!(error, "validation begins at 1970-01-01T00:00:00.000005Z, test at 1970-01-01T00:00:00.000005Z: wanted validation first");
+    assert_eq!(
+        error,
+        "validation begins at 1970-01-01T00:00:00.000005Z, test at 1970-01-01T00:00:00.000005Z: wanted validation first"
+    );
 }
 
 #[test]
@@ -156,82 +225,30 @@ fn empty_spine_gives_empty_parts() {
     let none = needed(1, 1);
     check(&time(share(0.1), share(0.1), Gap::Auto), &none, &[], "");
     let key = table("host ts");
-    let rows = SplitRows { times: &[], keys: key.columns() };
-    divide(Some(&Split::Group { validation: 0.2, test: 0.2, seed: 1 }), &none, &rows).unwrap();
-    divide(Some(&Split::Random { validation: 0.2, test: 0.2, seed: 1 }), &none, &rows).unwrap();
-}
-
-fn fleet(rows: usize) -> arrow::array::RecordBatch {
-    let lines: String = (0..rows).map(|row| format!("h{} {row}\n", row % 10)).collect();
-    table(&format!("host ts\n{lines}"))
-}
-
-fn drawn(split: &Split, batch: &arrow::array::RecordBatch) -> Divided {
-    let times = batch.column(1).as_primitive::<TimestampMicrosecondType>().values().to_vec();
-    let rows = SplitRows { times: &times, keys: &batch.columns()[..1] };
-    divide(Some(split), &needed(0, 0), &rows).unwrap()
-}
-
-#[test]
-fn random_split_hits_its_shares_on_average() {
-    let counts = drawn(&Split::Random { validation: 0.2, test: 0.1, seed: 7 }, &fleet(10_000)).counts();
-    assert!((1_900..2_100).contains(&counts.validation), "{counts:?}");
-    assert!((900..1_100).contains(&counts.test), "{counts:?}");
-    assert_eq!(counts.gap, 0);
-}
-
-#[test]
-fn random_split_is_the_same_again_and_another_with_another_seed() {
-    let split = |seed| Split::Random { validation: 0.2, test: 0.1, seed };
-    let batch = fleet(500);
-    assert_eq!(letters(&drawn(&split(7), &batch)), letters(&drawn(&split(7), &batch)));
-    assert_ne!(letters(&drawn(&split(7), &batch)), letters(&drawn(&split(8), &batch)));
-}
-
-#[test]
-fn random_split_never_changes_from_release_to_release() {
-    let divided = drawn(&Split::Random { validation: 0.3, test: 0.2, seed: 42 }, &fleet(40));
-    assert_eq!(letters(&divided), "RANDOM");
-}
-
-#[test]
-fn row_keeps_its_random_part_when_the_table_grows() {
-    let split = Split::Random { validation: 0.3, test: 0.2, seed: 42 };
-    let (few, many) = (letters(&drawn(&split, &fleet(100))), letters(&drawn(&split, &fleet(1_000))));
-    assert!(many.starts_with(&few));
-}
-
-#[test]
-fn rows_of_equal_key_and_time_are_drawn_one_by_one() {
-    let batch = table(&format!("host ts\n{}", "a 1\n".repeat(200)));
-    let counts = drawn(&Split::Random { validation: 0.0, test: 0.5, seed: 1 }, &batch).counts();
-    assert!((60..140).contains(&counts.test), "{counts:?}");
-}
-
-#[test]
-fn group_split_keeps_an_entity_in_one_part() {
-    let divided = drawn(&Split::Group { validation: 0.2, test: 0.3, seed: 3 }, &fleet(1_000));
-    for (row, part) in divided.parts.iter().enumerate() {
-        assert_eq!(part, &divided.parts[row % 10]);
-    }
-    let entities = PartCounts { train: 5, validation: 2, test: 3, gap: 0 };
-    assert_eq!(divided.certificate, Certificate::Group { seed: 3, entities, entities_in_two_parts: 0 });
-}
-
-#[test]
-fn group_split_without_enough_entities_is_refused() {
-    let batch = table("host ts \n a 1 \n a 2");
-    let rows = SplitRows { times: &[1, 2], keys: &batch.columns()[..1] };
-    let error = divide(Some(&Split::Group { validation: 0.0, test: 0.2, seed: 3 }), &needed(0, 0), &rows).unwrap_err();
-    assert_eq!(error.to_string(), "the split leaves no rows for `test`: 2 rows in all, 0 of them in gaps");
-}
-
-#[test]
-fn shares_that_leave_nothing_for_train_are_refused() {
-    let rows = SplitRows { times: &[1], keys: &[] };
-    let error = divide(Some(&Split::Random { validation: 0.5, test: 0.5, seed: 3 }), &needed(0, 0), &rows).unwrap_err();
-    let expected = "validation = 0.5 and test = 0.5 are not shares that leave rows for train: wanted 0 or more each, below 1 together";
-    assert_eq!(error.to_string(), expected);
+    let rows = SplitRows {
+        times: &[],
+        keys: key.columns(),
+    };
+    divide(
+        Some(&Split::Group {
+            validation: 0.2,
+            test: 0.2,
+            seed: 1,
+        }),
+        &none,
+        &rows,
+    )
+    .unwrap();
+    divide(
+        Some(&Split::Random {
+            validation: 0.2,
+            test: 0.2,
+            seed: 1,
+        }),
+        &none,
+        &rows,
+    )
+    .unwrap();
 }
 
 proptest! {

@@ -1,0 +1,149 @@
+//! SQL over every group, read only.
+//!
+//! | name | rows |
+//! |---|---|
+//! | `server_metrics` | of the newest version: those that count, declared columns |
+//! | `"server_metrics:v1"` | of that version |
+//! | `"server_metrics:v1$all"` | every row, superseded ones too, with the hidden columns |
+//! | `at('server_metrics:v1', 417)`, `at('server_metrics:v1', '2026-01-31T12:00:00Z')` | as of a Delta version or a time |
+//! | `quarantine.server_metrics`, `quarantine."server_metrics:v1"` | rows that were kept out, with the reason |
+//!
+//! In an upsert group, of the rows with one key and event time only the one known last counts. Queries run in one partition, so that
+//! float sums are the same bits every time.
+
+mod at;
+mod superseded;
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use definitions::{FeatureGroup, GroupRef, nearest};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+
+use crate::error::{delta_error, plan_error};
+use crate::storage::open_table;
+use crate::{PinAt, Store, StoreError};
+use table::{GroupTable, Visible};
+
+/// The answer to a query.
+pub struct Answer {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Its rows.
+    pub batches: BoxStream<'static, Result<RecordBatch, StoreError>>,
+}
+
+/// Asks the groups.
+///
+/// # Errors
+/// `Query` for SQL that is wrong, that writes, or that names what is not there; whatever the reading gives.
+pub async fn query(store: &Store, groups: &BTreeMap<GroupRef, FeatureGroup>, sql: &str) -> Result<Answer, StoreError> {
+    let config = SessionConfig::new().with_target_partitions(1).with_information_schema(false);
+    let config = config.set_bool("datafusion.execution.parquet.schema_force_view_types", false);
+    let config = config.set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
+    let context = SessionContext::new_with_config(config);
+    let names = register(&context, store, groups).await?;
+    let refused = |error| explain(error, &names);
+    let plan = context.state().create_logical_plan(sql).await.map_err(refused)?;
+    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    read_only.verify_plan(&plan).map_err(|error| StoreError::Query {
+        message: format!("only queries are allowed: {}", error.strip_backtrace()),
+        hint: Some("platform query \"select …\"".to_owned()),
+    })?;
+    let rows = context.execute_logical_plan(plan).await.map_err(refused)?;
+    let rows = rows.execute_stream().await.map_err(refused)?;
+    let schema = plain_schema(&rows.schema());
+    let typed = schema.clone();
+    let batches = rows
+        .map_err(plan_error("the query failed"))
+        .and_then(move |batch| std::future::ready(plain_batch(&batch, &typed)));
+    Ok(Answer { schema, batches: batches.boxed() })
+}
+
+/// Registers every name; gives them for messages.
+async fn register(
+    context: &SessionContext,
+    store: &Store,
+    groups: &BTreeMap<GroupRef, FeatureGroup>,
+) -> Result<Vec<String>, StoreError> {
+    let quarantine = Arc::new(MemorySchemaProvider::new());
+    let mut names = Vec::new();
+    // Versions ascend, so the newest has the bare name in the end.
+    for (reference, group) in groups {
+        let provider = |visible| -> Result<Arc<dyn TableProvider>, StoreError> {
+            Ok(Arc::new(GroupTable::new(store, group, PinAt::Newest, visible)?))
+        };
+        let counting = provider(Visible::Counting)?;
+        let all = [
+            (reference.to_string(), counting.clone()),
+            (format!("{reference}$all"), provider(Visible::All)?),
+            (reference.name.to_string(), counting),
+        ];
+        for (name, table) in all {
+            let table_reference = datafusion::common::TableReference::bare(name.clone());
+            context.register_table(table_reference, table).map_err(plan_error("a table could not be named"))?;
+            names.push(name);
+        }
+        let folder = store.quarantine_folder(reference);
+        if let Some(kept_out) = open_table(&folder, reference, None).await? {
+            kept_out.update_datafusion_session(&context.state()).map_err(delta_error(reference, "read"))?;
+            let table: Arc<dyn TableProvider> =
+                kept_out.table_provider().await.map_err(delta_error(reference, "read"))?;
+            for name in [reference.to_string(), reference.name.to_string()] {
+                quarantine.register_table(name, table.clone()).map_err(plan_error("a table could not be named"))?;
+            }
+        }
+    }
+    context.register_udtf("at", Arc::new(at::At { store: store.clone(), groups: groups.clone() }));
+    if let Some(catalog) = context.catalog("datafusion") {
+        catalog.register_schema("quarantine", quarantine).map_err(plan_error("a schema could not be named"))?;
+    }
+    names.dedup();
+    Ok(names)
+}
+
+/// What is wrong with a query, with the table or column that was meant.
+fn explain(error: datafusion::error::DataFusionError, names: &[String]) -> StoreError {
+    if let datafusion::error::DataFusionError::External(_) = &error {
+        return plan_error("the query failed")(error);
+    }
+    let message = error.strip_backtrace();
+    let missing = message.split("table '").nth(1).and_then(|rest| rest.split('\'').next());
+    let hint = missing.map(|missing| {
+        let bare = missing.rsplit('.').next().unwrap_or(missing);
+        let near = nearest(bare, names.iter().map(String::as_str));
+        near.map_or_else(|| format!("tables: {}", names.join(", ")), |near| format!("did you mean `{near}`?"))
+    });
+    StoreError::Query { message: format!("the query is wrong: {message}"), hint }
+}
+
+/// View and dictionary types become the types that other programs know.
+fn plain_schema(schema: &SchemaRef) -> SchemaRef {
+    let plain = |field: &Arc<Field>| field.as_ref().clone().with_data_type(plain_type(field.data_type()));
+    Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>()))
+}
+
+fn plain_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
+        DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
+        DataType::Dictionary(_, values) => plain_type(values),
+        other => other.clone(),
+    }
+}
+
+fn plain_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, StoreError> {
+    let typed = batch.columns().iter().zip(schema.fields()).map(|(array, field)| -> Result<ArrayRef, StoreError> {
+        if array.data_type() == field.data_type() { Ok(array.clone()) } else { Ok(cast(array, field.data_type())?) }
+    });
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(schema.clone(), typed.collect::<Result<_, _>>()?, &options)?)
+}

@@ -1,0 +1,154 @@
+//! A feature group as a table that DataFusion can ask.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use definitions::{ColumnName, FeatureGroup, IngestMode};
+use futures::{StreamExt, TryStreamExt};
+
+use super::superseded::Superseded;
+use crate::storage::stored_schema;
+use crate::{GroupPin, PinAt, Store, StoreError, pin_group, scan_group};
+
+/// Which rows and columns are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Visible {
+    /// Rows that count, declared columns.
+    Counting,
+    /// Every row, hidden columns too.
+    All,
+}
+
+/// A group at a version.
+#[derive(Debug, Clone)]
+pub(super) struct GroupTable {
+    store: Store,
+    group: FeatureGroup,
+    at: PinAt,
+    visible: Visible,
+    schema: SchemaRef,
+}
+
+impl GroupTable {
+    pub(super) fn new(store: &Store, group: &FeatureGroup, at: PinAt, visible: Visible) -> Result<Self, StoreError> {
+        let stored = stored_schema(group)?;
+        let declared = stored.fields().iter().filter(|field| visible == Visible::All || !field.name().starts_with("__"));
+        let schema = Arc::new(Schema::new(declared.cloned().collect::<Vec<_>>()));
+        Ok(Self { store: store.clone(), group: group.clone(), at, visible, schema })
+    }
+}
+
+#[async_trait]
+impl TableProvider for GroupTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let external = |error: StoreError| DataFusionError::External(Box::new(error));
+        let pin = pin_group(&self.store, &self.group, self.at).await.map_err(external)?;
+        let schema = match projection {
+            Some(projection) => Arc::new(self.schema.project(projection)?),
+            None => self.schema.clone(),
+        };
+        let rows = GroupRows { table: self.clone(), pin, schema: schema.clone() };
+        Ok(Arc::new(StreamingTableExec::try_new(schema, vec![Arc::new(rows)], None, [], false, limit)?))
+    }
+}
+
+/// The rows of a pinned group, as asked for.
+#[derive(Debug)]
+struct GroupRows {
+    table: GroupTable,
+    pin: GroupPin,
+    schema: SchemaRef,
+}
+
+impl PartitionStream for GroupRows {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let (table, pin, schema) = (self.table.clone(), self.pin.clone(), self.schema.clone());
+        let external = |error: StoreError| DataFusionError::External(Box::new(error));
+        let asked_for = schema.clone();
+        let rows = async move {
+            let identity = table.identity();
+            let scan = scan_group(&table.store, &table.group, &pin, &table.columns(&asked_for, &identity), None).await?;
+            Ok::<_, StoreError>(table.visible_rows(scan, &identity, asked_for))
+        };
+        let rows = futures::stream::once(rows).try_flatten().map_err(external);
+        Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+    }
+}
+
+impl GroupTable {
+    /// The columns that tell rows apart, where some of them may not count; none where all do.
+    fn identity(&self) -> Vec<ColumnName> {
+        if self.visible == Visible::All || self.group.mode == IngestMode::Append {
+            return Vec::new();
+        }
+        let keys = self.group.entity.iter().map(|column| column.name.clone());
+        keys.chain(self.group.event_time.clone()).collect()
+    }
+
+    fn columns(&self, schema: &Schema, identity: &[ColumnName]) -> Vec<ColumnName> {
+        let stored = self.group.stored_columns();
+        let wanted = |name: &ColumnName| schema.field_with_name(name.as_str()).is_ok() || identity.contains(name);
+        stored.into_iter().map(|(name, _)| name).filter(wanted).collect()
+    }
+
+    fn visible_rows(
+        &self,
+        scan: crate::GroupScan,
+        identity: &[ColumnName],
+        schema: SchemaRef,
+    ) -> impl futures::Stream<Item = Result<RecordBatch, StoreError>> + Send + use<> {
+        let places = |name: &String| scan.schema.index_of(name).ok();
+        let asked_for: Vec<usize> = schema.fields().iter().filter_map(|field| places(field.name())).collect();
+        let key: Vec<usize> = identity.iter().filter_map(|name| places(&name.to_string())).collect();
+        let project = move |batch: RecordBatch| -> Result<RecordBatch, StoreError> {
+            let columns = batch.project(&asked_for)?.columns().to_vec();
+            let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
+        };
+        let superseded = (!key.is_empty()).then(|| Superseded::new(key));
+        let step = |(mut rows, mut superseded): (_, Option<Superseded>)| async move {
+            let next: Option<Result<RecordBatch, StoreError>> = futures::StreamExt::next(&mut rows).await;
+            let out = match (next.transpose()?, &mut superseded) {
+                (Some(batch), Some(superseded)) => superseded.push(&batch)?,
+                (Some(batch), None) => vec![batch],
+                (None, Some(last)) => match last.finish() {
+                    Some(batch) => vec![batch],
+                    None => return Ok(None),
+                },
+                (None, None) => return Ok(None),
+            };
+            Ok(Some((futures::stream::iter(out.into_iter().map(Ok)), (rows, superseded))))
+        };
+        futures::stream::try_unfold((scan.batches.fuse(), superseded), step)
+            .try_flatten()
+            .and_then(move |batch| std::future::ready(project(batch)))
+    }
+}

@@ -1,0 +1,121 @@
+//! `platform dataset show`
+
+use clap::Args;
+use feature_store::dataset::{Manifest, load_manifest};
+
+use super::WantedDataset;
+use crate::Context;
+use crate::failure::Outcome;
+use crate::repository::Repository;
+use crate::screen::{self, Table};
+
+/// Show a dataset's parts, joins, split, pins and columns.
+#[derive(Args)]
+pub struct Show {
+    /// `cpu_fv:v2/5`, or `cpu_fv:v2` for the newest.
+    dataset: WantedDataset,
+    /// Also the statistics of every column, part by part.
+    #[arg(long)]
+    statistics: bool,
+}
+
+impl Show {
+    /// Prints it.
+    pub async fn run(self, context: &Context) -> Outcome {
+        let repository = Repository::find(&context.start)?;
+        let registry = repository.registry().await?;
+        let dataset = self.dataset.find(&registry).await?;
+        let manifest = load_manifest(&repository.storage.join(&dataset.path))?;
+        if context.json {
+            return screen::json(&manifest);
+        }
+        screen::line(format!("{}  {}", dataset.reference, dataset.fingerprint))?;
+        screen::line(format!("  made {} in {}", dataset.created_at, dataset.path))?;
+        part_table(&manifest).print()?;
+        print_joins(&manifest)?;
+        screen::line(format!("gap needed: {}", manifest.gap))?;
+        for sentence in manifest.certificate.sentences() {
+            screen::line(format!("  {sentence}"))?;
+        }
+        for pin in &manifest.pins {
+            let (rows, files) = (screen::count(pin.rows()), pin.files.len());
+            screen::line(format!("pinned {} at Delta version {}: {rows} rows in {files} files", pin.group, pin.delta_version))?;
+        }
+        for warning in &manifest.warnings {
+            screen::line(format!("warning: {warning}"))?;
+        }
+        if self.statistics { print_statistics(&manifest) } else { print_columns(&manifest) }
+    }
+}
+
+/// Part, rows, first and last event time.
+pub fn part_table(manifest: &Manifest) -> Table {
+    let mut table = Table::new(&["part", "rows", "from", "to", "content"]);
+    let time = |time: Option<definitions::EventTime>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+    for part in &manifest.parts {
+        let (from, to) = (time(part.first_event_time), time(part.last_event_time));
+        table.row([part.part.to_string(), screen::count(part.rows), from, to, part.fingerprint.short()]);
+    }
+    if manifest.rows.gap > 0 {
+        let gap = screen::count(manifest.rows.gap);
+        table.row(["(gap)".to_owned(), gap, String::new(), String::new(), String::new()]);
+    }
+    table
+}
+
+/// One line a join: what became of the spine's rows.
+pub fn print_joins(manifest: &Manifest) -> Outcome {
+    let mut table =
+        Table::new(&["joined", "matched", "unknown entity", "before first", "expired", "not yet known", "by tie rule"]);
+    for join in &manifest.joins {
+        let prefix = join.prefix.as_ref().map(|prefix| format!(" as {prefix}")).unwrap_or_default();
+        let counts = &join.outcomes;
+        table.row([
+            format!("{}{prefix}", join.group),
+            screen::count(counts.matched),
+            screen::count(counts.unknown_entity),
+            screen::count(counts.before_first),
+            screen::count(counts.expired),
+            screen::count(counts.not_yet_known),
+            screen::count(counts.ties),
+        ]);
+    }
+    if table.is_empty() { Ok(()) } else { table.print() }
+}
+
+fn print_columns(manifest: &Manifest) -> Outcome {
+    let mut table = Table::new(&["column", "type", "role", "from"]);
+    for column in &manifest.columns {
+        let role = serde_json::to_value(column.role)?.as_str().unwrap_or_default().to_owned();
+        let from = format!("{}.{}", column.group, column.source);
+        table.row([column.name.clone(), column.data_type.word().to_owned(), role, from]);
+    }
+    table.print()
+}
+
+fn print_statistics(manifest: &Manifest) -> Outcome {
+    let mut table = Table::new(&["part", "column", "rows", "nulls", "min", "max", "mean", "std", "distinct"]);
+    for part in &manifest.parts {
+        for column in &part.statistics {
+            let of = serde_json::to_value(column)?;
+            let cell = |name: &str| match of.get(name) {
+                None | Some(serde_json::Value::Null) => "-".to_owned(),
+                Some(serde_json::Value::String(text)) => text.clone(),
+                Some(number) => number.as_f64().map_or_else(|| number.to_string(), screen::value),
+            };
+            let distinct = of.get("distinct").and_then(|distinct| distinct.get("count")).map(ToString::to_string);
+            table.row([
+                part.part.to_string(),
+                column.column.clone(),
+                cell("rows"),
+                cell("nulls"),
+                cell("min"),
+                cell("max"),
+                cell("mean"),
+                cell("std"),
+                distinct.unwrap_or_else(|| cell("distinct")),
+            ]);
+        }
+    }
+    table.print()
+}

@@ -1,0 +1,94 @@
+//! `platform predict`: a registered model's predictions for rows that are joined already, or for entities at a time.
+
+use std::path::PathBuf;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use clap::Args;
+use definitions::{ColumnName, DataType, ModelRef};
+use feature_store::dataset::{EntitiesRequest, entity_columns, join_entities, load_manifest, pin_features};
+use feature_store::export::write_file;
+use feature_store::ingest::read_typed_file;
+use learning::data_type_of;
+use registry::ModelVersionRecord;
+use serde_json::json;
+use serving::Predictor;
+
+use super::query::format_of;
+use crate::failure::{Failure, Outcome};
+use crate::repository::Repository;
+use crate::{Context, screen, training};
+
+/// Predict with a registered model.
+#[derive(Args)]
+pub struct Predict {
+    /// `cpu_forecaster@champion`, `cpu_forecaster:v3` or `cpu_forecaster`.
+    model: ModelRef,
+    /// A file of rows with the model's inputs.
+    #[arg(long, value_name = "FILE", required_unless_present = "entities")]
+    from: Option<String>,
+    /// A file of entities and times: features are joined as of each row's time.
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    entities: Option<String>,
+    /// Where to write the predictions: a name that ends in .csv, .parquet or .jsonl.
+    #[arg(long, value_name = "FILE", default_value = "predictions.csv")]
+    to: PathBuf,
+}
+
+impl Predict {
+    /// Writes one prediction a row, in the order of the rows.
+    pub async fn run(self, context: &Context) -> Outcome {
+        let repository = Repository::find(&context.start)?;
+        let format = format_of(&self.to)?;
+        let record = repository.registry().await?.resolve(&self.model).await?;
+        let loaded = training::load_model(&repository.storage, &record, context.threads)?;
+        let predictor = Predictor::new(loaded.signature, loaded.preprocessing, loaded.model)?;
+        let rows = match (&self.from, &self.entities) {
+            (Some(from), _) => read_typed_file(from, &columns_of(&predictor)?)?,
+            (None, Some(entities)) => joined(&repository, &record, entities).await?,
+            (None, None) => return Err(Failure::input("wanted --from or --entities")),
+        };
+        let predictions = tokio::task::block_in_place(|| predictor.predict(&rows))?;
+        let schema = predictions.first().map(RecordBatch::schema);
+        let schema = schema.ok_or_else(|| Failure::input("there are no rows to predict"))?;
+        let written = write_file::<Failure>(&self.to, format, &schema, predictions.into_iter().map(Ok))?;
+        if context.json {
+            return screen::json(&json!({ "model": record.reference, "rows": written, "path": self.to }));
+        }
+        screen::line(format!("{}: {} predictions of {}", self.to.display(), screen::count(written), record.reference))
+    }
+}
+
+fn columns_of(predictor: &Predictor) -> Outcome<Vec<(ColumnName, DataType)>> {
+    let schema = predictor.input_schema();
+    let typed = schema.fields().iter().filter_map(|field| Some((field.name(), data_type_of(field.data_type())?)));
+    typed.map(|(name, data_type)| Ok((name.parse()?, data_type))).collect()
+}
+
+/// Entities with the features of the model's view, as of each row's time, from the groups as they are now.
+async fn joined(repository: &Repository, record: &ModelVersionRecord, file: &str) -> Outcome<Vec<RecordBatch>> {
+    let manifest = load_manifest(&repository.storage.join(&record.dataset_path))?;
+    let view = &manifest.definitions.view.definition;
+    let recorded = manifest.definitions.groups.iter();
+    let groups = recorded.map(|(reference, group)| (reference.clone(), group.definition.clone())).collect();
+    let columns = entity_columns(view, &groups)?;
+    let entities = read_typed_file(file, &columns)?;
+    let store = repository.store()?;
+    let pins = pin_features(&store, view, &groups).await?;
+    let request = EntitiesRequest { store: &store, view, groups: &groups, pins: &pins, entities: &entities, watch: &|_| {} };
+    let features = join_entities(&request).await?;
+    let both = entities.iter().zip(&features.batches);
+    both.map(|(entities, features)| side_by_side(entities, features)).collect()
+}
+
+fn side_by_side(entities: &RecordBatch, features: &RecordBatch) -> Outcome<RecordBatch> {
+    let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+    for batch in [features, entities] {
+        for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
+            if !columns.iter().any(|(name, _)| name == field.name()) {
+                columns.push((field.name().clone(), array.clone()));
+            }
+        }
+    }
+    let nullable = columns.into_iter().map(|(name, array)| (name, array, true));
+    Ok(RecordBatch::try_from_iter_with_nullable(nullable).map_err(learning::LearningError::from)?)
+}

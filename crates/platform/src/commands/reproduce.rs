@@ -1,0 +1,120 @@
+//! `platform reproduce`: a registered model made once more from its pins, and compared, line by line.
+
+use clap::Args;
+use definitions::{Fingerprint, ModelRef, Pipeline, WallTime};
+use feature_store::dataset::load_manifest;
+use registry::{ModelVersionRecord, Reproduction};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::failure::{Failure, Outcome};
+use crate::repository::Repository;
+use crate::screen::{self, Table};
+use crate::training::{Artefacts, Lesson};
+use crate::{Context, applied, datasets, software};
+
+/// Rebuild a model's dataset from its pins, retrain, and compare everything.
+#[derive(Args)]
+pub struct Reproduce {
+    /// `cpu_forecaster:v3`, `cpu_forecaster@champion` or `cpu_forecaster`.
+    model: ModelRef,
+}
+
+/// One thing that was compared.
+#[derive(Debug, Serialize)]
+struct Line {
+    what: String,
+    registered: String,
+    found: String,
+    same: bool,
+}
+
+impl Line {
+    fn new(what: impl Into<String>, registered: impl ToString, found: impl ToString) -> Self {
+        let (registered, found) = (registered.to_string(), found.to_string());
+        Self { what: what.into(), same: registered == found, registered, found }
+    }
+}
+
+impl Reproduce {
+    /// Exits with 1 on any difference.
+    pub async fn run(self, context: &Context) -> Outcome {
+        let repository = Repository::find(&context.start)?;
+        let registry = repository.registry().await?;
+        let record = registry.resolve(&self.model).await?;
+        let pipeline: Pipeline = applied::definition_of(&registry.pipeline_of_run(record.run).await?)?;
+        let lines = compare(&repository, &record, &pipeline, context.threads).await?;
+        let passed = lines.iter().all(|line| line.same);
+        let report = serde_json::to_value(&lines)?;
+        let at = WallTime::now();
+        registry.record_reproduction(&record.reference, &Reproduction { passed, report, at }).await?;
+        print(context, &record, &lines, passed)?;
+        if passed {
+            return Ok(());
+        }
+        let differing: Vec<_> = lines.iter().filter(|line| !line.same).map(|line| format!("`{}`", line.what)).collect();
+        Err(Failure::input(format!("{} was not reproduced: {} differ", record.reference, differing.join(", ")))
+            .hint("platform doctor"))
+    }
+}
+
+async fn compare(
+    repository: &Repository,
+    record: &ModelVersionRecord,
+    pipeline: &Pipeline,
+    threads: usize,
+) -> Outcome<Vec<Line>> {
+    let manifest = load_manifest(&repository.storage.join(&record.dataset_path))?;
+    let staging = repository.staging()?;
+    let rebuilt = datasets::rebuild(repository, &manifest, staging.path()).await?.manifest;
+    let mut lines = Vec::new();
+    for part in &manifest.parts {
+        let found = rebuilt.part(part.part);
+        lines.push(Line::new(format!("rows of {}", part.part), part.rows, found.map_or(0, |part| part.rows)));
+        let found = found.map_or_else(|| "none".to_owned(), |part| part.fingerprint.to_string());
+        lines.push(Line::new(format!("content of {}", part.part), part.fingerprint, found));
+    }
+    lines.push(Line::new("dataset", record.dataset_fingerprint, rebuilt.fingerprint));
+    let lesson = Lesson { folder: staging.path(), manifest: &rebuilt, pipeline, rivals: &[], threads };
+    let trained = super::train::fit(&lesson)?;
+    let files = Artefacts::of(&trained)?;
+    for artefact in record.artefacts.iter().filter(|artefact| artefact.name != "card.md") {
+        let made = files.get(&artefact.name).map(Fingerprint::of);
+        let made = made.map_or_else(|| "none".to_owned(), |made| made.to_string());
+        lines.push(Line::new(&artefact.name, artefact.sha256, made));
+        let path = repository.storage.join(&record.path).join(&artefact.name);
+        let on_disk = std::fs::read(&path).map(|bytes| Fingerprint::of(&bytes).to_string());
+        let on_disk = on_disk.unwrap_or_else(|error| error.to_string());
+        lines.push(Line::new(format!("{} on disk", artefact.name), artefact.sha256, on_disk));
+    }
+    if let Some(part) = trained.evaluation.gated_part() {
+        for score in &part.model {
+            let name = score.metric.to_string();
+            let registered = record.metrics.as_ref().and_then(|metrics| metrics.get(&name)).cloned();
+            let registered = registered.unwrap_or(serde_json::Value::Null);
+            lines.push(Line::new(name, registered, json!(score.value)));
+        }
+    }
+    Ok(lines)
+}
+
+fn print(context: &Context, record: &ModelVersionRecord, lines: &[Line], passed: bool) -> Outcome {
+    let (then, now) = (&record.software, serde_json::to_value(software::versions())?);
+    if context.json {
+        return screen::json(&json!({
+            "model": record.reference, "passed": passed, "lines": lines, "software": { "registered": then, "now": now },
+        }));
+    }
+    let mut table = Table::new(&["compared", "registered", "made again", "same"]);
+    for line in lines {
+        let short = |text: &str| if text.len() == 64 { text.chars().take(12).collect() } else { text.to_owned() };
+        let same = if line.same { "yes" } else { "NO" };
+        table.row([line.what.clone(), short(&line.registered), short(&line.found), same.to_owned()]);
+    }
+    table.print()?;
+    if *then != now {
+        screen::line(format!("software then: {then}"))?;
+        screen::line(format!("software now:  {now}"))?;
+    }
+    if passed { screen::line(format!("{} is reproduced: every byte and number is the same", record.reference)) } else { Ok(()) }
+}

@@ -1,0 +1,211 @@
+//! `platform train`: dataset, model, evaluation, gates, registration.
+
+mod record;
+
+use clap::Args;
+use definitions::{DatasetRef, LearnerKind, Name, WallTime};
+use evaluation::{GateReport, check_gates};
+use feature_store::dataset::{Arguments, Manifest, load_manifest};
+use learning::IterationReport;
+use registry::{IfUnchanged, NewRun, Registry, RunId};
+use serde_json::json;
+
+use crate::applied::{self, Fingerprinted, Wanted};
+use crate::card::Origin;
+use crate::failure::{Failure, Outcome};
+use crate::progress::Progress;
+use crate::repository::Repository;
+use crate::screen::{self, Table};
+use crate::training::{self, Lesson, RivalModel, Trained};
+use crate::{Context, datasets, holder, software};
+
+/// Train, evaluate, gate and register a model.
+#[derive(Args)]
+pub struct Train {
+    /// The view: `cpu_fv:v2`, or `cpu_fv` for the newest version.
+    #[arg(long)]
+    view: Wanted,
+    /// The number of an existing dataset of the view. [default: a dataset of the groups as they are now]
+    #[arg(long, value_name = "N")]
+    dataset: Option<u32>,
+    /// The pipeline. [default: the one that trains on the view]
+    #[arg(long, value_name = "NAME")]
+    pipeline: Option<Name>,
+    /// The learner, instead of the pipeline's: lightgbm.
+    #[arg(long, value_name = "LEARNER")]
+    learner: Option<String>,
+}
+
+impl Train {
+    /// Trains; a gate that says no leaves a run with its reasons, and no model.
+    pub async fn run(self, context: &Context) -> Outcome {
+        let repository = Repository::find(&context.start)?;
+        let registry = repository.registry().await?;
+        let view = applied::view(&registry, &self.view).await?.definition;
+        let pipeline = applied::pipeline(&registry, self.pipeline.as_ref(), &view.reference()).await?;
+        if pipeline.definition.view != view.reference() {
+            let (name, trained_on) = (&pipeline.definition.name, &pipeline.definition.view);
+            return Err(Failure::input(format!("pipeline `{name}` trains on `{trained_on}`, not on `{}`", view.reference()))
+                .hint(format!("platform train --view {trained_on} --pipeline {name}")));
+        }
+        check_learner(self.learner.as_deref(), pipeline.definition.train.learner)?;
+        let dataset = match self.dataset {
+            Some(number) => registry.dataset(&DatasetRef { view: view.reference(), number }).await?,
+            None => {
+                let created =
+                    datasets::create(&repository, &registry, &view, Arguments::default(), IfUnchanged::Reuse).await?;
+                if !context.json {
+                    super::dataset::say(&created)?;
+                }
+                created.dataset().clone()
+            }
+        };
+        let manifest = load_manifest(&repository.storage.join(&dataset.path))?;
+        let run = Attempt { context, repository: &repository, registry: &registry, pipeline: &pipeline, manifest: &manifest };
+        run.make(&dataset).await
+    }
+}
+
+fn check_learner(asked: Option<&str>, declared: LearnerKind) -> Outcome {
+    match (asked, declared) {
+        (Some("lightgbm" | "auto"), _) | (None, LearnerKind::Lightgbm | LearnerKind::Auto) => Ok(()),
+        (Some(other), _) => Err(Failure::input(format!("learner `{other}`: wanted `lightgbm`")).hint("--learner lightgbm")),
+        (None, LearnerKind::Tft) => {
+            Err(Failure::input("learner `tft` is not supported yet").hint("[train] learner = \"lightgbm\""))
+        }
+    }
+}
+
+/// One attempt to train.
+struct Attempt<'a> {
+    context: &'a Context,
+    repository: &'a Repository,
+    registry: &'a Registry,
+    pipeline: &'a Fingerprinted<definitions::Pipeline>,
+    manifest: &'a Manifest,
+}
+
+impl Attempt<'_> {
+    async fn make(&self, dataset: &registry::Dataset) -> Outcome {
+        let pipeline = &self.pipeline.definition;
+        let (parameters, software) = (training::model_parameters(pipeline)?, software::versions());
+        let rivals =
+            training::load_rivals(self.registry, &self.repository.storage, pipeline, self.context.threads).await?;
+        let new = NewRun {
+            pipeline: pipeline.name.clone(),
+            pipeline_fingerprint: self.pipeline.fingerprint,
+            dataset: dataset.reference.clone(),
+            learner: "lightgbm".to_owned(),
+            seed: pipeline.seed,
+            parameters: parameters.clone(),
+            software: serde_json::to_value(&software)?,
+            holder: holder::own(),
+            started_at: WallTime::now(),
+        };
+        let run = self.registry.start_run(&new).await?;
+        let origin = Origin {
+            pipeline,
+            pipeline_fingerprint: self.pipeline.fingerprint,
+            manifest: self.manifest,
+            dataset: dataset.reference.to_string(),
+            parameters: &parameters,
+            software: &software,
+            at: WallTime::now(),
+        };
+        let done = self.learn_and_record(run, dataset, &rivals, &origin).await;
+        if let Err(failure) = &done
+            && !self.has_ended(run).await
+        {
+            self.registry.fail_run(run, &failure.message, WallTime::now()).await?;
+        }
+        done
+    }
+
+    async fn has_ended(&self, run: RunId) -> bool {
+        self.registry.run(run).await.is_ok_and(|details| details.run.finished_at.is_some())
+    }
+
+    async fn learn_and_record(
+        &self,
+        run: RunId,
+        dataset: &registry::Dataset,
+        rivals: &[RivalModel],
+        origin: &Origin<'_>,
+    ) -> Outcome {
+        let folder = self.repository.storage.join(&dataset.path);
+        let trained = fit(&Lesson {
+            folder: &folder,
+            manifest: self.manifest,
+            pipeline: origin.pipeline,
+            rivals,
+            threads: self.context.threads,
+        })?;
+        let gates = check_gates(&origin.pipeline.gate, &trained.evaluation);
+        if !self.context.json {
+            print_trained(&trained, &gates)?;
+        }
+        if !gates.passed {
+            self.registry.refuse_run(run, &record::evidence(&trained, &gates)?, None, WallTime::now()).await?;
+            return self.refused(run, &trained, &gates);
+        }
+        let registered = record::register(self.repository, self.registry, run, origin, &trained, &gates).await?;
+        if self.context.json {
+            return screen::json(&json!({
+                "run": run, "status": "registered", "model": registered.reference, "path": registered.path,
+                "dataset": dataset.reference.to_string(), "evaluation": trained.evaluation, "gates": gates,
+                "fit_seconds": trained.fit_time.as_secs_f64(),
+            }));
+        }
+        let reference = &registered.reference;
+        screen::line(format!("registered {reference}: every gate passed"))?;
+        screen::line(format!("next: platform registry alias set {}@champion {}", reference.name, reference.version))
+    }
+
+    fn refused(&self, run: RunId, trained: &Trained, gates: &GateReport) -> Outcome {
+        if self.context.json {
+            screen::json(&json!({
+                "run": run, "status": "refused", "model": null, "evaluation": trained.evaluation, "gates": gates,
+            }))?;
+        }
+        let said: Vec<String> = gates.failures().map(ToString::to_string).collect();
+        Err(Failure::input(format!("not registered: {}", said.join("; ")))
+            .hint(format!("platform run show {}", run.0)))
+    }
+}
+
+/// Trains, with progress.
+pub fn fit(lesson: &Lesson<'_>) -> Outcome<Trained> {
+    let progress = Progress::start("training", 0);
+    let mut watch = |report: &IterationReport| {
+        let first = report.measured.first();
+        let note = first.map(|measured| format!("{} {} {}", measured.set, measured.metric, screen::value(measured.value)));
+        progress.at(report.iteration as u64, report.of as u64, &note.unwrap_or_default());
+    };
+    tokio::task::block_in_place(|| training::train(lesson, &mut watch))
+}
+
+fn print_trained(trained: &Trained, gates: &GateReport) -> Outcome {
+    screen::line(format!(
+        "trained lightgbm on {} rows: {} rounds, the best is {}, fit {:.2} s",
+        screen::count(trained.train_rows),
+        trained.history.len(),
+        trained.best_iteration,
+        trained.fit_time.as_secs_f64()
+    ))?;
+    let mut table = Table::new(&["part", "subject", "rows", "metric", "value"]);
+    for part in &trained.evaluation.parts {
+        let model = part.model.iter().map(|score| ("model".to_owned(), part.rows, score));
+        let rivals = part.rivals.iter().flat_map(|rival| {
+            rival.scores.iter().map(|score| (evaluation::name_of(&rival.rival), rival.rows, score))
+        });
+        for (subject, rows, score) in model.chain(rivals) {
+            let value = screen::optional_value(score.value);
+            table.row([part.part.clone(), subject, screen::count(rows), score.metric.to_string(), value]);
+        }
+    }
+    table.print()?;
+    for check in &gates.checks {
+        screen::line(format!("{} {check}", if check.passed { "passed" } else { "FAILED" }))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Making training datasets, and recording them: what `dataset create`, `train` and `reproduce` share.
+
+use std::path::Path;
+
+use definitions::{FeatureView, WallTime};
+use feature_store::dataset::{
+    Arguments, DatasetProgress, DatasetReceipt, DatasetRequest, Manifest, create_dataset, pin_view, pins_key,
+};
+use feature_store::{GroupPin, Store};
+use registry::{CreatedDataset, IfUnchanged, NewDataset, PinnedGroup, PublishedDataset, Registry};
+
+use crate::applied;
+use crate::failure::{Failure, Outcome};
+use crate::ingestions;
+use crate::progress::Progress;
+use crate::repository::{Repository, publish};
+use crate::software;
+
+/// Makes a dataset of the groups as they are now, or finds the one there is when nothing has changed.
+pub async fn create(
+    repository: &Repository,
+    registry: &Registry,
+    view: &FeatureView,
+    arguments: Arguments,
+    if_unchanged: IfUnchanged,
+) -> Outcome<CreatedDataset> {
+    let reference = view.reference();
+    let groups = applied::groups_of(registry, view).await?;
+    let store = repository.store()?;
+    for group in groups.values() {
+        ingestions::reconcile(&store, registry, group).await?;
+    }
+    let pins = pin_view(&store, view, &groups).await?;
+    let key = pins_key(&store, view, &groups, &pins, &arguments)?;
+    if if_unchanged == IfUnchanged::Reuse
+        && let Some(dataset) = registry.dataset_with_pins(&reference, &key).await?
+    {
+        return Ok(CreatedDataset::Unchanged(dataset));
+    }
+    let staging = repository.staging()?;
+    let receipt = build(&store, view, &groups, &pins, arguments, staging.path()).await?;
+    let manifest = &receipt.manifest;
+    let new = NewDataset {
+        view: reference.clone(),
+        fingerprint: manifest.fingerprint,
+        pins_key: manifest.pins_key,
+        rows: manifest.rows_in_parts(),
+        part_rows: serde_json::to_value(manifest.rows)?,
+        seed: manifest.seed,
+        software: serde_json::to_value(&manifest.software)?,
+        created_at: manifest.created_at,
+        groups: manifest.pins.iter().map(pinned_group).collect::<Outcome<_>>()?,
+        as_known_at: arguments.as_known_at,
+        if_unchanged,
+    };
+    let created = registry.create_dataset(&new, |number| {
+        let path = format!("datasets/{}/{}/{number}", reference.name, reference.version);
+        publish(staging.path(), &repository.storage.join(&path))?;
+        Ok(PublishedDataset { path, manifest_sha256: receipt.manifest_sha256 })
+    });
+    Ok(created.await?)
+}
+
+/// Builds the dataset of a manifest once more, from its own pins and definitions, into a folder.
+pub async fn rebuild(repository: &Repository, manifest: &Manifest, staging: &Path) -> Outcome<DatasetReceipt> {
+    let definitions = &manifest.definitions;
+    let recorded = definitions.groups.iter();
+    let groups = recorded.map(|(reference, group)| (reference.clone(), group.definition.clone())).collect();
+    let (view, arguments) = (&definitions.view.definition, manifest.arguments);
+    build(&repository.store()?, view, &groups, &manifest.pins, arguments, staging).await
+}
+
+async fn build(
+    store: &Store,
+    view: &FeatureView,
+    groups: &std::collections::BTreeMap<definitions::GroupRef, definitions::FeatureGroup>,
+    pins: &[GroupPin],
+    arguments: Arguments,
+    staging: &Path,
+) -> Outcome<DatasetReceipt> {
+    let progress = Progress::start("dataset", 0);
+    let watch = |step: DatasetProgress<'_>| progress.at(step.done, step.total, step.step);
+    let request = DatasetRequest {
+        store,
+        view,
+        groups,
+        pins,
+        arguments,
+        staging,
+        software: software::versions(),
+        now: WallTime::now(),
+        watch: &watch,
+    };
+    Ok(create_dataset(&request).await?)
+}
+
+fn pinned_group(pin: &GroupPin) -> Outcome<PinnedGroup> {
+    let version = u64::try_from(pin.delta_version);
+    let delta_version = version.map_err(|_| Failure::platform(format!("`{}` has a negative version", pin.group)))?;
+    Ok(PinnedGroup { group: pin.group.clone(), delta_version, committed_at: pin.committed_at })
+}

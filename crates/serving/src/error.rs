@@ -1,0 +1,62 @@
+//! What can be wrong between a model and the rows it is given.
+
+use arrow::error::ArrowError;
+use definitions::Fault;
+use learning::LearningError;
+
+/// Why nothing was predicted.
+#[derive(Debug, thiserror::Error)]
+pub enum ServingError {
+    /// A file of the model does not hold what it should.
+    #[error("`{file}` of the model cannot be read")]
+    File {
+        /// Its name.
+        file: &'static str,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The files of a model do not belong together.
+    #[error("the files of the model do not belong together: {of}: wanted {wanted}, found {found}")]
+    Mismatch {
+        /// What differs.
+        of: &'static str,
+        /// What one file says.
+        wanted: String,
+        /// What another says.
+        found: String,
+    },
+    /// A key column of the rows has the name of an output.
+    #[error("the key column `{column}` has the name of one of the model's outputs")]
+    Clash {
+        /// The column.
+        column: String,
+    },
+    /// Rows that do not fit the model, or a model that failed.
+    #[error(transparent)]
+    Learning(#[from] LearningError),
+    /// Columns that cannot be put together.
+    #[error("cannot put the predictions together")]
+    Arrow(#[from] ArrowError),
+}
+
+impl ServingError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Clash { .. } => Fault::Input,
+            Self::Learning(error) => error.fault(),
+            Self::File { .. } | Self::Mismatch { .. } | Self::Arrow(_) => Fault::Platform,
+        }
+    }
+    /// What can be typed to go on.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Learning(error) => error.hint(),
+            Self::File { .. } | Self::Mismatch { .. } => Some("platform doctor".to_owned()),
+            Self::Clash { column } => Some(format!("entity = [\"{column}_id\"] in the group's definition, under a new version")),
+            Self::Arrow(_) => None,
+        }
+    }
+}
