@@ -6,8 +6,6 @@ mod evidence;
 mod limitations;
 mod markdown;
 mod render;
-#[cfg(test)]
-mod tests;
 mod usage;
 
 pub use evidence::*;

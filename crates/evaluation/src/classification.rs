@@ -12,7 +12,7 @@
 //!
 //! Wins are counted twice over, in whole numbers, so the value is exact for any number of rows: O(n log n) time, O(n) memory.
 //! Source: Hanley & McNeil (1982), "The meaning and use of the area under a ROC curve"; ties as in Mann & Whitney's U.
-//! Definitions otherwise as in scikit-learn 1.7 (`average="macro"` for several classes), except that what is divided by nothing
+//! Definitions otherwise as in scikit-learn 1.9 (`average="macro"` for several classes), except that what is divided by nothing
 //! has no value where scikit-learn warns and gives 0.
 
 use serde::{Deserialize, Serialize};
@@ -55,11 +55,22 @@ impl Classified {
         let classes = truth.classes.len().max(2);
         let class = |(row, label): (usize, &f64)| {
             let names = (0..classes).find(|class| *class as f64 == *label);
-            names.ok_or(EvaluationError::UnknownClass { row, found: *label, classes })
+            names.ok_or(EvaluationError::UnknownClass {
+                row,
+                found: *label,
+                classes,
+            })
         };
         let numbers = truth.labels.iter().enumerate().map(class).collect::<Result<_, _>>()?;
-        let predicted = (0..truth.labels.len()).map(|row| most_probable(predictions, row)).collect();
-        Ok(Self { task: truth.task, classes, truth: numbers, predicted })
+        let predicted = (0..truth.labels.len())
+            .map(|row| most_probable(predictions, row))
+            .collect();
+        Ok(Self {
+            task: truth.task,
+            classes,
+            truth: numbers,
+            predicted,
+        })
     }
 
     pub(crate) fn confusion(&self, names: &[String]) -> ConfusionMatrix {
@@ -69,7 +80,10 @@ impl Classified {
                 *count += 1;
             }
         }
-        ConfusionMatrix { classes: names.to_vec(), counts }
+        ConfusionMatrix {
+            classes: names.to_vec(),
+            counts,
+        }
     }
 
     fn counts(&self) -> Vec<Counts> {
@@ -77,7 +91,11 @@ impl Classified {
         for (truth, predicted) in self.truth.iter().zip(&self.predicted) {
             let (is_right, of_predicted) = (truth == predicted, counts.get_mut(*predicted));
             if let Some(count) = of_predicted {
-                *(if is_right { &mut count.found } else { &mut count.mistaken }) += 1;
+                *(if is_right {
+                    &mut count.found
+                } else {
+                    &mut count.mistaken
+                }) += 1;
             }
             if let (false, Some(count)) = (is_right, counts.get_mut(*truth)) {
                 count.missed += 1;
@@ -91,9 +109,15 @@ impl Classified {
         let counts = self.counts();
         if self.task == Task::Binary {
             let (part, whole) = counts.get(1).map(of).unwrap_or_default();
-            return if whole == 0 { Err(undefined.to_owned()) } else { Ok((part as f64 / whole as f64, None)) };
+            return if whole == 0 {
+                Err(undefined.to_owned())
+            } else {
+                Ok((part as f64 / whole as f64, None))
+            };
         }
-        let present = counts.iter().filter(|count| count.found + count.missed + count.mistaken > 0);
+        let present = counts
+            .iter()
+            .filter(|count| count.found + count.missed + count.mistaken > 0);
         let ratios: Vec<(u64, u64)> = present.map(of).collect();
         let empty = ratios.iter().filter(|(_, whole)| *whole == 0).count();
         let value = sum(ratios.iter().map(|(part, whole)| *part as f64 / (*whole).max(1) as f64)) / ratios.len() as f64;
@@ -108,7 +132,12 @@ fn most_probable(predictions: &[Vec<f64>], row: usize) -> usize {
         return usize::from(probability(only) > 0.5);
     }
     let better = |best: (usize, f64), next: (usize, f64)| if next.1 > best.1 { next } else { best };
-    predictions.iter().map(probability).enumerate().fold((0, f64::NEG_INFINITY), better).0
+    predictions
+        .iter()
+        .map(probability)
+        .enumerate()
+        .fold((0, f64::NEG_INFINITY), better)
+        .0
 }
 
 /// The metric's value over rows that are at least one and all finite.
@@ -117,14 +146,22 @@ pub(crate) fn measure(metric: Metric, rows: &Classified, predictions: &[Vec<f64>
         Metric::Auc => auc(&rows.truth, predictions.first().map(Vec::as_slice).unwrap_or_default()),
         Metric::LogLoss => log_loss(&rows.truth, predictions),
         Metric::Accuracy => {
-            let right = rows.truth.iter().zip(&rows.predicted).filter(|(truth, predicted)| truth == predicted).count();
+            let right = rows
+                .truth
+                .iter()
+                .zip(&rows.predicted)
+                .filter(|(truth, predicted)| truth == predicted)
+                .count();
             Ok((right as f64 / rows.truth.len() as f64, None))
         }
         Metric::F1 => {
             let both = |count: &Counts| (2 * count.found, 2 * count.found + count.missed + count.mistaken);
             rows.ratio(both, "no row is, or is predicted to be, of the second class")
         }
-        Metric::Precision => rows.ratio(|count| (count.found, count.found + count.mistaken), "no row is predicted to be of it"),
+        Metric::Precision => rows.ratio(
+            |count| (count.found, count.found + count.mistaken),
+            "no row is predicted to be of it",
+        ),
         Metric::Recall => rows.ratio(|count| (count.found, count.found + count.missed), "no row is of it"),
         Metric::Mae | Metric::Rmse | Metric::Mse | Metric::Mape | Metric::Smape | Metric::R2 | Metric::Pinball(_) => {
             Err("it is a metric of numbers".to_owned())
@@ -133,7 +170,11 @@ pub(crate) fn measure(metric: Metric, rows: &Classified, predictions: &[Vec<f64>
 }
 
 fn auc(truth: &[usize], probabilities: &[f64]) -> Value {
-    let mut rows: Vec<(f64, bool)> = probabilities.iter().zip(truth).map(|(p, class)| (*p, *class == 1)).collect();
+    let mut rows: Vec<(f64, bool)> = probabilities
+        .iter()
+        .zip(truth)
+        .map(|(p, class)| (*p, *class == 1))
+        .collect();
     rows.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
     let (mut wins_twice, mut positives, mut negatives) = (0_u128, 0_u128, 0_u128);
     for group in rows.chunk_by(|one, other| one.0 == other.0) {
@@ -155,8 +196,15 @@ fn log_loss(truth: &[usize], predictions: &[Vec<f64>]) -> Value {
             let second = second.get(row).copied().unwrap_or_default().clamp(MARGIN, 1.0 - MARGIN);
             if *class == 1 { second } else { 1.0 - second }
         }
-        _ => predictions.get(*class).and_then(|output| output.get(row)).copied().unwrap_or_default(),
+        _ => predictions
+            .get(*class)
+            .and_then(|output| output.get(row))
+            .copied()
+            .unwrap_or_default(),
     };
-    let losses = truth.iter().enumerate().map(|row| -given(row).clamp(MARGIN, 1.0 - MARGIN).ln());
+    let losses = truth
+        .iter()
+        .enumerate()
+        .map(|row| -given(row).clamp(MARGIN, 1.0 - MARGIN).ln());
     Ok((sum(losses) / truth.len() as f64, None))
 }

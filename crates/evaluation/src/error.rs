@@ -22,7 +22,10 @@ pub enum EvaluationError {
         task: Task,
     },
     /// An objective's name is not known.
-    #[error("`{found}` is not an objective that can be evaluated: expected one of {}", crate::metric::objectives())]
+    #[error(
+        "`{found}` is not an objective that can be evaluated: expected one of {}",
+        crate::metric::objectives()
+    )]
     UnknownObjective {
         /// The name as it was given.
         found: String,
@@ -75,7 +78,9 @@ impl EvaluationError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::UnknownMetric { .. } | Self::MetricDoesNotFit { .. } | Self::UnknownObjective { .. } => Fault::Input,
-            Self::Outputs { .. } | Self::Length { .. } | Self::UnknownClass { .. } | Self::UnknownRow { .. } => Fault::Platform,
+            Self::Outputs { .. } | Self::Length { .. } | Self::UnknownClass { .. } | Self::UnknownRow { .. } => {
+                Fault::Platform
+            }
         }
     }
     /// What can be typed to go on.
@@ -84,7 +89,11 @@ impl EvaluationError {
         match self {
             Self::UnknownMetric { found } => Metric::nearest(found).map(|metric| format!("metrics = [\"{metric}\"]")),
             Self::MetricDoesNotFit { task, .. } => {
-                let fitting: Vec<String> = task.default_metrics(None).iter().map(|metric| format!("\"{metric}\"")).collect();
+                let fitting: Vec<String> = task
+                    .default_metrics(None)
+                    .iter()
+                    .map(|metric| format!("\"{metric}\""))
+                    .collect();
                 Some(format!("metrics = [{}]", fitting.join(", ")))
             }
             Self::UnknownObjective { .. } => Some("objective = \"regression\"".to_owned()),

@@ -3,7 +3,9 @@
 use definitions::Rival;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfusionMatrix, EvaluationError, MIN_GATED_ROWS, Metric, Score, Slice, SliceKey, Task, Truth, confusion, scores};
+use crate::{
+    ConfusionMatrix, EvaluationError, MIN_GATED_ROWS, Metric, Score, Slice, SliceKey, Task, Truth, confusion, scores,
+};
 
 /// Everything that was measured of a model: kept as `metrics.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -117,14 +119,26 @@ pub fn score_of(scores: &[Score], metric: Metric) -> Option<&Score> {
 /// Predictions that are not as many as the rows and outputs, a label that is no class, a slice with rows that are not there, a metric
 /// that does not fit.
 pub fn evaluate_part(metrics: &[Metric], input: &PartInput<'_>) -> Result<PartEvaluation, EvaluationError> {
-    let PartInput { part, truth, predictions, slices, rivals } = *input;
+    let PartInput {
+        part,
+        truth,
+        predictions,
+        slices,
+        rivals,
+    } = *input;
     Ok(PartEvaluation {
         part: part.to_owned(),
         rows: truth.labels.len() as u64,
         model: scores(metrics, truth, predictions)?,
         confusion: confusion(truth, predictions)?,
-        slices: slices.iter().map(|slice| evaluate_slice(metrics, input, slice)).collect::<Result<_, _>>()?,
-        rivals: rivals.iter().map(|rival| evaluate_rival(metrics, input, rival)).collect::<Result<_, _>>()?,
+        slices: slices
+            .iter()
+            .map(|slice| evaluate_slice(metrics, input, slice))
+            .collect::<Result<_, _>>()?,
+        rivals: rivals
+            .iter()
+            .map(|rival| evaluate_rival(metrics, input, rival))
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -135,15 +149,30 @@ fn evaluate_slice(
 ) -> Result<SliceEvaluation, EvaluationError> {
     let rows = input.truth.labels.len();
     if let Some(found) = slice.rows.iter().copied().find(|row| *row >= rows) {
-        return Err(EvaluationError::UnknownRow { slice: slice.key.to_string(), found, rows });
+        return Err(EvaluationError::UnknownRow {
+            slice: slice.key.to_string(),
+            found,
+            rows,
+        });
     }
     let labels = take(input.truth.labels, &slice.rows);
-    let predictions: Vec<Vec<f64>> = input.predictions.iter().map(|output| take(output, &slice.rows)).collect();
+    let predictions: Vec<Vec<f64>> = input
+        .predictions
+        .iter()
+        .map(|output| take(output, &slice.rows))
+        .collect();
     Ok(SliceEvaluation {
         key: slice.key.clone(),
         rows: slice.rows.len() as u64,
         gated: slice.rows.len() >= MIN_GATED_ROWS,
-        model: scores(metrics, Truth { labels: &labels, ..input.truth }, &predictions)?,
+        model: scores(
+            metrics,
+            Truth {
+                labels: &labels,
+                ..input.truth
+            },
+            &predictions,
+        )?,
     })
 }
 
@@ -152,22 +181,47 @@ fn evaluate_rival(
     input: &PartInput<'_>,
     rival: &RivalInput,
 ) -> Result<RivalEvaluation, EvaluationError> {
-    let RivalInput { rival, model_version, predictions } = rival.clone();
+    let RivalInput {
+        rival,
+        model_version,
+        predictions,
+    } = rival.clone();
     let Some(theirs) = predictions else {
         let nothing = Vec::new();
-        return Ok(RivalEvaluation { rival, model_version, present: false, rows: 0, scores: nothing.clone(), model: nothing });
+        return Ok(RivalEvaluation {
+            rival,
+            model_version,
+            present: false,
+            rows: 0,
+            scores: nothing.clone(),
+            model: nothing,
+        });
     };
     input.truth.check(&name_of(&rival), &theirs)?;
-    let says = |row: &usize| theirs.iter().all(|output| output.get(*row).is_some_and(|value| !value.is_nan()));
+    let says = |row: &usize| {
+        theirs
+            .iter()
+            .all(|output| output.get(*row).is_some_and(|value| !value.is_nan()))
+    };
     let rows: Vec<usize> = (0..input.truth.labels.len()).filter(says).collect();
     let labels = take(input.truth.labels, &rows);
-    let truth = Truth { labels: &labels, ..input.truth };
+    let truth = Truth {
+        labels: &labels,
+        ..input.truth
+    };
     let over_rows = |outputs: &[Vec<f64>]| -> Result<Vec<Score>, EvaluationError> {
         let taken: Vec<Vec<f64>> = outputs.iter().map(|output| take(output, &rows)).collect();
         scores(metrics, truth, &taken)
     };
     let (scores, model) = (over_rows(&theirs)?, over_rows(input.predictions)?);
-    Ok(RivalEvaluation { rival, model_version, present: true, rows: rows.len() as u64, scores, model })
+    Ok(RivalEvaluation {
+        rival,
+        model_version,
+        present: true,
+        rows: rows.len() as u64,
+        scores,
+        model,
+    })
 }
 
 fn take(values: &[f64], rows: &[usize]) -> Vec<f64> {
@@ -192,7 +246,13 @@ pub fn baseline_outputs(task: Task, values: Vec<f64>, shares: &[f64]) -> Vec<Vec
     }
     let names_a_class = |value: f64| (0..shares.len()).any(|class| class as f64 == value);
     let output = |(class, share): (usize, &f64)| {
-        let probability = |value: &f64| if names_a_class(*value) { f64::from(*value == class as f64) } else { *share };
+        let probability = |value: &f64| {
+            if names_a_class(*value) {
+                f64::from(*value == class as f64)
+            } else {
+                *share
+            }
+        };
         values.iter().map(probability).collect()
     };
     shares.iter().enumerate().map(output).collect()

@@ -8,7 +8,9 @@ mod report;
 use definitions::{Gates, Limits, Rival};
 use serde::{Deserialize, Serialize};
 
-use crate::{Direction, Evaluation, MIN_GATED_ROWS, Metric, PartEvaluation, RivalEvaluation, SliceEvaluation, name_of, score_of};
+use crate::{
+    Direction, Evaluation, MIN_GATED_ROWS, Metric, PartEvaluation, RivalEvaluation, SliceEvaluation, name_of, score_of,
+};
 use report::{Side, among, compare, number};
 
 /// What the gates said.
@@ -61,14 +63,26 @@ pub fn check_gates(gates: &Gates, evaluation: &Evaluation) -> GateReport {
     let part = evaluation.gated_part();
     let mut checks = Vec::new();
     for (name, limits) in &gates.metrics {
-        checks.extend(limits_of(limits).into_iter().map(|limit| check_metric(name, limit, part)));
+        checks.extend(
+            limits_of(limits)
+                .into_iter()
+                .map(|limit| check_metric(name, limit, part)),
+        );
     }
     for (name, limits) in &gates.slices {
-        checks.extend(limits_of(limits).into_iter().map(|limit| check_slices(name, limit, part)));
+        checks.extend(
+            limits_of(limits)
+                .into_iter()
+                .map(|limit| check_slices(name, limit, part)),
+        );
     }
     checks.extend(gates.beats.iter().map(|rival| check_rival(rival, evaluation, part)));
     let passed = checks.iter().all(|check| check.passed);
-    GateReport { part: part.map(|part| part.part.clone()), checks, passed }
+    GateReport {
+        part: part.map(|part| part.part.clone()),
+        checks,
+        passed,
+    }
 }
 
 /// One bound of a gate.
@@ -81,7 +95,14 @@ struct Limit {
 }
 
 fn limits_of(limits: &Limits) -> Vec<Limit> {
-    let limit = |word, side, is_ratio, bound: Option<f64>| bound.map(|bound| Limit { word, side, bound, is_ratio });
+    let limit = |word, side, is_ratio, bound: Option<f64>| {
+        bound.map(|bound| Limit {
+            word,
+            side,
+            bound,
+            is_ratio,
+        })
+    };
     let all = [
         limit("max", Side::Most, false, limits.max),
         limit("min", Side::Least, false, limits.min),
@@ -103,16 +124,29 @@ impl Limit {
 
 fn refused(gate: String, limit: String, reason: &str) -> GateCheck {
     let detail = format!("{reason} (limit: {limit})");
-    GateCheck { gate, value: None, limit, passed: false, detail }
+    GateCheck {
+        gate,
+        value: None,
+        limit,
+        passed: false,
+        detail,
+    }
 }
 
 /// The metric's value over all rows of the part, or why there is none.
 fn whole_value(name: &str, part: Option<&PartEvaluation>) -> Result<(Metric, f64), String> {
     let part = part.ok_or("there is no part to measure on")?;
-    let metric: Metric = name.parse().map_err(|error: crate::EvaluationError| error.to_string())?;
+    let metric: Metric = name
+        .parse()
+        .map_err(|error: crate::EvaluationError| error.to_string())?;
     let score = score_of(&part.model, metric).ok_or("it was not measured")?;
     let why = score.note.as_deref().unwrap_or("it has no value");
-    Ok((metric, score.value.ok_or_else(|| format!("not defined on the {} part: {why}", part.part))?))
+    Ok((
+        metric,
+        score
+            .value
+            .ok_or_else(|| format!("not defined on the {} part: {why}", part.part))?,
+    ))
 }
 
 fn check_metric(name: &str, limit: Limit, part: Option<&PartEvaluation>) -> GateCheck {
@@ -123,7 +157,13 @@ fn check_metric(name: &str, limit: Limit, part: Option<&PartEvaluation>) -> Gate
     match whole_value(name, part) {
         Ok((_, value)) => {
             let (passed, detail) = compare(value, limit.side, limit.bound, limit.word);
-            GateCheck { gate, value: Some(value), limit: limit.text(), passed, detail }
+            GateCheck {
+                gate,
+                value: Some(value),
+                limit: limit.text(),
+                passed,
+                detail,
+            }
         }
         Err(reason) => refused(gate, limit.text(), &reason),
     }
@@ -152,18 +192,34 @@ fn judged_slices<'a>(name: &str, limit: Limit, part: Option<&'a PartEvaluation>)
         return Err("there are no slices: `[evaluate] slices` names no column".to_owned());
     }
     if limit.is_ratio && whole < 0.0 {
-        return Err(format!("the whole's value is {}, and a ratio to less than nothing says nothing", number(whole)));
+        return Err(format!(
+            "the whole's value is {}, and a ratio to less than nothing says nothing",
+            number(whole)
+        ));
     }
-    let bound = if limit.is_ratio { limit.bound * whole } else { limit.bound };
+    let bound = if limit.is_ratio {
+        limit.bound * whole
+    } else {
+        limit.bound
+    };
     let mut judged = Vec::new();
     for slice in slices.into_iter().filter(|slice| slice.gated) {
         let score = score_of(&slice.model, metric).ok_or("it was not measured on the slices")?;
         let why = score.note.as_deref().unwrap_or("it has no value");
-        let value = score.value.ok_or_else(|| format!("not defined on slice {}: {why}", slice.key))?;
-        judged.push(Judged { slice, value, bound, passed: limit.side.holds(value, bound) });
+        let value = score
+            .value
+            .ok_or_else(|| format!("not defined on slice {}: {why}", slice.key))?;
+        judged.push(Judged {
+            slice,
+            value,
+            bound,
+            passed: limit.side.holds(value, bound),
+        });
     }
     if judged.is_empty() {
-        return Err(format!("no slice has {MIN_GATED_ROWS} rows, the fewest that a gate looks at"));
+        return Err(format!(
+            "no slice has {MIN_GATED_ROWS} rows, the fewest that a gate looks at"
+        ));
     }
     Ok(judged)
 }
@@ -176,16 +232,30 @@ fn slices_verdict(gate: String, limit: Limit, judged: &[Judged<'_>]) -> GateChec
     let Some(worst) = judged.iter().max_by(worse) else {
         return refused(gate, limit.text(), "there are no slices");
     };
-    let word = if limit.is_ratio { format!("{} {} x the whole", limit.word, number(limit.bound)) } else { limit.word.to_owned() };
+    let word = if limit.is_ratio {
+        format!("{} {} x the whole", limit.word, number(limit.bound))
+    } else {
+        limit.word.to_owned()
+    };
     let (_, words) = compare(worst.value, limit.side, worst.bound, &word);
-    let failed: Vec<String> = judged.iter().filter(|one| !one.passed).map(|one| one.slice.key.to_string()).collect();
+    let failed: Vec<String> = judged
+        .iter()
+        .filter(|one| !one.passed)
+        .map(|one| one.slice.key.to_string())
+        .collect();
     let summary = if failed.is_empty() {
         format!("the worst of {} slices", judged.len())
     } else {
         format!("{} of {} slices fail: {}", failed.len(), judged.len(), among(&failed))
     };
     let detail = format!("{} {words}; {summary}", worst.slice.key);
-    GateCheck { gate, value: Some(worst.value), limit: limit.text(), passed: failed.is_empty(), detail }
+    GateCheck {
+        gate,
+        value: Some(worst.value),
+        limit: limit.text(),
+        passed: failed.is_empty(),
+        detail,
+    }
 }
 
 fn check_rival(rival: &Rival, evaluation: &Evaluation, part: Option<&PartEvaluation>) -> GateCheck {
@@ -200,12 +270,24 @@ fn check_rival(rival: &Rival, evaluation: &Evaluation, part: Option<&PartEvaluat
     };
     if !measured.present {
         let detail = format!("there is no `{name}` yet, nothing to beat");
-        return GateCheck { gate, value: None, limit, passed: true, detail };
+        return GateCheck {
+            gate,
+            value: None,
+            limit,
+            passed: true,
+            detail,
+        };
     }
     match both_values(metric, measured) {
         Ok((value, theirs)) => {
             let (passed, detail) = verdict(metric, value, theirs, &name);
-            GateCheck { gate, value: Some(value), limit, passed, detail }
+            GateCheck {
+                gate,
+                value: Some(value),
+                limit,
+                passed,
+                detail,
+            }
         }
         Err(reason) => refused(gate, limit, &reason),
     }
@@ -215,7 +297,9 @@ fn both_values(metric: Metric, measured: &RivalEvaluation) -> Result<(f64, f64),
     let value = |of: &str, scores| -> Result<f64, String> {
         let score = score_of(scores, metric).ok_or("it was not measured")?;
         let why = score.note.as_deref().unwrap_or("it has no value");
-        score.value.ok_or_else(|| format!("{of}'s {metric} is not defined: {why}"))
+        score
+            .value
+            .ok_or_else(|| format!("{of}'s {metric} is not defined: {why}"))
     };
     let rival = name_of(&measured.rival);
     Ok((value("the model", &measured.model)?, value(&rival, &measured.scores)?))

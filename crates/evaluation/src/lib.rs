@@ -15,6 +15,8 @@ mod metric;
 mod regression;
 mod slices;
 mod sum;
+#[cfg(test)]
+mod tests;
 mod truth;
 
 pub use card::*;

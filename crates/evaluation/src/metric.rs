@@ -52,11 +52,28 @@ const OBJECTIVES: [(&str, Task); 27] = [
 ];
 
 pub(crate) fn objectives() -> String {
-    list(["regression", "regression_l1", "huber", "fair", "poisson", "quantile", "mape", "gamma", "tweedie", "binary", "multiclass", "multiclassova"])
+    list([
+        "regression",
+        "regression_l1",
+        "huber",
+        "fair",
+        "poisson",
+        "quantile",
+        "mape",
+        "gamma",
+        "tweedie",
+        "binary",
+        "multiclass",
+        "multiclassova",
+    ])
 }
 
 fn list<T: fmt::Display>(words: impl IntoIterator<Item = T>) -> String {
-    words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    words
+        .into_iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Task {
@@ -66,7 +83,11 @@ impl Task {
     /// The objective is not known, or ranks instead of predicting.
     pub fn of_objective(objective: &str) -> Result<Self, EvaluationError> {
         let known = OBJECTIVES.iter().find(|(name, _)| *name == objective);
-        known.map(|(_, task)| *task).ok_or_else(|| EvaluationError::UnknownObjective { found: objective.to_owned() })
+        known
+            .map(|(_, task)| *task)
+            .ok_or_else(|| EvaluationError::UnknownObjective {
+                found: objective.to_owned(),
+            })
     }
     /// What is measured when the pipeline does not say; the first decides who beats whom. `quantile` is the one that is
     /// predicted, where the objective is a quantile.
@@ -76,10 +97,23 @@ impl Task {
             (Self::Regression, Some(quantile)) => vec![Metric::Pinball(quantile), Metric::Mae],
             (Self::Regression, None) => vec![Metric::Mae, Metric::Rmse, Metric::R2],
             (Self::Binary, _) => {
-                vec![Metric::Auc, Metric::LogLoss, Metric::F1, Metric::Accuracy, Metric::Precision, Metric::Recall]
+                vec![
+                    Metric::Auc,
+                    Metric::LogLoss,
+                    Metric::F1,
+                    Metric::Accuracy,
+                    Metric::Precision,
+                    Metric::Recall,
+                ]
             }
             (Self::Multiclass, _) => {
-                vec![Metric::LogLoss, Metric::F1, Metric::Accuracy, Metric::Precision, Metric::Recall]
+                vec![
+                    Metric::LogLoss,
+                    Metric::F1,
+                    Metric::Accuracy,
+                    Metric::Precision,
+                    Metric::Recall,
+                ]
             }
         }
     }
@@ -196,7 +230,9 @@ impl Metric {
     #[must_use]
     pub fn direction(self) -> Direction {
         match self {
-            Self::Mae | Self::Rmse | Self::Mse | Self::Mape | Self::Smape | Self::Pinball(_) | Self::LogLoss => Direction::Lower,
+            Self::Mae | Self::Rmse | Self::Mse | Self::Mape | Self::Smape | Self::Pinball(_) | Self::LogLoss => {
+                Direction::Lower
+            }
             Self::R2 | Self::Auc | Self::F1 | Self::Accuracy | Self::Precision | Self::Recall => Direction::Higher,
         }
     }
@@ -204,7 +240,9 @@ impl Metric {
     #[must_use]
     pub fn fits(self, task: Task) -> bool {
         match self {
-            Self::Mae | Self::Rmse | Self::Mse | Self::Mape | Self::Smape | Self::R2 | Self::Pinball(_) => task == Task::Regression,
+            Self::Mae | Self::Rmse | Self::Mse | Self::Mape | Self::Smape | Self::R2 | Self::Pinball(_) => {
+                task == Task::Regression
+            }
             Self::Auc => task == Task::Binary,
             Self::LogLoss | Self::F1 | Self::Accuracy | Self::Precision | Self::Recall => task != Task::Regression,
         }
@@ -220,10 +258,27 @@ impl Metric {
     /// The metric whose name is most like `word`, if one is.
     pub(crate) fn nearest(word: &str) -> Option<Self> {
         let word = word.to_lowercase().replace(['-', ' '], "_");
-        let known = [("logloss", Self::LogLoss), ("mean_absolute_error", Self::Mae), ("mean_squared_error", Self::Mse)];
-        let also = [("r_squared", Self::R2), ("roc_auc", Self::Auc), ("f1_score", Self::F1), ("pinball", ALL[6])];
-        let other_name = known.into_iter().chain(also).find(|(name, _)| *name == word).map(|(_, metric)| metric);
-        let by_letters = || ALL.into_iter().map(|metric| (distance(&metric.to_string(), &word), metric)).filter(|(far, _)| *far <= 2);
+        let known = [
+            ("logloss", Self::LogLoss),
+            ("mean_absolute_error", Self::Mae),
+            ("mean_squared_error", Self::Mse),
+        ];
+        let also = [
+            ("r_squared", Self::R2),
+            ("roc_auc", Self::Auc),
+            ("f1_score", Self::F1),
+            ("pinball", ALL[6]),
+        ];
+        let other_name = known
+            .into_iter()
+            .chain(also)
+            .find(|(name, _)| *name == word)
+            .map(|(_, metric)| metric);
+        let by_letters = || {
+            ALL.into_iter()
+                .map(|metric| (distance(&metric.to_string(), &word), metric))
+                .filter(|(far, _)| *far <= 2)
+        };
         other_name.or_else(|| by_letters().min_by_key(|(far, _)| *far).map(|(_, metric)| metric))
     }
 }
@@ -269,9 +324,17 @@ impl FromStr for Metric {
     type Err = EvaluationError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let quantile = text.strip_prefix("pinball(").and_then(|rest| rest.strip_suffix(')'));
-        let pinball = quantile.and_then(|share| share.trim().parse().ok()).and_then(Quantile::new).map(Self::Pinball);
-        let named = || ALL.into_iter().find(|metric| !matches!(metric, Self::Pinball(_)) && metric.to_string() == text);
-        pinball.or_else(named).ok_or_else(|| EvaluationError::UnknownMetric { found: text.to_owned() })
+        let pinball = quantile
+            .and_then(|share| share.trim().parse().ok())
+            .and_then(Quantile::new)
+            .map(Self::Pinball);
+        let named = || {
+            ALL.into_iter()
+                .find(|metric| !matches!(metric, Self::Pinball(_)) && metric.to_string() == text)
+        };
+        pinball
+            .or_else(named)
+            .ok_or_else(|| EvaluationError::UnknownMetric { found: text.to_owned() })
     }
 }
 
@@ -301,7 +364,11 @@ pub fn metrics_to_measure(
 ) -> Result<Vec<Metric>, EvaluationError> {
     let is_matrix = |name: &str| name == "confusion" && task != Task::Regression;
     let named: Vec<&String> = evaluate.metrics.iter().filter(|name| !is_matrix(name)).collect();
-    let mut metrics = if named.is_empty() { task.default_metrics(quantile) } else { Vec::new() };
+    let mut metrics = if named.is_empty() {
+        task.default_metrics(quantile)
+    } else {
+        Vec::new()
+    };
     for name in named.into_iter().chain(gates.metrics.keys()).chain(gates.slices.keys()) {
         let metric: Metric = name.parse()?;
         if !metric.fits(task) {

@@ -1,12 +1,12 @@
 //! Metrics of numbers: means over the rows, in their order, with compensated sums. Formulas and units stand at [`Metric`].
 //!
-//! One or two passes over the rows, no memory. Definitions as in scikit-learn 1.7 (`sklearn.metrics`), except where it gives a
+//! One or two passes over the rows, no memory. Definitions as in scikit-learn 1.9 (`sklearn.metrics`), except where it gives a
 //! number that stands for nothing: a zero label makes its MAPE astronomic (here the row is left out and counted), and its R²
 //! of a constant label is 0 or 1 (here there is none).
 
+use crate::Metric;
 use crate::sum::sum;
 use crate::truth::Value;
-use crate::Metric;
 
 /// The metric's value over rows that are at least one and all finite.
 pub(crate) fn measure(metric: Metric, labels: &[f64], predictions: &[f64]) -> Value {
@@ -20,7 +20,12 @@ pub(crate) fn measure(metric: Metric, labels: &[f64], predictions: &[f64]) -> Va
         Metric::R2 => r2(labels, predictions),
         Metric::Pinball(quantile) => {
             let share = quantile.share();
-            Ok((mean_over(labels, predictions, |y, p| (share * (y - p)).max((share - 1.0) * (y - p))), None))
+            Ok((
+                mean_over(labels, predictions, |y, p| {
+                    (share * (y - p)).max((share - 1.0) * (y - p))
+                }),
+                None,
+            ))
         }
         Metric::Auc | Metric::LogLoss | Metric::F1 | Metric::Accuracy | Metric::Precision | Metric::Recall => {
             Err("it is a metric of classes".to_owned())
@@ -47,7 +52,11 @@ fn mape(labels: &[f64], predictions: &[f64]) -> Value {
     if counted == 0 {
         return Err("every label is 0".to_owned());
     }
-    let errors = labels.iter().zip(predictions).filter(|(y, _)| **y != 0.0).map(|(y, p)| (y - p).abs() / y.abs());
+    let errors = labels
+        .iter()
+        .zip(predictions)
+        .filter(|(y, _)| **y != 0.0)
+        .map(|(y, p)| (y - p).abs() / y.abs());
     let note = (left_out > 0).then(|| format!("{left_out} of {} rows left out, their label is 0", labels.len()));
     Ok((sum(errors) / counted as f64, note))
 }

@@ -60,7 +60,11 @@ pub fn slice_by_texts(column: &str, values: &[Option<String>]) -> Vec<Slice> {
             None => without.push(row),
         }
     }
-    slices(column, groups.into_iter().map(|(text, rows)| (text.to_owned(), rows)).collect(), without)
+    slices(
+        column,
+        groups.into_iter().map(|(text, rows)| (text.to_owned(), rows)).collect(),
+        without,
+    )
 }
 
 /// Slices by the values of a column of numbers, ascending: by value, or by quartile where there are many values.
@@ -72,7 +76,11 @@ pub fn slice_by_numbers(column: &str, values: &[Option<f64>]) -> Vec<Slice> {
     sorted.sort_by(f64::total_cmp);
     let mut distinct = sorted.clone();
     distinct.dedup();
-    let cuts = if distinct.len() > MAX_DISTINCT_NUMBERS { quartiles(&sorted) } else { distinct.clone() };
+    let cuts = if distinct.len() > MAX_DISTINCT_NUMBERS {
+        quartiles(&sorted)
+    } else {
+        distinct.clone()
+    };
     let mut groups = vec![Vec::new(); cuts.len()];
     for row in with {
         let above = cuts.partition_point(|cut| known(&row).is_some_and(|value| *cut <= value));
@@ -86,24 +94,49 @@ pub fn slice_by_numbers(column: &str, values: &[Option<f64>]) -> Vec<Slice> {
         (true, Some(next)) => format!("[{cut}, {next})"),
         (true, None) => format!("[{cut}, {largest}]"),
     };
-    let named = groups.into_iter().zip(&cuts).enumerate().map(|(at, (rows, cut))| (name(at, *cut), rows)).collect();
+    let named = groups
+        .into_iter()
+        .zip(&cuts)
+        .enumerate()
+        .map(|(at, (rows, cut))| (name(at, *cut), rows))
+        .collect();
     slices(column, named, without)
 }
 
 /// Where the ranges start: the smallest value and the quartiles, each once.
 fn quartiles(sorted: &[f64]) -> Vec<f64> {
     // The quartile's place among n values is ceil(n q / 4), counted from 1.
-    let places = [0, sorted.len().div_ceil(4), sorted.len().div_ceil(2), (3 * sorted.len()).div_ceil(4)];
-    let mut cuts: Vec<f64> = places.iter().filter_map(|place| sorted.get(place.saturating_sub(1)).copied()).collect();
+    let places = [
+        0,
+        sorted.len().div_ceil(4),
+        sorted.len().div_ceil(2),
+        (3 * sorted.len()).div_ceil(4),
+    ];
+    let mut cuts: Vec<f64> = places
+        .iter()
+        .filter_map(|place| sorted.get(place.saturating_sub(1)).copied())
+        .collect();
     cuts.dedup();
     cuts
 }
 
 fn slices(column: &str, groups: Vec<(String, Vec<usize>)>, without: Vec<usize>) -> Vec<Slice> {
-    let key = |value| SliceKey { column: column.to_owned(), value };
-    let mut slices: Vec<Slice> = groups.into_iter().map(|(value, rows)| Slice { key: key(Some(value)), rows }).collect();
+    let key = |value| SliceKey {
+        column: column.to_owned(),
+        value,
+    };
+    let mut slices: Vec<Slice> = groups
+        .into_iter()
+        .map(|(value, rows)| Slice {
+            key: key(Some(value)),
+            rows,
+        })
+        .collect();
     if !without.is_empty() {
-        slices.push(Slice { key: key(None), rows: without });
+        slices.push(Slice {
+            key: key(None),
+            rows: without,
+        });
     }
     slices
 }

@@ -21,14 +21,22 @@ impl Sum {
     /// Adds one term.
     pub fn add(&mut self, term: f64) {
         let total = self.total + term;
-        self.lost += if self.total.abs() >= term.abs() { (self.total - total) + term } else { (term - total) + self.total };
+        self.lost += if self.total.abs() >= term.abs() {
+            (self.total - total) + term
+        } else {
+            (term - total) + self.total
+        };
         self.total = total;
     }
     /// The sum of the terms so far.
     #[must_use]
     pub fn value(self) -> f64 {
         // An infinite total makes the correction undefined, and says enough by itself.
-        if self.total.is_finite() { self.total + self.lost } else { self.total }
+        if self.total.is_finite() {
+            self.total + self.lost
+        } else {
+            self.total
+        }
     }
 }
 

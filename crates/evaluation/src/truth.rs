@@ -20,27 +20,51 @@ impl<'a> Truth<'a> {
     /// Numbers.
     #[must_use]
     pub fn numbers(labels: &'a [f64]) -> Self {
-        Self { task: Task::Regression, classes: &[], labels }
+        Self {
+            task: Task::Regression,
+            classes: &[],
+            labels,
+        }
     }
     /// Classes: binary where there are two.
     #[must_use]
     pub fn of_classes(classes: &'a [String], labels: &'a [f64]) -> Self {
-        Self { task: if classes.len() > 2 { Task::Multiclass } else { Task::Binary }, classes, labels }
+        Self {
+            task: if classes.len() > 2 {
+                Task::Multiclass
+            } else {
+                Task::Binary
+            },
+            classes,
+            labels,
+        }
     }
     /// How many outputs a prediction has: one, or a probability for each of several classes.
     #[must_use]
     pub fn outputs(&self) -> usize {
-        if self.task == Task::Multiclass { self.classes.len() } else { 1 }
+        if self.task == Task::Multiclass {
+            self.classes.len()
+        } else {
+            1
+        }
     }
     /// Checks that the predictions are one vector of rows for each output.
     pub(crate) fn check(&self, of: &str, predictions: &[Vec<f64>]) -> Result<(), EvaluationError> {
         let rows = self.labels.len();
         if predictions.len() != self.outputs() {
             let (wanted, found) = (self.outputs(), predictions.len());
-            return Err(EvaluationError::Outputs { of: of.to_owned(), wanted, found });
+            return Err(EvaluationError::Outputs {
+                of: of.to_owned(),
+                wanted,
+                found,
+            });
         }
         match predictions.iter().find(|output| output.len() != rows) {
-            Some(output) => Err(EvaluationError::Length { of: of.to_owned(), rows, found: output.len() }),
+            Some(output) => Err(EvaluationError::Length {
+                of: of.to_owned(),
+                rows,
+                found: output.len(),
+            }),
             None => Ok(()),
         }
     }
@@ -81,9 +105,11 @@ pub fn scores(metrics: &[Metric], truth: Truth<'_>, predictions: &[Vec<f64>]) ->
         match (&reason, &classified) {
             (Some(reason), _) => Err(reason.clone()),
             (None, Some(classified)) => classification::measure(metric, classified, predictions),
-            (None, None) => {
-                regression::measure(metric, truth.labels, predictions.first().map(Vec::as_slice).unwrap_or_default())
-            }
+            (None, None) => regression::measure(
+                metric,
+                truth.labels,
+                predictions.first().map(Vec::as_slice).unwrap_or_default(),
+            ),
         }
     };
     Ok(metrics.iter().map(|metric| score(*metric, measure(*metric))).collect())
@@ -95,7 +121,11 @@ pub fn scores(metrics: &[Metric], truth: Truth<'_>, predictions: &[Vec<f64>]) ->
 /// Predictions that are not as many as the rows and outputs; a label that is no class.
 pub fn confusion(truth: Truth<'_>, predictions: &[Vec<f64>]) -> Result<Option<ConfusionMatrix>, EvaluationError> {
     truth.check("the model", predictions)?;
-    let unfinished = truth.labels.iter().chain(predictions.iter().flatten()).any(|value| !value.is_finite());
+    let unfinished = truth
+        .labels
+        .iter()
+        .chain(predictions.iter().flatten())
+        .any(|value| !value.is_finite());
     if truth.task == Task::Regression || unfinished {
         return Ok(None);
     }
@@ -104,9 +134,21 @@ pub fn confusion(truth: Truth<'_>, predictions: &[Vec<f64>]) -> Result<Option<Co
 
 fn score(metric: Metric, value: Value) -> Score {
     match value {
-        Ok((value, note)) if value.is_finite() => Score { metric, value: Some(value), note },
-        Ok(_) => Score { metric, value: None, note: Some("the numbers are too large to add up".to_owned()) },
-        Err(reason) => Score { metric, value: None, note: Some(reason) },
+        Ok((value, note)) if value.is_finite() => Score {
+            metric,
+            value: Some(value),
+            note,
+        },
+        Ok(_) => Score {
+            metric,
+            value: None,
+            note: Some("the numbers are too large to add up".to_owned()),
+        },
+        Err(reason) => Score {
+            metric,
+            value: None,
+            note: Some(reason),
+        },
     }
 }
 
@@ -119,6 +161,12 @@ fn nothing_to_measure(labels: &[f64], predictions: &[Vec<f64>]) -> Option<String
     if odd_labels > 0 {
         return Some(format!("{odd_labels} of {rows} labels are not finite"));
     }
-    let odd = (0..rows).filter(|row| predictions.iter().any(|output| output.get(*row).is_none_or(|p| !p.is_finite()))).count();
+    let odd = (0..rows)
+        .filter(|row| {
+            predictions
+                .iter()
+                .any(|output| output.get(*row).is_none_or(|p| !p.is_finite()))
+        })
+        .count();
     (odd > 0).then(|| format!("{odd} of {rows} predictions are not finite"))
 }

@@ -369,6 +369,12 @@ pub enum StoreError {
         /// The share of test.
         test: f64,
     },
+    /// A file would be overwritten.
+    #[error("`{path}` is there already: nothing was written", path = path.display())]
+    FileThere {
+        /// The file.
+        path: PathBuf,
+    },
     /// The view does not fit its groups.
     #[error("{0}")]
     Definitions(#[from] definitions::Problems),
@@ -427,6 +433,15 @@ pub enum StoreError {
         found: u32,
         /// The format that is read.
         wanted: u32,
+    },
+
+    /// A file of rows that are not what they should be.
+    #[error("{} of {} rows of `{path}` cannot be read: {}", wrong.rows, wrong.rows_read, wrong.listed())]
+    WrongRows {
+        /// The file.
+        path: String,
+        /// The rows.
+        wrong: Violations,
     },
 
     /// The query is not one.

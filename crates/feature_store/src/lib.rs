@@ -26,9 +26,10 @@ pub mod split;
 pub use error::{Location, Reason, StoreError, Violation, Violations};
 pub use fingerprint::{ContentHasher, combine, declared_type};
 pub use history::{Change, history};
-pub use maintenance::{CompactionReceipt, KeptPins, Vacuumed, compact, vacuum};
+pub use ingest::sample_file;
+pub use maintenance::{COMPACTED_BYTES, CompactionReceipt, RemovedFile, VacuumRequest, compact, vacuum};
 pub use scan::{GroupScan, collect_group, scan_group};
-pub use statistics::{ColumnStatistics, DISTINCT_CAP, GroupStatistics, group_statistics};
+pub use statistics::{GroupStatistics, group_statistics};
 pub use storage::{
     GroupPin, INGEST_ID, KNOWN_AT, PinAt, PinnedFile, ROW_NUMBER, Store, arrow_type, create_table, group_schema, pin_group,
 };

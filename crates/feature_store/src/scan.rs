@@ -69,26 +69,37 @@ pub async fn scan_group(
     columns: &[ColumnName],
     as_known_at: Option<KnownAt>,
 ) -> Result<GroupScan, StoreError> {
-    let (store, checked) = (store.clone(), pin.clone());
+    let (read, schema) = (read_schema(group, columns)?, scan_schema(group, columns)?);
+    scan_columns(store, group, pin, &read, &schema, as_known_at).await
+}
+
+/// As [`scan_group`], for any columns of the files: `read` holds at least those of the order, `schema` is what comes out.
+pub(crate) async fn scan_columns(
+    store: &Store,
+    group: &FeatureGroup,
+    pin: &GroupPin,
+    read: &SchemaRef,
+    schema: &SchemaRef,
+    as_known_at: Option<KnownAt>,
+) -> Result<GroupScan, StoreError> {
     let reference = group.reference();
     if pin.group != reference {
         return Err(StoreError::WrongPin { wanted: reference, found: pin.group.clone() });
     }
-    let schema = scan_schema(group, columns)?;
-    let paths = tokio::task::spawn_blocking(move || check_files(&store, &checked)).await;
+    let (checked_store, checked) = (store.clone(), pin.clone());
+    let paths = tokio::task::spawn_blocking(move || check_files(&checked_store, &checked)).await;
     let paths = paths.map_err(|error| StoreError::Task { detail: error.to_string() })??;
     let files: Vec<_> = pin.files.iter().zip(&paths).map(|(file, path)| SourceFile::new(file, path)).collect::<Result<_, _>>()?;
     let doing = format!("`{reference}` could not be read");
     let batches: BoxStream<'static, Result<RecordBatch, StoreError>> = if files.is_empty() {
         futures::stream::empty().boxed()
     } else {
-        let read = read_schema(group, columns)?;
-        let plan = merge_plan(group, &read, files).map_err(plan_error(&doing))?;
+        let plan = merge_plan(group, read, files).map_err(plan_error(&doing))?;
         let rows = execute_stream(plan, Arc::new(task_context())).map_err(plan_error(&doing))?;
-        let check = ScanCheck::new(group, pin, store_folder(&paths), &read)?;
+        let check = ScanCheck::new(group, pin, store.group_folder(&reference), read)?;
         finish(rows, check, doing, schema.clone(), as_known_at).boxed()
     };
-    Ok(GroupScan { schema, batches })
+    Ok(GroupScan { schema: schema.clone(), batches })
 }
 
 /// Reads a pinned group into memory; at least one batch, so that there is a schema.
@@ -180,7 +191,7 @@ fn merge_plan(
 
 /// One partition per file. With an order, each file is promised to be in it.
 fn parquet_source(schema: &SchemaRef, files: Vec<SourceFile>, order: Option<LexOrdering>) -> Arc<dyn ExecutionPlan> {
-    let source = ParquetSource::new(TableSchema::from_file_schema(schema.clone())).with_table_parquet_options(parquet_options());
+    let source = ParquetSource::new(TableSchema::from(schema.clone())).with_table_parquet_options(parquet_options());
     let groups = files.into_iter().map(|file| FileGroup::new(vec![file.file])).collect();
     let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
         .with_file_groups(groups)
@@ -212,10 +223,6 @@ fn lex_ordering(group: &FeatureGroup, schema: &Schema) -> datafusion::error::Res
 fn task_context() -> TaskContext {
     let config = SessionConfig::new().with_batch_size(BATCH_ROWS).with_target_partitions(1);
     TaskContext::default().with_session_config(config)
-}
-
-fn store_folder(paths: &[std::path::PathBuf]) -> std::path::PathBuf {
-    paths.first().and_then(|path| path.parent()).map(std::path::Path::to_owned).unwrap_or_default()
 }
 
 /// What is checked while a pin is read: the order of the rows, and at the end their number.

@@ -41,7 +41,9 @@ pub fn baseline(kind: Baseline, observations: &Observations<'_>) -> Vec<f64> {
         Baseline::LastValue => (observations.horizon.micros().max(1), None),
         Baseline::SeasonalNaive(season) => {
             let (season, horizon) = (season.micros().max(1), observations.horizon.micros());
-            let back = season.saturating_mul(horizon.div_euclid(season) + i64::from(horizon % season != 0)).max(season);
+            let back = season
+                .saturating_mul(horizon.div_euclid(season) + i64::from(horizon % season != 0))
+                .max(season);
             (back, Some(back.saturating_add(season)))
         }
     };
@@ -49,11 +51,19 @@ pub fn baseline(kind: Baseline, observations: &Observations<'_>) -> Vec<f64> {
     let forecast = |(entity, time): (&u64, &i64)| {
         let newest = time.saturating_sub(bound);
         let after = known.partition_point(|label| (label.entity, label.time) <= (*entity, newest));
-        let label = after.checked_sub(1).and_then(|at| known.get(at)).filter(|label| label.entity == *entity);
+        let label = after
+            .checked_sub(1)
+            .and_then(|at| known.get(at))
+            .filter(|label| label.entity == *entity);
         let recent = label.filter(|label| oldest.is_none_or(|oldest| label.time > time.saturating_sub(oldest)));
         recent.map_or(observations.mean, |label| label.value)
     };
-    observations.entities.iter().zip(observations.times).map(forecast).collect()
+    observations
+        .entities
+        .iter()
+        .zip(observations.times)
+        .map(forecast)
+        .collect()
 }
 
 struct Known {
@@ -64,7 +74,11 @@ struct Known {
 
 /// Labels by entity and time; of several at one time, the one that stands last in the dataset counts.
 fn sorted_known(observations: &Observations<'_>) -> Vec<Known> {
-    let rows = observations.entities.iter().zip(observations.times).zip(observations.labels);
+    let rows = observations
+        .entities
+        .iter()
+        .zip(observations.times)
+        .zip(observations.labels);
     let mut known: Vec<Known> = rows
         .filter_map(|((&entity, &time), label)| label.map(|value| Known { entity, time, value }))
         .collect();
@@ -86,8 +100,13 @@ mod tests {
         let entities: Vec<u64> = rows.iter().map(|row| row.0).collect();
         let times: Vec<i64> = rows.iter().map(|row| row.1 * HOUR).collect();
         let labels: Vec<Option<f64>> = rows.iter().map(|row| row.2).collect();
-        let observations =
-            Observations { entities: &entities, times: &times, labels: &labels, horizon: hours(horizon), mean: -1.0 };
+        let observations = Observations {
+            entities: &entities,
+            times: &times,
+            labels: &labels,
+            horizon: hours(horizon),
+            mean: -1.0,
+        };
         assert_eq!(baseline(kind, &observations), wanted);
         assert_eq!(twin(kind, &observations), wanted);
     }
@@ -117,7 +136,13 @@ mod tests {
 
     #[test]
     fn last_value_is_the_newest_label_whose_horizon_is_over() {
-        let rows = [(1, 0, Some(5.0)), (1, 1, Some(6.0)), (1, 2, None), (1, 3, Some(8.0)), (2, 3, Some(9.0))];
+        let rows = [
+            (1, 0, Some(5.0)),
+            (1, 1, Some(6.0)),
+            (1, 2, None),
+            (1, 3, Some(8.0)),
+            (2, 3, Some(9.0)),
+        ];
         check(Baseline::LastValue, 1, &rows, &[-1.0, 5.0, 6.0, 6.0, -1.0]);
         check(Baseline::LastValue, 2, &rows, &[-1.0, -1.0, 5.0, 6.0, -1.0]);
         check(Baseline::LastValue, 0, &rows, &[-1.0, 5.0, 6.0, 6.0, -1.0]);
@@ -126,15 +151,27 @@ mod tests {
     #[test]
     fn seasonal_naive_goes_back_as_many_seasons_as_the_horizon_needs() {
         let rows: Vec<_> = (0..8).map(|hour| (1, hour, Some(hour as f64))).collect();
-        check(Baseline::SeasonalNaive(hours(2)), 1, &rows, &[-1.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
-        check(Baseline::SeasonalNaive(hours(2)), 3, &rows, &[-1.0, -1.0, -1.0, -1.0, 0.0, 1.0, 2.0, 3.0]);
+        check(
+            Baseline::SeasonalNaive(hours(2)),
+            1,
+            &rows,
+            &[-1.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+        );
+        check(
+            Baseline::SeasonalNaive(hours(2)),
+            3,
+            &rows,
+            &[-1.0, -1.0, -1.0, -1.0, 0.0, 1.0, 2.0, 3.0],
+        );
     }
 
     #[test]
     fn random_rows_agree_with_the_rule_read_aloud() {
         let mut state = 7_u64;
         let mut draw = |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % below
         };
         for _ in 0..300 {
@@ -145,10 +182,19 @@ mod tests {
             let entities: Vec<u64> = rows.iter().map(|row| row.0).collect();
             let times: Vec<i64> = rows.iter().map(|row| row.1 * HOUR).collect();
             let labels: Vec<Option<f64>> = rows.iter().map(|row| row.2).collect();
-            let observations =
-                Observations { entities: &entities, times: &times, labels: &labels, horizon: hours(horizon), mean: 0.5 };
+            let observations = Observations {
+                entities: &entities,
+                times: &times,
+                labels: &labels,
+                horizon: hours(horizon),
+                mean: 0.5,
+            };
             for kind in [Baseline::LastValue, Baseline::SeasonalNaive(hours(1 + draw(4) as i64))] {
-                assert_eq!(baseline(kind, &observations), twin(kind, &observations), "{kind} {rows:?}");
+                assert_eq!(
+                    baseline(kind, &observations),
+                    twin(kind, &observations),
+                    "{kind} {rows:?}"
+                );
             }
         }
     }

@@ -18,6 +18,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType as Arrow, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use serde::{Deserialize, Serialize};
 
+use crate::matrix::{NUMBERS, is_number, is_text};
 use crate::{LearningError, Matrix};
 
 /// How one column becomes numbers.
@@ -78,17 +79,26 @@ impl Preprocessing {
             let data_type = schema.field_with_name(name)?.data_type();
             let encoding = match (data_type, categorical) {
                 (Arrow::Boolean, _) => Encoding::Flag,
-                (Arrow::Utf8, _) => Encoding::Texts { values: distinct_texts(train, name)? },
-                (number, true) if number.is_integer() => Encoding::Codes { values: distinct_numbers(train, name)? },
+                (text, _) if is_text(text) => Encoding::Texts {
+                    values: distinct_texts(train, name)?,
+                },
+                (number, true) if number.is_integer() => Encoding::Codes {
+                    values: distinct_numbers(train, name)?,
+                },
                 (number, true) => return Err(unusable(name, "whole numbers or text for categories", number)),
                 (Arrow::Date32, _) => Encoding::Days,
                 (Arrow::Timestamp(_, _), _) => Encoding::Seconds,
-                (number, false) if number.is_numeric() => Encoding::Number,
+                (number, false) if is_number(number) => Encoding::Number,
                 (other, false) => return Err(unusable(name, "bool, numbers, text, date or timestamp", other)),
             };
-            Ok(ColumnPreparation { name: name.clone(), encoding })
+            Ok(ColumnPreparation {
+                name: name.clone(),
+                encoding,
+            })
         });
-        Ok(Self { columns: prepared.collect::<Result<_, _>>()? })
+        Ok(Self {
+            columns: prepared.collect::<Result<_, _>>()?,
+        })
     }
 
     /// Turns batches into numbers, column by column, in the order of the inputs. Other columns are left out.
@@ -104,28 +114,51 @@ impl Preprocessing {
         let encoded: SchemaRef = Arc::new(Schema::new(fields.collect::<Result<Vec<_>, LearningError>>()?));
         let mut matrix = Vec::with_capacity(batches.len());
         for batch in batches {
-            let arrays = encoders.iter().map(|encoder| encoder.encode(column(batch, &encoder.column.name)?));
-            matrix.push(RecordBatch::try_new(encoded.clone(), arrays.collect::<Result<_, _>>()?)?);
+            let arrays = encoders
+                .iter()
+                .map(|encoder| encoder.encode(column(batch, &encoder.column.name)?));
+            matrix.push(RecordBatch::try_new(
+                encoded.clone(),
+                arrays.collect::<Result<_, _>>()?,
+            )?);
         }
-        Matrix::new(encoded, matrix, self.columns.iter().map(ColumnPreparation::is_categorical).collect())
+        Matrix::new(
+            encoded,
+            matrix,
+            self.columns.iter().map(ColumnPreparation::is_categorical).collect(),
+        )
+    }
+}
+
+/// The texts of a column; those that are plain already are not copied.
+fn plain_texts(name: &str, array: &ArrayRef) -> Result<ArrayRef, LearningError> {
+    if is_text(array.data_type()) {
+        Ok(cast(array, &Arrow::Utf8)?)
+    } else {
+        Err(unusable(name, "text", array.data_type()))
     }
 }
 
 fn unusable(name: &str, wanted: &'static str, found: &Arrow) -> LearningError {
-    LearningError::Column { column: name.to_owned(), wanted, found: found.to_string() }
+    LearningError::Column {
+        column: name.to_owned(),
+        wanted,
+        found: found.to_string(),
+    }
 }
 
 fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, LearningError> {
-    let missing = || LearningError::Input { problems: vec![format!("`{name}` is missing")] };
+    let missing = || LearningError::Input {
+        problems: vec![format!("`{name}` is missing")],
+    };
     batch.column_by_name(name).ok_or_else(missing)
 }
 
 fn distinct_texts(train: &[RecordBatch], name: &str) -> Result<Vec<String>, LearningError> {
     let mut values = BTreeSet::new();
     for batch in train {
-        let array = column(batch, name)?;
-        let array = array.as_string_opt::<i32>().ok_or_else(|| unusable(name, "text", array.data_type()))?;
-        for text in array.iter().flatten() {
+        let array = plain_texts(name, column(batch, name)?)?;
+        for text in array.as_string::<i32>().iter().flatten() {
             if !values.contains(text) {
                 values.insert(text.to_owned());
             }
@@ -172,8 +205,8 @@ impl<'a> Encoder<'a> {
     fn encode(&self, array: &ArrayRef) -> Result<ArrayRef, LearningError> {
         let name = &self.column.name;
         Ok(match &self.column.encoding {
-            Encoding::Number if array.data_type().is_numeric() => array.clone(),
-            Encoding::Number => return Err(unusable(name, "numbers", array.data_type())),
+            Encoding::Number if is_number(array.data_type()) => array.clone(),
+            Encoding::Number => return Err(unusable(name, NUMBERS, array.data_type())),
             Encoding::Flag => cast(array, &Arrow::Int32)?,
             Encoding::Days => cast(&cast(array, &Arrow::Int32)?, &Arrow::Float64)?,
             Encoding::Seconds => {
@@ -183,8 +216,12 @@ impl<'a> Encoder<'a> {
                 Arc::new(seconds)
             }
             Encoding::Texts { .. } => {
-                let array = array.as_string_opt::<i32>().ok_or_else(|| unusable(name, "text", array.data_type()))?;
-                let codes: Int32Array = array.iter().map(|text| self.texts.get(text?).copied()).collect();
+                let array = plain_texts(name, array)?;
+                let codes: Int32Array = array
+                    .as_string::<i32>()
+                    .iter()
+                    .map(|text| self.texts.get(text?).copied())
+                    .collect();
                 Arc::new(codes)
             }
             Encoding::Codes { .. } => {
@@ -216,7 +253,9 @@ mod tests {
     }
 
     fn wanted() -> Vec<(String, bool)> {
-        [("region", true), ("code", true), ("load", false), ("spot", false)].map(|(n, c)| (n.to_owned(), c)).to_vec()
+        [("region", true), ("code", true), ("load", false), ("spot", false)]
+            .map(|(n, c)| (n.to_owned(), c))
+            .to_vec()
     }
 
     #[test]

@@ -70,7 +70,10 @@ impl Signature {
         if !problems.is_empty() {
             return Err(LearningError::Input { problems });
         }
-        let fields = self.inputs.iter().map(|input| Field::new(&input.name, arrow_type(input.data_type), true));
+        let fields = self
+            .inputs
+            .iter()
+            .map(|input| Field::new(&input.name, arrow_type(input.data_type), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
@@ -89,7 +92,11 @@ fn fitted(batch: &RecordBatch, input: &Input) -> Result<ArrayRef, String> {
     if array.null_count() == array.len() || is_lossless(array.data_type(), &wanted) {
         return cast(array, &wanted).map_err(|error| format!("`{name}`: {error}"));
     }
-    Err(format!("`{name}`: wanted {}, found {}", input.data_type.word(), found(array.data_type())))
+    Err(format!(
+        "`{name}`: wanted {}, found {}",
+        input.data_type.word(),
+        found(array.data_type())
+    ))
 }
 
 fn found(data_type: &Arrow) -> String {
@@ -98,7 +105,10 @@ fn found(data_type: &Arrow) -> String {
 
 /// Whether every value of one type is a value of the other.
 fn is_lossless(from: &Arrow, to: &Arrow) -> bool {
-    use Arrow::{Date32, Date64, Dictionary, Float32, Float64, Int8, Int16, Int32, Int64, LargeUtf8, UInt8, UInt16, UInt32, Utf8, Utf8View};
+    use Arrow::{
+        Date32, Date64, Dictionary, Float32, Float64, Int8, Int16, Int32, Int64, LargeUtf8, UInt8, UInt16, UInt32,
+        Utf8, Utf8View,
+    };
     match (from, to) {
         (Dictionary(_, values), to) => **values == *to || is_lossless(values, to),
         (Int8 | Int16 | UInt8 | UInt16, Int32 | Int64 | Float32 | Float64)
@@ -144,7 +154,11 @@ mod tests {
     use super::*;
 
     fn signature() -> Signature {
-        let input = |name: &str, data_type| Input { name: name.to_owned(), data_type, categorical: false };
+        let input = |name: &str, data_type| Input {
+            name: name.to_owned(),
+            data_type,
+            categorical: false,
+        };
         Signature {
             inputs: vec![input("cpu", DataType::Float64), input("kind", DataType::Utf8)],
             outputs: Vec::new(),
@@ -163,7 +177,9 @@ mod tests {
             ("kind", Arc::new(StringArray::from(vec!["a"]))),
             ("cpu", Arc::new(Int32Array::from(vec![3]))),
         ];
-        let conformed = signature().conform(&RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+        let conformed = signature()
+            .conform(&RecordBatch::try_from_iter(columns).unwrap())
+            .unwrap();
         assert_eq!(conformed.schema().fields().len(), 2);
         assert_eq!(conformed.column(0).as_ref(), &Float64Array::from(vec![3.0]));
     }
@@ -171,7 +187,9 @@ mod tests {
     #[test]
     fn every_input_that_does_not_fit_is_named() {
         let columns: [(&str, ArrayRef); 1] = [("cpu", Arc::new(StringArray::from(vec!["3"])))];
-        let error = signature().conform(&RecordBatch::try_from_iter(columns).unwrap()).unwrap_err();
+        let error = signature()
+            .conform(&RecordBatch::try_from_iter(columns).unwrap())
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "the input does not fit the model: `cpu`: wanted float64, found utf8; `kind` is missing: wanted utf8"

@@ -134,7 +134,7 @@ fn pinned(
         before_first: join.outcomes.before_first,
         expired: join.outcomes.expired,
         not_yet_known: join.outcomes.not_yet_known,
-        decided_by_tie_rule: join.outcomes.ties,
+        decided_by_tie_rule: join.outcomes.tied,
     });
     let times = if join.is_none() { whole_range(manifest) } else { None };
     Some(CardGroup {

@@ -7,13 +7,18 @@
 //! file per command; `screen`, `progress` and `failure` are how it talks.
 
 mod applied;
+mod card;
 mod commands;
+mod datasets;
 mod failure;
 mod holder;
+mod ingestions;
 mod progress;
 mod repository;
 mod screen;
+mod software;
 mod threads;
+mod training;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -97,8 +97,13 @@ impl Repository {
     }
 
     /// The tables, datasets and models.
-    pub fn store(&self) -> Store {
-        Store::new(&self.storage)
+    pub fn store(&self) -> Outcome<Store> {
+        Ok(Store::new(&self.storage.to_string_lossy())?)
+    }
+
+    /// A path as people and deployments see it: relative to the repository where it lies inside, else as it is.
+    pub fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 
     /// The registry, made or brought up to date where needed.

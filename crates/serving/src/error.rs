@@ -55,7 +55,9 @@ impl ServingError {
         match self {
             Self::Learning(error) => error.hint(),
             Self::File { .. } | Self::Mismatch { .. } => Some("platform doctor".to_owned()),
-            Self::Clash { column } => Some(format!("entity = [\"{column}_id\"] in the group's definition, under a new version")),
+            Self::Clash { column } => Some(format!(
+                "entity = [\"{column}_id\"] in the group's definition, under a new version"
+            )),
             Self::Arrow(_) => None,
         }
     }

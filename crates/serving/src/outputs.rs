@@ -28,17 +28,28 @@ pub fn quantile_column(share: f64) -> String {
 #[must_use]
 pub fn number_outputs(target: &str, quantile: Option<f64>) -> Vec<Output> {
     let (name, description) = match quantile {
-        Some(share) => (quantile_column(share), format!("`{target}` is below it with probability {share}")),
+        Some(share) => (
+            quantile_column(share),
+            format!("`{target}` is below it with probability {share}"),
+        ),
         None => (PREDICTION.to_owned(), format!("`{target}` as it is expected to be")),
     };
-    vec![Output { name, data_type: DataType::Float64, description }]
+    vec![Output {
+        name,
+        data_type: DataType::Float64,
+        description,
+    }]
 }
 
 /// What a model of classes gives.
 #[must_use]
 pub fn class_outputs(target: &str, classes: &[String]) -> Vec<Output> {
     let description = format!("the most probable class of `{target}`");
-    let mut outputs = vec![Output { name: PREDICTION.to_owned(), data_type: DataType::Utf8, description }];
+    let mut outputs = vec![Output {
+        name: PREDICTION.to_owned(),
+        data_type: DataType::Utf8,
+        description,
+    }];
     outputs.extend(classes.iter().map(|class| Output {
         name: probability_column(class),
         data_type: DataType::Float64,

@@ -26,7 +26,9 @@ pub struct Predictor {
 
 impl std::fmt::Debug for Predictor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Predictor").field("signature", &self.signature).finish_non_exhaustive()
+        f.debug_struct("Predictor")
+            .field("signature", &self.signature)
+            .finish_non_exhaustive()
     }
 }
 
@@ -39,10 +41,15 @@ impl Predictor {
         files: ModelFiles<'_>,
         load_model: impl FnOnce(&Signature) -> Result<Box<dyn Model>, LearningError>,
     ) -> Result<Self, ServingError> {
-        let signature: Signature = serde_json::from_slice(files.signature)
-            .map_err(|source| ServingError::File { file: "signature.json", source })?;
-        let preprocessing: Preprocessing = serde_json::from_slice(files.preprocessing)
-            .map_err(|source| ServingError::File { file: "preprocessing.json", source })?;
+        let signature: Signature = serde_json::from_slice(files.signature).map_err(|source| ServingError::File {
+            file: "signature.json",
+            source,
+        })?;
+        let preprocessing: Preprocessing =
+            serde_json::from_slice(files.preprocessing).map_err(|source| ServingError::File {
+                file: "preprocessing.json",
+                source,
+            })?;
         let model = load_model(&signature)?;
         Self::new(signature, preprocessing, model)
     }
@@ -51,20 +58,36 @@ impl Predictor {
     ///
     /// # Errors
     /// A preparation of other columns than the signature's inputs; outputs that do not fit the signature's classes.
-    pub fn new(signature: Signature, preprocessing: Preprocessing, model: Box<dyn Model>) -> Result<Self, ServingError> {
+    pub fn new(
+        signature: Signature,
+        preprocessing: Preprocessing,
+        model: Box<dyn Model>,
+    ) -> Result<Self, ServingError> {
         let inputs: Vec<&str> = signature.inputs.iter().map(|input| input.name.as_str()).collect();
-        let prepared: Vec<&str> = preprocessing.columns.iter().map(|column| column.name.as_str()).collect();
+        let prepared: Vec<&str> = preprocessing
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
         same("inputs", &inputs, &prepared)?;
         let outputs: Vec<&str> = signature.outputs.iter().map(|output| output.name.as_str()).collect();
         match &signature.classes {
             Some(classes) => {
                 let wanted = class_outputs(&signature.target, classes);
-                same("outputs", &wanted.iter().map(|output| output.name.as_str()).collect::<Vec<_>>(), &outputs)?;
+                same(
+                    "outputs",
+                    &wanted.iter().map(|output| output.name.as_str()).collect::<Vec<_>>(),
+                    &outputs,
+                )?;
             }
             None if outputs.len() == 1 => {}
             None => return Err(mismatch("outputs", "one number".to_owned(), list(&outputs))),
         }
-        Ok(Self { signature, preprocessing, model })
+        Ok(Self {
+            signature,
+            preprocessing,
+            model,
+        })
     }
 
     /// What the model takes and gives.
@@ -85,7 +108,12 @@ impl Predictor {
         let typed = |input: &learning::Input| Field::new(&input.name, arrow_type(input.data_type), true);
         let mut fields: Vec<Field> = self.signature.keys.iter().map(typed).collect();
         let time = arrow_type(definitions::DataType::Timestamp);
-        fields.extend(self.signature.event_time.iter().map(|name| Field::new(name, time.clone(), true)));
+        fields.extend(
+            self.signature
+                .event_time
+                .iter()
+                .map(|name| Field::new(name, time.clone(), true)),
+        );
         for input in &self.signature.inputs {
             if !fields.iter().any(|field| field.name() == &input.name) {
                 fields.push(typed(input));
@@ -100,10 +128,15 @@ impl Predictor {
     /// # Errors
     /// A key column that has the name of an output.
     pub fn output_schema(&self, rows: &Schema) -> Result<SchemaRef, ServingError> {
-        let mut fields: Vec<Field> = self.carried().filter_map(|name| rows.field_with_name(name).ok().cloned()).collect();
+        let mut fields: Vec<Field> = self
+            .carried()
+            .filter_map(|name| rows.field_with_name(name).ok().cloned())
+            .collect();
         for output in &self.signature.outputs {
             if fields.iter().any(|field| field.name() == &output.name) {
-                return Err(ServingError::Clash { column: output.name.clone() });
+                return Err(ServingError::Clash {
+                    column: output.name.clone(),
+                });
             }
             fields.push(Field::new(&output.name, arrow_type(output.data_type), true));
         }
@@ -112,7 +145,11 @@ impl Predictor {
 
     /// The columns that say what a row is about.
     fn carried(&self) -> impl Iterator<Item = &String> {
-        self.signature.keys.iter().map(|key| &key.name).chain(&self.signature.event_time)
+        self.signature
+            .keys
+            .iter()
+            .map(|key| &key.name)
+            .chain(&self.signature.event_time)
     }
 
     /// Predicts: a batch for each batch, a row for each row, in their order. Columns that the model does not know are left out.
@@ -129,18 +166,26 @@ impl Predictor {
         let predictions = if batch.num_rows() == 0 {
             vec![Vec::new(); self.model_outputs()]
         } else {
-            let matrix = self.preprocessing.apply(std::slice::from_ref(&inputs), &inputs.schema())?;
+            let matrix = self
+                .preprocessing
+                .apply(std::slice::from_ref(&inputs), &inputs.schema())?;
             self.model.predict(&matrix)?
         };
         self.check(&predictions, batch.num_rows())?;
-        let mut columns: Vec<ArrayRef> = self.carried().filter_map(|name| batch.column_by_name(name).cloned()).collect();
+        let mut columns: Vec<ArrayRef> = self
+            .carried()
+            .filter_map(|name| batch.column_by_name(name).cloned())
+            .collect();
         columns.extend(self.named(predictions));
         Ok(RecordBatch::try_new(schema, columns)?)
     }
 
     /// Vectors that the model gives: one, or a probability for each of more than two classes.
     fn model_outputs(&self) -> usize {
-        self.signature.classes.as_ref().map_or(1, |classes| if classes.len() > 2 { classes.len() } else { 1 })
+        self.signature
+            .classes
+            .as_ref()
+            .map_or(1, |classes| if classes.len() > 2 { classes.len() } else { 1 })
     }
 
     fn check(&self, predictions: &[Vec<f64>], rows: usize) -> Result<(), ServingError> {
@@ -149,7 +194,11 @@ impl Predictor {
         if wanted == found {
             return Ok(());
         }
-        Err(mismatch("predictions", format!("rows by output {wanted:?}"), format!("{found:?}")))
+        Err(mismatch(
+            "predictions",
+            format!("rows by output {wanted:?}"),
+            format!("{found:?}"),
+        ))
     }
 
     fn named(&self, predictions: Vec<Vec<f64>>) -> Vec<ArrayRef> {
@@ -191,9 +240,17 @@ fn mismatch(of: &'static str, wanted: String, found: String) -> ServingError {
 }
 
 fn same(of: &'static str, wanted: &[&str], found: &[&str]) -> Result<(), ServingError> {
-    if wanted == found { Ok(()) } else { Err(mismatch(of, list(wanted), list(found))) }
+    if wanted == found {
+        Ok(())
+    } else {
+        Err(mismatch(of, list(wanted), list(found)))
+    }
 }
 
 fn list(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

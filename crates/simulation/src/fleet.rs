@@ -38,7 +38,12 @@ pub struct Fleet {
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { hosts: 60, days: 30, seed: 7, start: START }
+        Self {
+            hosts: 60,
+            days: 30,
+            seed: 7,
+            start: START,
+        }
     }
 }
 
@@ -49,7 +54,11 @@ impl Fleet {
     /// No hosts or days, or too many.
     pub fn checked(self) -> Result<Self, SimulationError> {
         let fits = (1..=100_000).contains(&self.hosts) && (1..=36_500).contains(&self.days);
-        if fits { Ok(self) } else { Err(SimulationError::Size { fleet: self }) }
+        if fits {
+            Ok(self)
+        } else {
+            Err(SimulationError::Size { fleet: self })
+        }
     }
 
     /// Rows of [`Fleet::metrics`], about: for progress.
@@ -64,7 +73,12 @@ impl Fleet {
     }
 
     fn inventory(&self, number: u32) -> Vec<Change> {
-        changes(&mut Random::new(self.seed, 2 * u64::from(number)), number, self.start, self.days)
+        changes(
+            &mut Random::new(self.seed, 2 * u64::from(number)),
+            number,
+            self.start,
+            self.days,
+        )
     }
 
     fn host(&self, number: u32) -> Host {
@@ -77,14 +91,18 @@ impl Fleet {
     #[must_use]
     pub fn metrics(&self) -> Batches {
         let schema = metrics_schema();
-        let mut hosts: Vec<(String, Host)> = (0..self.hosts).map(|number| (host_name(number), self.host(number))).collect();
+        let mut hosts: Vec<(String, Host)> = (0..self.hosts)
+            .map(|number| (host_name(number), self.host(number)))
+            .collect();
         let mut is_over = false;
         Box::new(std::iter::from_fn(move || {
             let mut columns = MetricColumns::default();
             while !is_over && columns.rows < BATCH_ROWS {
                 for (name, host) in &mut hosts {
                     match host.next_tick() {
-                        Some(Some(reading)) if reading.arrival != Arrival::Late => columns.push(name, &reading, reading.cpu),
+                        Some(Some(reading)) if reading.arrival != Arrival::Late => {
+                            columns.push(name, &reading, reading.cpu)
+                        }
                         Some(_) => {}
                         None => is_over = true,
                     }
@@ -102,11 +120,15 @@ impl Fleet {
         let fleet = *self;
         let mut late = (0..fleet.hosts).flat_map(move |number| {
             let name = host_name(number);
-            fleet.host(number).filter_map(move |reading| late_cpu(&reading).map(|cpu| (name.clone(), reading, cpu)))
+            fleet
+                .host(number)
+                .filter_map(move |reading| late_cpu(&reading).map(|cpu| (name.clone(), reading, cpu)))
         });
         Box::new(std::iter::from_fn(move || {
             let mut columns = MetricColumns::default();
-            late.by_ref().take(BATCH_ROWS).for_each(|(name, reading, cpu)| columns.push(&name, &reading, cpu));
+            late.by_ref()
+                .take(BATCH_ROWS)
+                .for_each(|(name, reading, cpu)| columns.push(&name, &reading, cpu));
             columns.finish(&schema)
         }))
     }
@@ -117,9 +139,14 @@ impl Fleet {
         let schema = hosts_schema();
         let fleet = *self;
         let mut rows = (0..fleet.hosts).flat_map(move |number| {
-            fleet.inventory(number).into_iter().map(move |change| (host_name(number), change))
+            fleet
+                .inventory(number)
+                .into_iter()
+                .map(move |change| (host_name(number), change))
         });
-        Box::new(std::iter::from_fn(move || hosts_batch(&schema, rows.by_ref().take(BATCH_ROWS))))
+        Box::new(std::iter::from_fn(move || {
+            hosts_batch(&schema, rows.by_ref().take(BATCH_ROWS))
+        }))
     }
 
     /// `host, ts, cpu_max_next_1h`: for each row of [`Fleet::metrics`], by host and then time, the largest `cpu_percent` of its
@@ -190,7 +217,9 @@ fn labels_schema() -> SchemaRef {
 /// A batch of these columns; none where there are no rows.
 fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Option<RecordBatch> {
     // The columns are built for this schema, so the only thing to sort out is the end of the rows.
-    RecordBatch::try_new(schema.clone(), columns).ok().filter(|batch| batch.num_rows() > 0)
+    RecordBatch::try_new(schema.clone(), columns)
+        .ok()
+        .filter(|batch| batch.num_rows() > 0)
 }
 
 #[derive(Default)]
@@ -252,13 +281,20 @@ fn hosts_batch(schema: &SchemaRef, rows: impl Iterator<Item = (String, Change)>)
 }
 
 fn labels_batch(schema: &SchemaRef, name: &str, rows: &[(i64, f64)], labels: &[Option<f64>]) -> Option<RecordBatch> {
-    let (mut host, mut ts, mut label) = (StringBuilder::new(), TimestampMicrosecondBuilder::new(), Float64Builder::new());
+    let (mut host, mut ts, mut label) = (
+        StringBuilder::new(),
+        TimestampMicrosecondBuilder::new(),
+        Float64Builder::new(),
+    );
     for ((time, _), value) in rows.iter().zip(labels) {
         host.append_value(name);
         ts.append_value(*time);
         label.append_option(*value);
     }
-    let columns: Vec<ArrayRef> =
-        vec![Arc::new(host.finish()), Arc::new(ts.finish().with_timezone("UTC")), Arc::new(label.finish())];
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(host.finish()),
+        Arc::new(ts.finish().with_timezone("UTC")),
+        Arc::new(label.finish()),
+    ];
     batch(schema, columns)
 }

@@ -47,8 +47,16 @@ pub(crate) enum Arrival {
 enum Burst {
     None,
     /// The queue grows: ticks left, ticks in all, and how long and how high the burst will be.
-    Coming { left: u64, of: u64, ticks: u64, height: f64 },
-    Here { left: u64, height: f64 },
+    Coming {
+        left: u64,
+        of: u64,
+        ticks: u64,
+        height: f64,
+    },
+    Here {
+        left: u64,
+        height: f64,
+    },
 }
 
 /// The readings of one host, in time order; ticks at which it is silent are left out.
@@ -86,7 +94,11 @@ impl Host {
             leak_a_day: if leaks { random.between(6.0, 14.0) } else { 0.0 },
             memory_base: random.between(28.0, 48.0),
             disk: random.between(30.0, 60.0),
-            disk_a_day: if fills { random.between(2.0, 5.0) } else { random.between(0.1, 0.9) },
+            disk_a_day: if fills {
+                random.between(2.0, 5.0)
+            } else {
+                random.between(0.1, 0.9)
+            },
             is_emptied_late: fills,
             random,
             changes,
@@ -114,13 +126,30 @@ impl Host {
                 if self.random.happens(probability) {
                     let of = self.random.whole(4, 9);
                     let height = machine.burst_height * self.random.between(0.6, 1.2);
-                    Burst::Coming { left: of, of, ticks: self.random.whole(6, 24), height }
+                    Burst::Coming {
+                        left: of,
+                        of,
+                        ticks: self.random.whole(6, 24),
+                        height,
+                    }
                 } else {
                     Burst::None
                 }
             }
-            Burst::Coming { left, ticks, height, .. } if left <= 1 => Burst::Here { left: ticks, height },
-            Burst::Coming { left, of, ticks, height } => Burst::Coming { left: left - 1, of, ticks, height },
+            Burst::Coming {
+                left, ticks, height, ..
+            } if left <= 1 => Burst::Here { left: ticks, height },
+            Burst::Coming {
+                left,
+                of,
+                ticks,
+                height,
+            } => Burst::Coming {
+                left: left - 1,
+                of,
+                ticks,
+                height,
+            },
             Burst::Here { left, .. } if left <= 1 => Burst::None,
             Burst::Here { left, height } => Burst::Here { left: left - 1, height },
         };
@@ -194,7 +223,11 @@ impl Host {
 
     fn is_silent(&mut self) -> bool {
         if self.silent == 0 && self.random.happens(1.0 / 700.0) {
-            self.silent = if self.random.happens(0.7) { self.random.whole(1, 3) } else { self.random.whole(6, 40) };
+            self.silent = if self.random.happens(0.7) {
+                self.random.whole(1, 3)
+            } else {
+                self.random.whole(6, 40)
+            };
         }
         let is_silent = self.silent > 0;
         self.silent = self.silent.saturating_sub(1);

@@ -30,11 +30,25 @@ pub(crate) const INSTANCE_TYPES: [InstanceType; 5] = [
 
 const fn kind(name: &'static str, size: (i32, i32), load: (f64, f64), bursts: (f64, f64), weight: f64) -> InstanceType {
     let ((cores, memory_gb), (base, swing), (bursts, burst_height)) = (size, load, bursts);
-    InstanceType { name, cores, memory_gb, base, swing, bursts, burst_height, weight }
+    InstanceType {
+        name,
+        cores,
+        memory_gb,
+        base,
+        swing,
+        bursts,
+        burst_height,
+        weight,
+    }
 }
 
 /// Where hosts stand, and by how much of a day their noon differs from UTC's.
-pub(crate) const REGIONS: [(&str, f64); 4] = [("eu-central", 1.0 / 24.0), ("us-east", -5.0 / 24.0), ("us-west", -8.0 / 24.0), ("ap-south", 5.5 / 24.0)];
+pub(crate) const REGIONS: [(&str, f64); 4] = [
+    ("eu-central", 1.0 / 24.0),
+    ("us-east", -5.0 / 24.0),
+    ("us-west", -8.0 / 24.0),
+    ("ap-south", 5.5 / 24.0),
+];
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -61,7 +75,12 @@ pub(crate) fn changes(random: &mut Random, number: u32, start: i64, days: u32) -
     } else {
         start - random.whole(86_400, 300 * 86_400) as i64 * SECOND
     };
-    let change = |at, place: usize| Change { at, instance_type: &INSTANCE_TYPES[place], region, zone_offset };
+    let change = |at, place: usize| Change {
+        at,
+        instance_type: &INSTANCE_TYPES[place],
+        region,
+        zone_offset,
+    };
     let mut changes = vec![change(first, place)];
     if number % 12 == 5 {
         let share = random.whole(250, 750) as i64;

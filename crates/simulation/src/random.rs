@@ -23,7 +23,9 @@ impl Random {
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut number = stream;
         let mut mixed = seed ^ split_mix(&mut number);
-        Self { state: [(); 4].map(|()| split_mix(&mut mixed)) }
+        Self {
+            state: [(); 4].map(|()| split_mix(&mut mixed)),
+        }
     }
     /// 64 random bits.
     pub(crate) fn bits(&mut self) -> u64 {
@@ -81,7 +83,11 @@ mod tests {
     #[test]
     fn split_mix_gives_the_published_numbers() {
         let mut state = 1_234_567;
-        let published = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        let published = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ];
         assert_eq!([(); 3].map(|()| split_mix(&mut state)), published);
     }
 

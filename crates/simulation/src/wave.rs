@@ -21,7 +21,10 @@ mod tests {
     fn it_is_a_sine() {
         for step in -1000..2000 {
             let turns = f64::from(step) / 700.0;
-            assert!((wave(turns) - (std::f64::consts::TAU * turns).sin()).abs() < 0.0012, "{turns}");
+            assert!(
+                (wave(turns) - (std::f64::consts::TAU * turns).sin()).abs() < 0.0012,
+                "{turns}"
+            );
         }
     }
 }

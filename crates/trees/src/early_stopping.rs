@@ -2,11 +2,7 @@
 
 use learning::Measured;
 
-/// Whether larger values of a metric are better, by the name that LightGBM gives it.
-fn larger_is_better(metric: &str) -> bool {
-    let name = metric.split('@').next().unwrap_or(metric);
-    matches!(name, "auc" | "average_precision" | "auc_mu" | "ndcg" | "map" | "r2")
-}
+use crate::parameters::larger_is_better;
 
 /// What has been seen so far.
 #[derive(Debug)]
@@ -19,13 +15,25 @@ pub(crate) struct EarlyStopping {
 impl EarlyStopping {
     /// Stops after `patience` rounds without improvement; never when it is 0.
     pub(crate) fn new(patience: usize, min_delta: f64) -> Self {
-        Self { patience, min_delta, best: None }
+        Self {
+            patience,
+            min_delta,
+            best: None,
+        }
     }
 
     /// Takes note of a round (from 1); says whether to stop.
     pub(crate) fn is_over(&mut self, iteration: usize, measured: &[Measured]) -> bool {
-        let (true, Some(first)) = (self.patience > 0, measured.first()) else { return false };
-        let gain = |best: f64| if larger_is_better(&first.metric) { first.value - best } else { best - first.value };
+        let (true, Some(first)) = (self.patience > 0, measured.first()) else {
+            return false;
+        };
+        let gain = |best: f64| {
+            if larger_is_better(&first.metric) {
+                first.value - best
+            } else {
+                best - first.value
+            }
+        };
         match self.best {
             Some((since, best)) if gain(best) <= self.min_delta || first.value.is_nan() => {
                 iteration - since >= self.patience
@@ -49,8 +57,17 @@ mod tests {
 
     fn stops_at(patience: usize, min_delta: f64, metric: &str, values: &[f64]) -> (Option<usize>, usize) {
         let mut stopping = EarlyStopping::new(patience, min_delta);
-        let measured = |value| vec![Measured { set: "validation".into(), metric: metric.into(), value }];
-        let stop = (1..).zip(values).find(|(at, value)| stopping.is_over(*at, &measured(**value))).map(|(at, _)| at);
+        let measured = |value| {
+            vec![Measured {
+                set: "validation".into(),
+                metric: metric.into(),
+                value,
+            }]
+        };
+        let stop = (1..)
+            .zip(values)
+            .find(|(at, value)| stopping.is_over(*at, &measured(**value)))
+            .map(|(at, _)| at);
         (stop, stopping.best_iteration(values.len()))
     }
 

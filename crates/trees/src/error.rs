@@ -40,6 +40,36 @@ pub enum TreesError {
         /// What the table has.
         found: usize,
     },
+    /// A table with other columns than those that the model learned from.
+    #[error("the model takes `{wanted}` as feature {place}, found `{found}`")]
+    Feature {
+        /// Which one, from 1.
+        place: usize,
+        /// What the model takes.
+        wanted: String,
+        /// What the table has.
+        found: String,
+    },
+    /// A model that training cannot go on from.
+    #[error("training cannot go on from a model with another {what}: wanted {wanted}, found {found}")]
+    Start {
+        /// What is another.
+        what: &'static str,
+        /// What is being trained.
+        wanted: String,
+        /// What the model has.
+        found: String,
+    },
+    /// A kind of label that the objective does not learn.
+    #[error("objective `{objective}` learns {wanted}, found {found}")]
+    Objective {
+        /// The objective.
+        objective: &'static str,
+        /// What it learns.
+        wanted: &'static str,
+        /// What the labels are.
+        found: String,
+    },
     /// Labels that the objective cannot learn.
     #[error("objective `{objective}` cannot learn label {found}: wanted {wanted}")]
     Label {
@@ -53,6 +83,17 @@ pub enum TreesError {
     /// No rows to learn from.
     #[error("there are no rows to learn from")]
     NoRows,
+    /// No columns to learn from.
+    #[error("there are no features to learn from")]
+    NoFeatures,
+    /// Rows without a label, or labels without a row.
+    #[error("every row needs a label: {rows} rows, {labels} labels")]
+    Labels {
+        /// Rows.
+        rows: usize,
+        /// Labels.
+        labels: usize,
+    },
     /// Arrow refused to lend its memory.
     #[error("cannot hand a table to lightgbm")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -63,12 +104,19 @@ impl TreesError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Parameter(_) | Self::Label { .. } | Self::NoRows | Self::Features { .. } | Self::TooMany { .. } => {
-                Fault::Input
-            }
+            Self::Parameter(_)
+            | Self::Label { .. }
+            | Self::Objective { .. }
+            | Self::NoRows
+            | Self::NoFeatures
+            | Self::Features { .. }
+            | Self::Feature { .. }
+            | Self::Start { .. }
+            | Self::TooMany { .. } => Fault::Input,
+            Self::LightGbm { said, .. } if said.contains("bad_alloc") => Fault::Platform,
             // What LightGBM refuses is nearly always a combination of parameters or data that it cannot learn from.
             Self::LightGbm { .. } => Fault::Input,
-            Self::ZeroByte { .. } | Self::Arrow(_) => Fault::Platform,
+            Self::Labels { .. } | Self::ZeroByte { .. } | Self::Arrow(_) => Fault::Platform,
         }
     }
     /// What to type.
@@ -77,7 +125,9 @@ impl TreesError {
         match self {
             Self::Parameter(error) => error.hint(),
             Self::LightGbm { .. } => Some("change `[train.lightgbm]` of the pipeline, then: platform apply".to_owned()),
-            Self::Label { .. } => Some("choose another `objective` in `[train.lightgbm]`, or another label".to_owned()),
+            Self::Label { .. } | Self::Objective { .. } => {
+                Some("choose another `objective` in `[train.lightgbm]`, or another label".to_owned())
+            }
             _ => None,
         }
     }
@@ -86,6 +136,11 @@ impl TreesError {
 impl From<TreesError> for learning::LearningError {
     fn from(error: TreesError) -> Self {
         let (fault, hint) = (error.fault(), error.hint());
-        Self::Learner { learner: "lightgbm", source: Box::new(error), fault, hint }
+        Self::Learner {
+            learner: "lightgbm",
+            source: Box::new(error),
+            fault,
+            hint,
+        }
     }
 }

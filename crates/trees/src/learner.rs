@@ -1,8 +1,13 @@
 //! The training loop: grow a tree, measure, tell, perhaps stop.
 //!
-//! The same data, seed and parameters give the same bytes, whatever the number of threads: LightGBM's `deterministic` is always on,
-//! histograms are always built row by row, every seed is derived from one, and the number of threads is set from outside, so that
-//! it does not stand in the model file.
+//! The same data, seed and parameters give the same bytes, whatever the number of threads:
+//!
+//! * LightGBM's `deterministic` is always on, and every seed is derived from one.
+//! * A histogram is a sum of floats, so the order of its rows counts. `force_row_wise` cuts the rows into one block a thread, and
+//!   so does the group into which sparse features are put: so histograms are always built column by column, each by one thread, and
+//!   `is_enable_sparse` is off. (Two threads and one differ in the last bits with `force_row_wise` from some 10,000 rows on.)
+//! * What is cut into blocks in any case (`goss`, quantised gradients, linear trees) uses one thread.
+//! * The number of threads is set from outside, so that it does not stand in the model file.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,22 +35,34 @@ impl LightGbm {
     pub fn new(parameters: Parameters, classes: usize) -> Result<Self, TreesError> {
         let natural = match classes {
             0 => Objective::Regression,
-            1 | 2 => Objective::Binary,
+            2 => Objective::Binary,
             _ => Objective::Multiclass,
         };
         let objective = parameters.objective.unwrap_or(natural);
-        let wanted = match (objective.is_classification(), objective == Objective::Binary) {
-            (true, _) if classes == 0 => Some("classes: a label of text or bool"),
-            (false, _) if classes > 0 => Some("numbers"),
-            (_, true) if classes > 2 => Some("two classes"),
+        let wanted = match objective {
+            Objective::Binary if classes != 2 => Some("two classes"),
+            Objective::Multiclass | Objective::MulticlassOva if classes < 3 => Some("three classes or more"),
+            _ if !objective.is_classification() && classes > 0 => Some("numbers"),
             _ => None,
         };
-        match wanted {
-            Some(wanted) => {
-                Err(TreesError::Label { objective: objective.word().to_owned(), wanted, found: classes as f64 })
-            }
-            None => Ok(Self { parameters, objective, classes, start: None }),
-        }
+        let Some(wanted) = wanted else {
+            return Ok(Self {
+                parameters,
+                objective,
+                classes,
+                start: None,
+            });
+        };
+        let found = if classes == 0 {
+            "numbers".to_owned()
+        } else {
+            format!("{classes} classes")
+        };
+        Err(TreesError::Objective {
+            objective: objective.word(),
+            wanted,
+            found,
+        })
     }
 
     /// The same learner, going on from a model that was trained before: its trees stay, new ones are added.
@@ -66,7 +83,8 @@ impl LightGbm {
         let mut settings: Vec<String> = vec![
             format!("objective={}", self.objective.word()),
             "deterministic=true".to_owned(),
-            "force_row_wise=true".to_owned(),
+            "force_col_wise=true".to_owned(),
+            "is_enable_sparse=false".to_owned(),
             // LightGBM reads seeds as 32-bit numbers.
             format!("seed={}", seed % 2_147_483_648),
             "verbosity=-1".to_owned(),
@@ -78,21 +96,24 @@ impl LightGbm {
         if !categorical.is_empty() {
             settings.push(format!("categorical_feature={}", categorical.join(",")));
         }
-        settings.extend(self.parameters.settings.iter().map(|(name, value)| format!("{name}={value}")));
+        settings.extend(
+            self.parameters
+                .settings
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
         settings.join(" ")
-    }
-
-    /// Whether LightGBM draws from one random stream a thread, so that only one thread gives the same trees everywhere.
-    fn draws_per_thread(&self) -> bool {
-        let is = |name: &str, value: &str| self.parameters.settings.get(name).is_some_and(|text| text == value);
-        is("data_sample_strategy", "goss") || is("boosting", "goss") || is("use_quantized_grad", "true")
     }
 
     fn check_labels(&self, data: &TrainingData) -> Result<(), TreesError> {
         let sets = std::iter::once(&data.train).chain(data.evaluations.iter().map(|(_, labelled)| labelled));
         for label in sets.flat_map(|labelled| &labelled.labels) {
-            if let Err(wanted) = self.objective.accepts(*label) {
-                return Err(TreesError::Label { objective: self.objective.word().to_owned(), wanted, found: *label });
+            if let Err(wanted) = self.objective.accepts(*label, self.classes) {
+                return Err(TreesError::Label {
+                    objective: self.objective.word().to_owned(),
+                    wanted,
+                    found: *label,
+                });
             }
         }
         Ok(())
@@ -104,30 +125,86 @@ impl LightGbm {
         control: &mut dyn FnMut(&IterationReport) -> Control,
     ) -> Result<TreeModel, TreesError> {
         self.check_labels(data)?;
-        set_threads(if self.draws_per_thread() { 1 } else { data.threads })?;
-        let before = self.start.as_deref().map(Booster::from_text).transpose()?;
+        set_threads(if self.parameters.works_by_blocks() {
+            1
+        } else {
+            data.threads
+        })?;
+        let before = self
+            .start
+            .as_deref()
+            .map(|text| self.start(text, &data.train.matrix))
+            .transpose()?;
         let settings = self.settings(&data.train.matrix, data.seed);
         let train = dataset(&data.train, &settings, None, before.as_ref())?;
         let mut booster = Booster::new(&train, &settings)?;
-        for (_, labelled) in &data.evaluations {
+        let mut sets = Vec::new();
+        for (name, labelled) in data
+            .evaluations
+            .iter()
+            .filter(|(_, labelled)| labelled.matrix.rows() > 0)
+        {
             booster.add_evaluation(&dataset(labelled, &settings, Some(&train), before.as_ref())?)?;
+            sets.push(name.as_str());
         }
         drop(train);
-        let (history, best) = self.grow(&mut booster, data, control)?;
-        while booster.iterations()? > best {
-            booster.roll_back()?;
+        let (history, best) = self.grow(&mut booster, &sets, control)?;
+        let mut keep = best;
+        if let Some(before) = before {
+            keep += before.iterations()?;
+            booster.merge_before(&before)?;
         }
-        if let Some(before) = &before {
-            booster.merge_before(before)?;
-        }
-        TreeModel::trained(&booster, data.train.matrix.feature_names(), history, best)
+        let text = booster.text(keep)?;
+        drop(booster);
+        TreeModel::trained(text, data.train.matrix.feature_names(), history, best)
+    }
+
+    /// The model that training goes on from, if its scores are of the same kind as those that will be added to them.
+    fn start(&self, text: &str, matrix: &Matrix) -> Result<Booster, TreesError> {
+        let same = |what, wanted: String, found: String| match wanted == found {
+            true => Ok(()),
+            false => Err(TreesError::Start { what, wanted, found }),
+        };
+        let booster = Booster::from_text(text)?;
+        let line = |name: &str| {
+            text.lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let objective = line("objective=").split(' ').next().unwrap_or_default().to_owned();
+        same("objective", self.objective.word().to_owned(), objective)?;
+        let outputs = if self.objective.is_multiclass() {
+            self.classes
+        } else {
+            1
+        };
+        same("number of classes", outputs.to_string(), booster.outputs()?.to_string())?;
+        same(
+            "list of features",
+            matrix.feature_names().join(" "),
+            line("feature_names="),
+        )?;
+        let averages = |is: bool| if is { "averaged trees (rf)" } else { "added trees" }.to_owned();
+        let is_forest = self
+            .parameters
+            .settings
+            .get("boosting")
+            .is_some_and(|boosting| boosting == "rf");
+        let was_forest = text
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .any(|line| line == "average_output");
+        // A forest is a mean over its trees: scores that were there before cannot be added to it.
+        same("boosting", averages(false), averages(is_forest || was_forest))?;
+        Ok(booster)
     }
 
     /// Grows until there is nothing to gain; gives every report, and the iteration to keep.
     fn grow(
         &self,
         booster: &mut Booster,
-        data: &TrainingData,
+        sets: &[&str],
         control: &mut dyn FnMut(&IterationReport) -> Control,
     ) -> Result<(Vec<IterationReport>, usize), TreesError> {
         let started = Instant::now();
@@ -136,17 +213,26 @@ impl LightGbm {
         let mut history = Vec::new();
         for iteration in 1..=self.parameters.rounds {
             let is_finished = booster.grow()?;
+            if is_finished && iteration > 1 {
+                // No tree was added: there is nothing to report.
+                break;
+            }
             let mut measured = Vec::new();
-            for (at, (name, _)) in (1..).zip(&data.evaluations) {
+            for (at, name) in (1..).zip(sets) {
                 let values = booster.measure(at, metrics.len())?;
                 measured.extend(metrics.iter().zip(values).map(|(metric, value)| Measured {
-                    set: name.clone(),
+                    set: (*name).to_owned(),
                     metric: metric.clone(),
                     value,
                 }));
             }
             let elapsed = started.elapsed();
-            let report = IterationReport { iteration, of: self.parameters.rounds, elapsed, measured };
+            let report = IterationReport {
+                iteration,
+                of: self.parameters.rounds,
+                elapsed,
+                measured,
+            };
             let is_over = stopping.is_over(iteration, &report.measured);
             let is_stopped = control(&report) == Control::Stop;
             history.push(report);
@@ -166,7 +252,14 @@ fn dataset(
     before: Option<&Booster>,
 ) -> Result<Arc<Dataset>, TreesError> {
     let scores = before.map(|before| start_scores(before, &data.matrix)).transpose()?;
-    Dataset::new(data, &DatasetOptions { parameters: settings, reference, init_score: scores.as_deref() })
+    Dataset::new(
+        data,
+        &DatasetOptions {
+            parameters: settings,
+            reference,
+            init_score: scores.as_deref(),
+        },
+    )
 }
 
 /// Where training goes on from: the raw scores of the trees before, one output after the other, as LightGBM wants them.

@@ -19,15 +19,20 @@ pub struct TreeModel {
 }
 
 impl TreeModel {
-    /// What a booster has learned, free of its datasets.
+    /// What a booster has learned, read back from its text and so free of its datasets.
     pub(crate) fn trained(
-        booster: &Booster,
+        text: String,
         features: Vec<String>,
         history: Vec<IterationReport>,
         best_iteration: usize,
     ) -> Result<Self, TreesError> {
-        let text = booster.text()?;
-        Ok(Self { booster: Booster::from_text(&text)?, text, features, history, best_iteration })
+        Ok(Self {
+            booster: Booster::from_text(&text)?,
+            text,
+            features,
+            history,
+            best_iteration,
+        })
     }
 
     /// Reads a model file.
@@ -38,9 +43,17 @@ impl TreeModel {
         set_threads(threads)?;
         let booster = Booster::from_text(&text)?;
         let names = text.lines().find_map(|line| line.strip_prefix("feature_names="));
-        let features = names.map(|names| names.split(' ').map(str::to_owned).collect()).unwrap_or_default();
+        let features = names
+            .map(|names| names.split(' ').map(str::to_owned).collect())
+            .unwrap_or_default();
         let best_iteration = booster.iterations()?;
-        Ok(Self { booster, text, features, history: Vec::new(), best_iteration })
+        Ok(Self {
+            booster,
+            text,
+            features,
+            history: Vec::new(),
+            best_iteration,
+        })
     }
 
     /// Raw scores: predictions before the objective's transformation; one vector of rows for each output.
@@ -52,10 +65,33 @@ impl TreeModel {
     }
 
     fn by_output(&self, matrix: &Matrix, kind: PredictKind) -> Result<Vec<Vec<f64>>, TreesError> {
+        self.check_features(matrix)?;
         let outputs = self.booster.outputs()?.max(1);
         let values = self.booster.predict(matrix, kind)?;
+        if outputs == 1 {
+            return Ok(vec![values]);
+        }
         let output = |at: usize| values.iter().skip(at).step_by(outputs).copied().collect();
         Ok((0..outputs).map(output).collect())
+    }
+
+    /// LightGBM knows columns by their place alone: columns in another order would be taken for each other.
+    fn check_features(&self, matrix: &Matrix) -> Result<(), TreesError> {
+        let (wanted, found) = (self.features.len(), matrix.schema().fields().len());
+        if wanted != found {
+            return Err(TreesError::Features { wanted, found });
+        }
+        let pairs = (1..).zip(self.features.iter().zip(matrix.feature_names()));
+        for (place, (wanted, found)) in pairs {
+            if *wanted != found {
+                return Err(TreesError::Feature {
+                    place,
+                    wanted: wanted.clone(),
+                    found,
+                });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -65,18 +101,28 @@ impl Model for TreeModel {
     }
 
     fn contributions(&self, matrix: &Matrix) -> Result<Contributions, LearningError> {
+        self.check_features(matrix)?;
         let outputs = self.booster.outputs()?.max(1);
         let by_row = self.booster.predict(matrix, PredictKind::Contributions)?;
         let width = self.features.len() + 1;
         let output = |at: usize| by_row.chunks_exact(width).skip(at).step_by(outputs).flatten().copied();
         let values = (0..outputs).flat_map(output).collect();
-        Ok(Contributions { features: self.features.clone(), values, rows: matrix.rows(), outputs })
+        Ok(Contributions {
+            features: self.features.clone(),
+            values,
+            rows: matrix.rows(),
+            outputs,
+        })
     }
 
     fn importance(&self) -> Result<Vec<Importance>, LearningError> {
         let (gains, splits) = (self.booster.importance(true)?, self.booster.importance(false)?);
         let both = self.features.iter().zip(gains.into_iter().zip(splits));
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, as a float")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count, as a float"
+        )]
         let importance = |(feature, (gain, splits)): (&String, (f64, f64))| Importance {
             feature: feature.clone(),
             gain,
@@ -86,7 +132,10 @@ impl Model for TreeModel {
     }
 
     fn files(&self) -> Result<Vec<ModelFile>, LearningError> {
-        Ok(vec![ModelFile { name: FILE.to_owned(), bytes: self.text.clone().into_bytes() }])
+        Ok(vec![ModelFile {
+            name: FILE.to_owned(),
+            bytes: self.text.clone().into_bytes(),
+        }])
     }
 
     fn best_iteration(&self) -> usize {

@@ -1,5 +1,13 @@
 //! What the wrapper promises, on small tables.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on stops"
+)]
+
+mod promises;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +21,10 @@ struct Draw(u64);
 
 impl Draw {
     fn share(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
@@ -21,14 +32,21 @@ impl Draw {
 /// A table with every type of column, NULLs, and a category that matters.
 fn table(rows: usize, seed: u64) -> (RecordBatch, Vec<f64>) {
     let mut draw = Draw(seed);
-    let a: Vec<Option<f32>> = (0..rows).map(|_| (draw.share() > 0.1).then(|| draw.share() as f32)).collect();
+    let a: Vec<Option<f32>> = (0..rows)
+        .map(|_| (draw.share() > 0.1).then(|| draw.share() as f32))
+        .collect();
     let b: Vec<Option<i64>> = (0..rows).map(|_| Some((draw.share() * 100.0) as i64)).collect();
-    let c: Vec<Option<i32>> = (0..rows).map(|_| (draw.share() > 0.1).then(|| (draw.share() * 8.0) as i32)).collect();
+    let c: Vec<Option<i32>> = (0..rows)
+        .map(|_| (draw.share() > 0.1).then(|| (draw.share() * 8.0) as i32))
+        .collect();
     let d: Vec<Option<bool>> = (0..rows).map(|_| Some(draw.share() > 0.5)).collect();
     let e: Vec<Option<f64>> = (0..rows).map(|_| Some(draw.share())).collect();
     let label = |at: usize| {
         let category = c[at].map_or(0.0, |code| f64::from((code * 5) % 8));
-        f64::from(a[at].unwrap_or(0.5)) * 10.0 + b[at].unwrap_or(0) as f64 / 10.0 + category + f64::from(u8::from(d[at] == Some(true)))
+        f64::from(a[at].unwrap_or(0.5)) * 10.0
+            + b[at].unwrap_or(0) as f64 / 10.0
+            + category
+            + f64::from(u8::from(d[at] == Some(true)))
     };
     let labels = (0..rows).map(label).collect();
     let columns: [(&str, ArrayRef); 5] = [
@@ -49,15 +67,27 @@ fn matrix(batches: Vec<RecordBatch>) -> Matrix {
 fn data(rows: usize) -> TrainingData {
     let ((train, labels), (test, truth)) = (table(rows, 1), table(rows / 2, 2));
     TrainingData {
-        train: Labelled { matrix: matrix(vec![train]), labels },
-        evaluations: vec![("validation".into(), Labelled { matrix: matrix(vec![test]), labels: truth })],
+        train: Labelled {
+            matrix: matrix(vec![train]),
+            labels,
+        },
+        evaluations: vec![(
+            "validation".into(),
+            Labelled {
+                matrix: matrix(vec![test]),
+                labels: truth,
+            },
+        )],
         seed: 42,
         threads: 2,
     }
 }
 
 fn parameters(declared: &[(&str, Parameter)]) -> Parameters {
-    let mut all = BTreeMap::from([("rounds".to_owned(), Parameter::Integer(20)), ("num_leaves".to_owned(), Parameter::Integer(7))]);
+    let mut all = BTreeMap::from([
+        ("rounds".to_owned(), Parameter::Integer(20)),
+        ("num_leaves".to_owned(), Parameter::Integer(7)),
+    ]);
     all.extend(declared.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     Parameters::from_declared(&all).unwrap()
 }
@@ -67,7 +97,10 @@ fn word(text: &str) -> Parameter {
 }
 
 fn fit(declared: &[(&str, Parameter)], classes: usize, data: &TrainingData) -> Box<dyn Model> {
-    LightGbm::new(parameters(declared), classes).unwrap().fit(data, &mut |_| Control::Continue).unwrap()
+    LightGbm::new(parameters(declared), classes)
+        .unwrap()
+        .fit(data, &mut |_| Control::Continue)
+        .unwrap()
 }
 
 fn bytes(model: &dyn Model) -> Vec<u8> {
@@ -75,7 +108,12 @@ fn bytes(model: &dyn Model) -> Vec<u8> {
 }
 
 fn mean_error(predictions: &[f64], labels: &[f64]) -> f64 {
-    predictions.iter().zip(labels).map(|(one, other)| (one - other).abs()).sum::<f64>() / labels.len() as f64
+    predictions
+        .iter()
+        .zip(labels)
+        .map(|(one, other)| (one - other).abs())
+        .sum::<f64>()
+        / labels.len() as f64
 }
 
 #[test]
@@ -85,9 +123,24 @@ fn same_data_seed_and_parameters_give_the_same_bytes_for_any_number_of_threads()
         ("bagging_freq", Parameter::Integer(1)),
         ("feature_fraction", Parameter::Float(0.6)),
     ];
-    for declared in [&[][..], &bagging, &[("extra_trees", Parameter::Bool(true))], &[("boosting", word("dart"))], &[("data_sample_strategy", word("goss"))], &[("boosting", word("rf")), ("bagging_fraction", Parameter::Float(0.5)), ("bagging_freq", Parameter::Integer(1))], &[("use_quantized_grad", Parameter::Bool(true))]] {
+    for declared in [
+        &[][..],
+        &bagging,
+        &[("extra_trees", Parameter::Bool(true))],
+        &[("boosting", word("dart"))],
+        &[("data_sample_strategy", word("goss"))],
+        &[
+            ("boosting", word("rf")),
+            ("bagging_fraction", Parameter::Float(0.5)),
+            ("bagging_freq", Parameter::Integer(1)),
+        ],
+        &[("use_quantized_grad", Parameter::Bool(true))],
+    ] {
         let mut models = [1, 1, 2, 4].map(|threads| {
-            let data = TrainingData { threads, ..data(20_000) };
+            let data = TrainingData {
+                threads,
+                ..data(20_000)
+            };
             bytes(fit(declared, 0, &data).as_ref())
         });
         models.sort();
@@ -99,11 +152,25 @@ fn same_data_seed_and_parameters_give_the_same_bytes_for_any_number_of_threads()
 fn rows_in_slices_and_chunks_are_the_rows_of_one_table() {
     let whole = data(500);
     let batch = whole.train.matrix.batches()[0].clone();
-    let chunks = vec![batch.slice(0, 3), batch.slice(3, 0), batch.slice(3, 130), batch.slice(133, 367)];
-    let sliced = TrainingData { train: Labelled { matrix: matrix(chunks.clone()), ..whole.train.clone() }, ..whole.clone() };
+    let chunks = vec![
+        batch.slice(0, 3),
+        batch.slice(3, 0),
+        batch.slice(3, 130),
+        batch.slice(133, 367),
+    ];
+    let sliced = TrainingData {
+        train: Labelled {
+            matrix: matrix(chunks.clone()),
+            ..whole.train.clone()
+        },
+        ..whole.clone()
+    };
     let (one, other) = (fit(&[], 0, &whole), fit(&[], 0, &sliced));
     assert!(bytes(one.as_ref()) == bytes(other.as_ref()));
-    assert_eq!(one.predict(&matrix(chunks)).unwrap(), one.predict(&whole.train.matrix).unwrap());
+    assert_eq!(
+        one.predict(&matrix(chunks)).unwrap(),
+        one.predict(&whole.train.matrix).unwrap()
+    );
 }
 
 #[test]
@@ -122,7 +189,11 @@ fn model_learns_and_its_file_predicts_the_same() {
 #[test]
 fn contributions_of_a_row_add_up_to_its_raw_score() {
     let mut classes = data(600);
-    let to_class = |labels: &mut Vec<f64>| labels.iter_mut().for_each(|label| *label = (*label / 8.0).floor().clamp(0.0, 2.0));
+    let to_class = |labels: &mut Vec<f64>| {
+        labels
+            .iter_mut()
+            .for_each(|label| *label = (*label / 8.0).floor().clamp(0.0, 2.0))
+    };
     to_class(&mut classes.train.labels);
     to_class(&mut classes.evaluations[0].1.labels);
     for (data, kinds, outputs) in [(data(600), 0, 1), (classes, 3, 3)] {
@@ -130,7 +201,11 @@ fn contributions_of_a_row_add_up_to_its_raw_score() {
         let loaded = TreeModel::from_text(String::from_utf8(bytes(model.as_ref())).unwrap(), 2).unwrap();
         let contributions = model.contributions(&data.train.matrix).unwrap();
         assert_eq!((contributions.outputs, contributions.rows), (outputs, 600));
-        let sums: Vec<f64> = contributions.values.chunks_exact(6).map(|row| row.iter().sum()).collect();
+        let sums: Vec<f64> = contributions
+            .values
+            .chunks_exact(6)
+            .map(|row| row.iter().sum())
+            .collect();
         let raw: Vec<f64> = loaded.raw_scores(&data.train.matrix).unwrap().concat();
         assert_eq!(sums.len(), raw.len());
         for (sum, raw) in sums.iter().zip(&raw) {
@@ -142,7 +217,11 @@ fn contributions_of_a_row_add_up_to_its_raw_score() {
 #[test]
 fn classes_get_probabilities_that_add_up_to_one() {
     let mut data = data(600);
-    let to_class = |labels: &mut Vec<f64>| labels.iter_mut().for_each(|label| *label = (*label / 8.0).floor().clamp(0.0, 2.0));
+    let to_class = |labels: &mut Vec<f64>| {
+        labels
+            .iter_mut()
+            .for_each(|label| *label = (*label / 8.0).floor().clamp(0.0, 2.0))
+    };
     to_class(&mut data.train.labels);
     to_class(&mut data.evaluations[0].1.labels);
     let outputs = fit(&[], 3, &data).predict(&data.train.matrix).unwrap();
@@ -156,9 +235,17 @@ fn classes_get_probabilities_that_add_up_to_one() {
 fn quantiles_lie_in_order_and_near_their_share() {
     let data = data(2_000);
     let shares = [0.1, 0.5, 0.9].map(|alpha| {
-        let declared = [("objective", word("quantile")), ("alpha", Parameter::Float(alpha)), ("rounds", Parameter::Integer(60))];
+        let declared = [
+            ("objective", word("quantile")),
+            ("alpha", Parameter::Float(alpha)),
+            ("rounds", Parameter::Integer(60)),
+        ];
         let predicted = fit(&declared, 0, &data).predict(&data.train.matrix).unwrap().remove(0);
-        let below = predicted.iter().zip(&data.train.labels).filter(|(predicted, label)| label <= predicted).count();
+        let below = predicted
+            .iter()
+            .zip(&data.train.labels)
+            .filter(|(predicted, label)| label <= predicted)
+            .count();
         below as f64 / 2_000.0
     });
     assert!(shares[0] < shares[1] && shares[1] < shares[2], "{shares:?}");
@@ -169,12 +256,30 @@ fn quantiles_lie_in_order_and_near_their_share() {
 fn every_objective_for_numbers_trains() {
     let mut data = data(400);
     for labelled in [&mut data.train.labels, &mut data.evaluations[0].1.labels] {
-        labelled.iter_mut().for_each(|label| *label = label.abs() / 100.0 + 0.01);
+        labelled
+            .iter_mut()
+            .for_each(|label| *label = label.abs() / 100.0 + 0.01);
     }
-    let words = ["regression", "l1", "huber", "fair", "poisson", "quantile", "mape", "gamma", "tweedie", "cross_entropy"];
+    let words = [
+        "regression",
+        "l1",
+        "huber",
+        "fair",
+        "poisson",
+        "quantile",
+        "mape",
+        "gamma",
+        "tweedie",
+        "cross_entropy",
+    ];
     for objective in words {
         let model = fit(&[("objective", word(objective))], 0, &data);
-        assert!(model.predict(&data.train.matrix).unwrap()[0].iter().all(|value| value.is_finite()), "{objective}");
+        assert!(
+            model.predict(&data.train.matrix).unwrap()[0]
+                .iter()
+                .all(|value| value.is_finite()),
+            "{objective}"
+        );
     }
 }
 
@@ -182,10 +287,19 @@ fn every_objective_for_numbers_trains() {
 fn early_stopping_keeps_the_best_round() {
     let mut data = data(300);
     data.evaluations[0].1.labels.reverse();
-    let declared = [("rounds", Parameter::Integer(200)), ("early_stopping", Parameter::Integer(5))];
+    let declared = [
+        ("rounds", Parameter::Integer(200)),
+        ("early_stopping", Parameter::Integer(5)),
+    ];
     let model = fit(&declared, 0, &data);
     let values: Vec<f64> = model.history().iter().map(|report| report.measured[0].value).collect();
-    let best = values.iter().enumerate().min_by(|one, other| one.1.total_cmp(other.1)).unwrap().0 + 1;
+    let best = values
+        .iter()
+        .enumerate()
+        .min_by(|one, other| one.1.total_cmp(other.1))
+        .unwrap()
+        .0
+        + 1;
     assert_eq!(model.best_iteration(), best);
     assert_eq!(values.len(), best + 5);
     let text = String::from_utf8(bytes(model.as_ref())).unwrap();
@@ -195,7 +309,13 @@ fn early_stopping_keeps_the_best_round() {
 #[test]
 fn caller_may_stop_at_any_round() {
     let learner = LightGbm::new(parameters(&[("early_stopping", Parameter::Integer(0))]), 0).unwrap();
-    let control = &mut |report: &learning::IterationReport| if report.iteration == 3 { Control::Stop } else { Control::Continue };
+    let control = &mut |report: &learning::IterationReport| {
+        if report.iteration == 3 {
+            Control::Stop
+        } else {
+            Control::Continue
+        }
+    };
     assert_eq!(learner.fit(&data(300), control).unwrap().best_iteration(), 3);
 }
 
@@ -220,11 +340,18 @@ fn dataset_parameters_and_categories_are_honoured() {
     assert!(text.contains("[max_bin: 3]") && text.contains("[categorical_feature: 2]"));
     let thresholds = |text: &str| {
         let lines = text.lines().filter_map(|line| line.strip_prefix("threshold="));
-        lines.flat_map(|line| line.split(' ')).map(str::to_owned).collect::<std::collections::BTreeSet<_>>().len()
+        lines
+            .flat_map(|line| line.split(' '))
+            .map(str::to_owned)
+            .collect::<std::collections::BTreeSet<_>>()
+            .len()
     };
     let fine = String::from_utf8(bytes(fit(&[], 0, &data).as_ref())).unwrap();
     assert!(thresholds(&text) < thresholds(&fine) / 2);
-    assert!(fine.lines().any(|line| line.starts_with("num_cat=") && line != "num_cat=0"));
+    assert!(
+        fine.lines()
+            .any(|line| line.starts_with("num_cat=") && line != "num_cat=0")
+    );
 }
 
 #[test]
@@ -234,7 +361,9 @@ fn model_moves_between_threads_and_outlives_its_data() {
     let rows = data.train.matrix.clone();
     drop(data);
     let predicted = model.predict(&rows).unwrap();
-    let again = std::thread::spawn(move || model.predict(&rows).unwrap()).join().unwrap();
+    let again = std::thread::spawn(move || model.predict(&rows).unwrap())
+        .join()
+        .unwrap();
     assert_eq!(predicted, again);
 }
 
@@ -244,13 +373,23 @@ fn what_cannot_be_learned_is_refused() {
     bad.train.labels[3] = -1.0;
     let poisson = LightGbm::new(parameters(&[("objective", word("poisson"))]), 0).unwrap();
     let error = poisson.fit(&bad, &mut |_| Control::Continue).err().unwrap();
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("labels of at least 0"));
+    assert!(
+        std::error::Error::source(&error)
+            .unwrap()
+            .to_string()
+            .contains("labels of at least 0")
+    );
     let binary = LightGbm::new(parameters(&[("objective", word("binary"))]), 3).unwrap_err();
-    assert!(binary.to_string().contains("two classes"));
+    assert!(binary.to_string().contains("two classes, found 3 classes"));
     assert!(TreeModel::from_text("tree\nnot a model".to_owned(), 1).is_err());
     let model = fit(&[], 0, &data(50));
     let narrow = data(50).train.matrix.batches()[0].project(&[0, 1]).unwrap();
     let narrow = Matrix::new(narrow.schema(), vec![narrow], vec![false, false]).unwrap();
     let error = model.predict(&narrow).unwrap_err();
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("takes 5 features, found 2"));
+    assert!(
+        std::error::Error::source(&error)
+            .unwrap()
+            .to_string()
+            .contains("takes 5 features, found 2")
+    );
 }

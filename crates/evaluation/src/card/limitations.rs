@@ -62,12 +62,19 @@ fn of_labels(evidence: &CardEvidence) -> Option<String> {
     let without: u64 = evidence.data.parts.iter().map(|part| part.without_label).sum();
     (without > 0).then(|| {
         let share = percent(without, rows);
-        format!("{} rows ({share}) have no label: nothing was learned from them, and nothing was measured on them.", count(without))
+        format!(
+            "{} rows ({share}) have no label: nothing was learned from them, and nothing was measured on them.",
+            count(without)
+        )
     })
 }
 
 fn of_joins(evidence: &CardEvidence) -> Vec<String> {
-    let joined = evidence.data.groups.iter().filter_map(|group| group.join.map(|join| (group, join)));
+    let joined = evidence
+        .data
+        .groups
+        .iter()
+        .filter_map(|group| group.join.map(|join| (group, join)));
     let missing = joined.filter(|(_, join)| join.rows() > join.matched);
     let sentence = missing.map(|(group, join)| {
         let reasons = [
@@ -77,9 +84,15 @@ fn of_joins(evidence: &CardEvidence) -> Vec<String> {
             ("not yet known", join.not_yet_known),
         ];
         let reasons = reasons.iter().filter(|(_, rows)| *rows > 0);
-        let reasons: Vec<String> = reasons.map(|(why, rows)| format!("{why} {}", percent(*rows, join.rows()))).collect();
+        let reasons: Vec<String> = reasons
+            .map(|(why, rows)| format!("{why} {}", percent(*rows, join.rows())))
+            .collect();
         let share = percent(join.rows() - join.matched, join.rows());
-        format!("{share} of the rows found no value in `{}` ({}): the model saw NULL there.", group.group, reasons.join(", "))
+        format!(
+            "{share} of the rows found no value in `{}` ({}): the model saw NULL there.",
+            group.group,
+            reasons.join(", ")
+        )
     });
     sentence.collect()
 }
@@ -87,7 +100,11 @@ fn of_joins(evidence: &CardEvidence) -> Vec<String> {
 fn names(slices: &[&SliceEvaluation], word: impl Fn(&SliceEvaluation) -> String) -> String {
     let named: Vec<String> = slices.iter().take(NAMED).map(|slice| word(slice)).collect();
     let more = slices.len().saturating_sub(NAMED);
-    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let rest = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
     format!("{}{rest}", named.join(", "))
 }
 
@@ -103,7 +120,10 @@ fn weak_slices(part: &PartEvaluation, metric: Metric) -> Option<String> {
     let weak: Vec<&SliceEvaluation> = part.slices.iter().filter(|slice| slice.gated).filter(is_weak).collect();
     (!weak.is_empty()).then(|| {
         let named = names(&weak, |slice| format!("{} ({})", slice.key, number(value(slice))));
-        format!("By {metric} it is much worse than on the whole ({}) on: {named}.", number(Some(whole)))
+        format!(
+            "By {metric} it is much worse than on the whole ({}) on: {named}.",
+            number(Some(whole))
+        )
     })
 }
 
@@ -117,11 +137,17 @@ fn small_slices(part: &PartEvaluation) -> Option<String> {
 
 fn unbeaten(part: &PartEvaluation, metric: Metric) -> Vec<String> {
     let value = |scores| score_of(scores, metric).and_then(|score: &crate::Score| score.value);
-    let both = part.rivals.iter().filter_map(|rival| Some((rival, value(&rival.model)?, value(&rival.scores)?)));
+    let both = part
+        .rivals
+        .iter()
+        .filter_map(|rival| Some((rival, value(&rival.model)?, value(&rival.scores)?)));
     let unbeaten = both.filter(|(_, ours, theirs)| !metric.direction().is_better(*ours, *theirs));
     let sentence = unbeaten.map(|(rival, ours, theirs)| {
         let (ours, theirs) = (number(Some(ours)), number(Some(theirs)));
-        format!("By {metric} it does not beat {}: {ours} against {theirs}.", name_of(&rival.rival))
+        format!(
+            "By {metric} it does not beat {}: {ours} against {theirs}.",
+            name_of(&rival.rival)
+        )
     });
     sentence.collect()
 }

@@ -16,7 +16,10 @@ impl Markdown {
         }
     }
     pub(super) fn list<T: AsRef<str>>(&mut self, items: impl IntoIterator<Item = T>) {
-        let items: Vec<String> = items.into_iter().map(|item| format!("- {}", line(item.as_ref()))).collect();
+        let items: Vec<String> = items
+            .into_iter()
+            .map(|item| format!("- {}", line(item.as_ref())))
+            .collect();
         self.paragraph(&items.join("\n"));
     }
     /// A table; without rows there is none.
@@ -100,9 +103,24 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1000, 1_234_567].map(count).each_ref().map(String::as_str));
-        assert_eq!([percent(0, 9), percent(9, 9), percent(1, 3), percent(1, 100_000)], ["0 %", "100 %", "33.3 %", "< 0.1 %"]);
-        let numbers = [Some(0.0), Some(1.5), Some(12.345), Some(0.05), Some(123_456.0), Some(1e-9), None].map(number);
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [0, 999, 1000, 1_234_567].map(count).each_ref().map(String::as_str)
+        );
+        assert_eq!(
+            [percent(0, 9), percent(9, 9), percent(1, 3), percent(1, 100_000)],
+            ["0 %", "100 %", "33.3 %", "< 0.1 %"]
+        );
+        let numbers = [
+            Some(0.0),
+            Some(1.5),
+            Some(12.345),
+            Some(0.05),
+            Some(123_456.0),
+            Some(1e-9),
+            None,
+        ]
+        .map(number);
         assert_eq!(numbers, ["0", "1.500", "12.35", "0.0500", "123456.0", "1.000e-9", "–"]);
     }
 

@@ -3,7 +3,9 @@
 use super::limitations::found_limitations;
 use super::markdown::{Markdown, count, number, percent};
 use super::{CardData, CardEvidence, CardFeature, CardGroup, CardPart, CardTraining, usage};
-use crate::{ConfusionMatrix, Evaluation, GateReport, Metric, PartEvaluation, Score, SliceEvaluation, name_of, score_of};
+use crate::{
+    ConfusionMatrix, Evaluation, GateReport, Metric, PartEvaluation, Score, SliceEvaluation, name_of, score_of,
+};
 
 /// Slices of a column that are shown; the worst ones, where there are more.
 const SLICES_SHOWN: usize = 12;
@@ -33,7 +35,10 @@ fn head(text: &mut Markdown, evidence: &CardEvidence) {
     text.paragraph(evidence.description.as_deref().unwrap_or_default());
     let mut items = vec![
         format!("predicts `{}` of view `{}`", evidence.data.target, evidence.data.view),
-        format!("learner `{}`, objective `{}`", evidence.training.learner, evidence.training.objective),
+        format!(
+            "learner `{}`, objective `{}`",
+            evidence.training.learner, evidence.training.objective
+        ),
         format!("registered {}", evidence.created),
     ];
     items.extend(evidence.owner.iter().map(|owner| format!("owner: {owner}")));
@@ -42,17 +47,28 @@ fn head(text: &mut Markdown, evidence: &CardEvidence) {
 
 fn data(text: &mut Markdown, data: &CardData) {
     text.heading(2, "Data");
-    let view = data.description.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
+    let view = data
+        .description
+        .as_ref()
+        .map(|words| format!(" ({words})"))
+        .unwrap_or_default();
     text.paragraph(&format!(
         "Training dataset `{}`, made by view `{}`{view}. Its content's SHA-256 is `{}`.",
         data.dataset, data.view, data.fingerprint
     ));
     let mut items = vec![format!("label: `{}`", data.target)];
-    items.extend(data.classes.as_ref().map(|classes| format!("classes: {}", codes(classes))));
+    items.extend(
+        data.classes
+            .as_ref()
+            .map(|classes| format!("classes: {}", codes(classes))),
+    );
     items.push(format!("{} inputs: {}", data.inputs.len(), codes(&data.inputs)));
     text.list(items);
     let groups = data.groups.iter().map(|group| {
-        let times = group.times.as_ref().map_or_else(|| "–".to_owned(), |(first, last)| format!("{first} to {last}"));
+        let times = group
+            .times
+            .as_ref()
+            .map_or_else(|| "–".to_owned(), |(first, last)| format!("{first} to {last}"));
         let version = format!("{} ({})", group.delta_version, group.committed_at);
         vec![format!("`{}`", group.group), version, codes(&group.columns), times]
     });
@@ -66,33 +82,68 @@ fn data(text: &mut Markdown, data: &CardData) {
 }
 
 fn codes(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn joins(text: &mut Markdown, groups: &[CardGroup]) {
-    let rows = groups.iter().filter_map(|group| group.join.as_ref().map(|join| (group, join))).map(|(group, join)| {
-        let whole = join.rows();
-        let cell = |part: u64| format!("{} ({})", count(part), percent(part, whole));
-        let outcomes = [join.matched, join.unknown_entity, join.before_first, join.expired, join.not_yet_known];
-        let mut cells = vec![format!("`{}`", group.group)];
-        cells.extend(outcomes.map(cell));
-        cells.push(count(join.decided_by_tie_rule));
-        cells
-    });
-    let head = ["joined group", "matched", "unknown entity", "before the first row", "expired", "not yet known", "ties"];
+    let rows = groups
+        .iter()
+        .filter_map(|group| group.join.as_ref().map(|join| (group, join)))
+        .map(|(group, join)| {
+            let whole = join.rows();
+            let cell = |part: u64| format!("{} ({})", count(part), percent(part, whole));
+            let outcomes = [
+                join.matched,
+                join.unknown_entity,
+                join.before_first,
+                join.expired,
+                join.not_yet_known,
+            ];
+            let mut cells = vec![format!("`{}`", group.group)];
+            cells.extend(outcomes.map(cell));
+            cells.push(count(join.decided_by_tie_rule));
+            cells
+        });
+    let head = [
+        "joined group",
+        "matched",
+        "unknown entity",
+        "before the first row",
+        "expired",
+        "not yet known",
+        "ties",
+    ];
     text.table(&head, rows);
 }
 
 fn split(text: &mut Markdown, data: &CardData) {
     let rows = data.parts.iter().map(|part: &CardPart| {
         let times = part.times.clone().unwrap_or_else(|| ("–".to_owned(), "–".to_owned()));
-        vec![part.part.clone(), count(part.rows), count(part.without_label), times.0, times.1]
+        vec![
+            part.part.clone(),
+            count(part.rows),
+            count(part.without_label),
+            times.0,
+            times.1,
+        ]
     });
     text.table(&["part", "rows", "without label", "from", "to"], rows);
     let mut words = format!("Split: `{}`.", data.split.strategy);
     if let Some(gap) = &data.split.gap {
-        let sum = data.split.gap_sum.as_ref().map(|sum| format!(" = {sum}")).unwrap_or_default();
-        words.push_str(&format!(" Gap: {gap}{sum}; {} rows stand in it, and in no part.", count(data.split.rows_in_gap)));
+        let sum = data
+            .split
+            .gap_sum
+            .as_ref()
+            .map(|sum| format!(" = {sum}"))
+            .unwrap_or_default();
+        words.push_str(&format!(
+            " Gap: {gap}{sum}; {} rows stand in it, and in no part.",
+            count(data.split.rows_in_gap)
+        ));
     }
     text.paragraph(&words);
     text.list(&data.split.certificate);
@@ -101,13 +152,29 @@ fn split(text: &mut Markdown, data: &CardData) {
 fn training(text: &mut Markdown, training: &CardTraining) {
     text.heading(2, "Training");
     text.list([
-        format!("pipeline `{}`, definition SHA-256 `{}`", training.pipeline, training.pipeline_fingerprint),
-        format!("learner `{}`, objective `{}`, seed {}", training.learner, training.objective, training.seed),
-        format!("{} iterations run, {} kept", count(training.iterations), count(training.best_iteration)),
+        format!(
+            "pipeline `{}`, definition SHA-256 `{}`",
+            training.pipeline, training.pipeline_fingerprint
+        ),
+        format!(
+            "learner `{}`, objective `{}`, seed {}",
+            training.learner, training.objective, training.seed
+        ),
+        format!(
+            "{} iterations run, {} kept",
+            count(training.iterations),
+            count(training.best_iteration)
+        ),
     ]);
     let two = |(name, value): &(String, String)| vec![format!("`{name}`"), value.clone()];
     text.table(&["parameter", "value"], training.parameters.iter().map(two));
-    text.table(&["software", "version"], training.software.iter().map(|(name, version)| vec![name.clone(), version.clone()]));
+    text.table(
+        &["software", "version"],
+        training
+            .software
+            .iter()
+            .map(|(name, version)| vec![name.clone(), version.clone()]),
+    );
 }
 
 fn evaluation(text: &mut Markdown, evaluation: &Evaluation) {
@@ -116,7 +183,10 @@ fn evaluation(text: &mut Markdown, evaluation: &Evaluation) {
     let names: Vec<String> = metrics.iter().map(ToString::to_string).collect();
     let mut head = vec!["part", "rows"];
     head.extend(names.iter().map(String::as_str));
-    let rows = evaluation.parts.iter().map(|part| row(vec![part.part.clone(), count(part.rows)], metrics, &part.model));
+    let rows = evaluation
+        .parts
+        .iter()
+        .map(|part| row(vec![part.part.clone(), count(part.rows)], metrics, &part.model));
     text.table(&head, rows);
     notes(text, evaluation);
     let Some(part) = evaluation.gated_part() else { return };
@@ -129,7 +199,11 @@ fn evaluation(text: &mut Markdown, evaluation: &Evaluation) {
 }
 
 fn row(mut cells: Vec<String>, metrics: &[Metric], scores: &[Score]) -> Vec<String> {
-    cells.extend(metrics.iter().map(|metric| number(score_of(scores, *metric).and_then(|score| score.value))));
+    cells.extend(
+        metrics
+            .iter()
+            .map(|metric| number(score_of(scores, *metric).and_then(|score| score.value))),
+    );
     cells
 }
 
@@ -149,14 +223,29 @@ fn rivals(text: &mut Markdown, part: &PartEvaluation, metrics: &[Metric], names:
     head.extend(names.iter().map(String::as_str));
     let mut rows = Vec::new();
     for rival in part.rivals.iter().filter(|rival| rival.present) {
-        let version = rival.model_version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default();
-        rows.push(row(vec![format!("{}{version}", name_of(&rival.rival)), count(rival.rows)], metrics, &rival.scores));
+        let version = rival
+            .model_version
+            .as_ref()
+            .map(|version| format!(" ({version})"))
+            .unwrap_or_default();
+        rows.push(row(
+            vec![format!("{}{version}", name_of(&rival.rival)), count(rival.rows)],
+            metrics,
+            &rival.scores,
+        ));
         if rival.rows != part.rows {
-            rows.push(row(vec!["this model, on the same rows".to_owned(), count(rival.rows)], metrics, &rival.model));
+            rows.push(row(
+                vec!["this model, on the same rows".to_owned(), count(rival.rows)],
+                metrics,
+                &rival.model,
+            ));
         }
     }
     if !rows.is_empty() {
-        rows.insert(0, row(vec!["this model".to_owned(), count(part.rows)], metrics, &part.model));
+        rows.insert(
+            0,
+            row(vec!["this model".to_owned(), count(part.rows)], metrics, &part.model),
+        );
     }
     text.table(&head, rows);
 }
@@ -182,11 +271,19 @@ fn slices(text: &mut Markdown, part: &PartEvaluation, metrics: &[Metric], names:
         let rows = shown.iter().map(|slice| {
             let value = slice.key.value.as_deref().unwrap_or("NULL");
             let small = if slice.gated { "" } else { " (few)" };
-            row(vec![value.to_owned(), format!("{}{small}", count(slice.rows))], metrics, &slice.model)
+            row(
+                vec![value.to_owned(), format!("{}{small}", count(slice.rows))],
+                metrics,
+                &slice.model,
+            )
         });
         text.table(&head, rows);
         if column.len() > shown.len() {
-            text.paragraph(&format!("The worst {} of {} slices are shown.", shown.len(), column.len()));
+            text.paragraph(&format!(
+                "The worst {} of {} slices are shown.",
+                shown.len(),
+                column.len()
+            ));
         }
     }
 }
@@ -194,12 +291,25 @@ fn slices(text: &mut Markdown, part: &PartEvaluation, metrics: &[Metric], names:
 /// The slices in their order; the worst by the first metric where there are too many, the large ones before the small ones.
 fn worst(slices: &[SliceEvaluation], first: Option<Metric>) -> Vec<&SliceEvaluation> {
     let mut all: Vec<&SliceEvaluation> = slices.iter().collect();
-    let (Some(metric), true) = (first, all.len() > SLICES_SHOWN) else { return all };
-    let badness = |slice: &SliceEvaluation| {
-        let value = score_of(&slice.model, metric).and_then(|score| score.value).unwrap_or(f64::NEG_INFINITY);
-        if metric.direction() == crate::Direction::Lower { value } else { -value }
+    let (Some(metric), true) = (first, all.len() > SLICES_SHOWN) else {
+        return all;
     };
-    all.sort_by(|one, other| other.gated.cmp(&one.gated).then(badness(other).total_cmp(&badness(one))));
+    let badness = |slice: &SliceEvaluation| {
+        let value = score_of(&slice.model, metric)
+            .and_then(|score| score.value)
+            .unwrap_or(f64::NEG_INFINITY);
+        if metric.direction() == crate::Direction::Lower {
+            value
+        } else {
+            -value
+        }
+    };
+    all.sort_by(|one, other| {
+        other
+            .gated
+            .cmp(&one.gated)
+            .then(badness(other).total_cmp(&badness(one)))
+    });
     all.truncate(SLICES_SHOWN);
     all
 }
@@ -214,11 +324,25 @@ fn importance(text: &mut Markdown, features: &[CardFeature]) {
         "Gain: loss saved by splitting on the feature. Splits: how often that happens. Mean |SHAP|: how far the feature moves a \
          prediction on average, in the unit of the raw score.",
     );
-    let gain: f64 = features.iter().map(|feature| feature.gain).collect::<crate::Sum>().value();
+    let gain: f64 = features
+        .iter()
+        .map(|feature| feature.gain)
+        .collect::<crate::Sum>()
+        .value();
     let rows = features.iter().take(FEATURES_SHOWN).map(|feature| {
-        let share = if gain > 0.0 { format!("{:.1} %", 100.0 * feature.gain / gain) } else { "–".to_owned() };
+        let share = if gain > 0.0 {
+            format!("{:.1} %", 100.0 * feature.gain / gain)
+        } else {
+            "–".to_owned()
+        };
         let shap = number(feature.mean_absolute_shap);
-        vec![format!("`{}`", feature.feature), number(Some(feature.gain)), share, count(feature.splits), shap]
+        vec![
+            format!("`{}`", feature.feature),
+            number(Some(feature.gain)),
+            share,
+            count(feature.splits),
+            shap,
+        ]
     });
     text.table(&["feature", "gain", "share of gain", "splits", "mean |SHAP|"], rows);
     if features.len() > FEATURES_SHOWN {
@@ -236,7 +360,13 @@ fn gates(text: &mut Markdown, gates: &GateReport) {
     text.paragraph(&format!("Checked on the {part} part before registration."));
     let rows = gates.checks.iter().map(|check| {
         let passed = if check.passed { "passed" } else { "failed" };
-        vec![check.gate.clone(), number(check.value), check.limit.clone(), passed.to_owned(), check.detail.clone()]
+        vec![
+            check.gate.clone(),
+            number(check.value),
+            check.limit.clone(),
+            passed.to_owned(),
+            check.detail.clone(),
+        ]
     });
     text.table(&["gate", "value", "limit", "", "in words"], rows);
 }

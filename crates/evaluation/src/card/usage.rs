@@ -27,7 +27,9 @@ predictions = lightgbm.Booster(model_file="model.txt").predict(inputs)"#;
 pub(super) fn how_to_use(text: &mut Markdown, evidence: &CardEvidence) {
     let model = &evidence.model;
     text.heading(2, "How to load");
-    text.paragraph("With the platform: on rows that hold the inputs, or on entities and times, whose inputs it looks up itself.");
+    text.paragraph(
+        "With the platform: on rows that hold the inputs, or on entities and times, whose inputs it looks up itself.",
+    );
     text.code(
         "sh",
         &format!("platform predict {model} --from rows.parquet --to predictions.parquet\nplatform predict {model} --entities entities.csv --to predictions.csv"),
@@ -40,7 +42,10 @@ pub(super) fn how_to_use(text: &mut Markdown, evidence: &CardEvidence) {
             text.paragraph(&class_words(classes));
         }
     }
-    let rows = evidence.files.iter().map(|file| vec![format!("`{}`", file.name), format!("`{}`", file.sha256)]);
+    let rows = evidence
+        .files
+        .iter()
+        .map(|file| vec![format!("`{}`", file.name), format!("`{}`", file.sha256)]);
     text.table(&["file", "SHA-256"], rows);
     text.heading(2, "How to reproduce");
     text.paragraph(
@@ -55,7 +60,10 @@ fn class_words(classes: &[String]) -> String {
         [_, second] => format!("A prediction is the probability of `{second}`."),
         _ => {
             let names: Vec<String> = classes.iter().map(|class| format!("`{class}`")).collect();
-            format!("A prediction is a probability for each of {}, in this order.", names.join(", "))
+            format!(
+                "A prediction is a probability for each of {}, in this order.",
+                names.join(", ")
+            )
         }
     }
 }

@@ -4,6 +4,8 @@
 //! row, of the rest as many as both sides have are changed, and what is left over was added or removed. Content is compared over the
 //! columns that both datasets have with the same type. Cost: 32 bytes of memory per row of both, and a sort.
 
+mod text;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::Path;

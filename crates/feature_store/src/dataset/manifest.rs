@@ -1,8 +1,11 @@
 //! `manifest.json`: everything that a dataset is and came from, so that it can be checked, and built again from its pins.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use definitions::{
     DataType, Duration, EventTime, FeatureGroup, FeatureView, Fingerprint, GapSum, GroupRef, KnownAt, Role, Split,
     ViewRef, WallTime,
@@ -12,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::statistics::ColumnStatistics;
 use crate::point_in_time::OutcomeCounts;
 use crate::split::{Certificate, Part, PartCounts};
-use crate::{GroupPin, StoreError};
+use crate::{GroupPin, StoreError, arrow_type};
 
 /// The manifest's name in a dataset's folder.
 pub const MANIFEST: &str = "manifest.json";
@@ -29,6 +32,19 @@ pub struct Arguments {
     pub to: Option<EventTime>,
     /// Rows that the platform learnt of later are not there, in any group.
     pub as_known_at: Option<KnownAt>,
+}
+
+impl fmt::Display for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.from, self.to) {
+            (None, None) => f.write_str("every time")?,
+            (Some(from), None) => write!(f, "from {from}")?,
+            (None, Some(to)) => write!(f, "to {to}")?,
+            (Some(from), Some(to)) => write!(f, "from {from} to {to}")?,
+        }
+        self.as_known_at
+            .map_or(Ok(()), |limit| write!(f, ", as known at {limit}"))
+    }
 }
 
 /// A definition as it was when the dataset was made.
@@ -193,6 +209,13 @@ impl Manifest {
     #[must_use]
     pub fn rows_in_parts(&self) -> u64 {
         self.rows.all() - self.rows.gap
+    }
+
+    /// The columns as every file of the dataset has them.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        let field = |column: &Column| Field::new(&column.name, arrow_type(column.data_type), true);
+        Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
     }
 
     /// The groups' definitions, as a request to make the dataset again wants them.

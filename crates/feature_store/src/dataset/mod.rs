@@ -38,7 +38,7 @@ pub use manifest::{
     Arguments, Column, DataFile, FORMAT, JoinReport, MANIFEST, Manifest, PartReport, Recorded, RecordedDefinitions,
     SpineReport, load_manifest,
 };
-pub use pins::{pin_view, pins_key};
+pub use pins::{pin_features, pin_view, pins_key};
 pub use read::{PartReader, open_part, read_part};
 pub use statistics::{ColumnStatistics, DISTINCT_CAP, Distinct, StatisticsCollector};
 pub use verify::{Difference, Verification, verify};
@@ -122,7 +122,7 @@ pub struct EntitiesRequest<'a> {
     pub view: &'a FeatureView,
     /// The definitions of the groups that it reads.
     pub groups: &'a BTreeMap<GroupRef, FeatureGroup>,
-    /// What is read of each group; the group of the labels may be missing.
+    /// What is read of each group: [`pin_features`] gives the newest.
     pub pins: &'a [GroupPin],
     /// The entities: the columns of [`entity_columns`], and any others, which are left alone.
     pub entities: &'a [RecordBatch],

@@ -1,6 +1,6 @@
 //! Pins of a whole view, and the key by which "nothing changed" is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 
@@ -25,9 +25,32 @@ pub async fn pin_view(
     view: &FeatureView,
     groups: &BTreeMap<GroupRef, FeatureGroup>,
 ) -> Result<Vec<GroupPin>, StoreError> {
+    pin_all(store, view.groups(), groups).await
+}
+
+/// Pins the newest state of the groups that a view's features come from: what [`super::join_entities`] reads. The labels' group need
+/// not have a table.
+///
+/// # Errors
+/// As [`pin_view`].
+pub async fn pin_features(
+    store: &Store,
+    view: &FeatureView,
+    groups: &BTreeMap<GroupRef, FeatureGroup>,
+) -> Result<Vec<GroupPin>, StoreError> {
+    let references: BTreeSet<&GroupRef> = view.features.iter().map(|selection| &selection.group).collect();
+    pin_all(store, references, groups).await
+}
+
+async fn pin_all(
+    store: &Store,
+    references: impl IntoIterator<Item = &GroupRef>,
+    groups: &BTreeMap<GroupRef, FeatureGroup>,
+) -> Result<Vec<GroupPin>, StoreError> {
     let mut pins = Vec::new();
-    for reference in view.groups() {
-        let group = groups.get(reference).ok_or_else(|| StoreError::UnknownGroup {
+    for reference in references {
+        let group = groups.get(reference);
+        let group = group.ok_or_else(|| StoreError::UnknownGroup {
             group: reference.clone(),
         })?;
         pins.push(pin_group(store, group, PinAt::Newest).await?);

@@ -32,7 +32,7 @@ use super::ledger::Ledger;
 use super::source::Source;
 use super::violation::{Location, Reason, Violation};
 use crate::StoreError;
-use crate::export::json_object;
+use super::raw::json_object;
 use crate::scan::order::{compare, comparators};
 
 /// What decides over rows that share their key and time, and over rows with NULLs where too many are.

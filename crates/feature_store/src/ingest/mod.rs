@@ -27,17 +27,19 @@ mod json_rows;
 mod ledger;
 mod parquet_rows;
 mod quarantine;
+mod raw;
 mod receipt;
 mod rows;
 mod sort;
 mod source;
+mod typed_file;
 pub(crate) mod violation;
 mod write;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 use definitions::{EventTime, FeatureGroup, Fingerprint, KnownAt, WallTime};
 use deltalake::DeltaTable;
@@ -62,6 +64,7 @@ pub use commit::Repeat;
 pub use format::FileFormat;
 pub use receipt::{IngestOutcome, IngestReceipt, ingestions};
 pub use source::SourceReceipt;
+pub use typed_file::{read_typed_file, sample_file};
 
 pub(crate) use quarantine::{INGESTION, quarantine_schema};
 pub(crate) use receipt::{ingestions_of, receipt_of};

@@ -14,7 +14,7 @@ use super::column::Wanted;
 use super::rows::{BATCH_ROWS, RowReader, TypedBatch, places, unasked};
 use super::source::Source;
 use crate::StoreError;
-use crate::export::json_object;
+use super::raw::json_object;
 
 /// A Parquet file being read.
 pub(super) struct ParquetRows {

@@ -122,7 +122,7 @@ fn matching(name: &str) -> Result<Vec<PathBuf>, StoreError> {
     let bad = |error: glob::PatternError| StoreError::BadPattern { pattern: name.to_owned(), detail: error.msg.to_owned() };
     let mut paths = Vec::new();
     for path in glob::glob(name).map_err(bad)? {
-        let path = path.map_err(|error| StoreError::File { path: error.path().to_owned(), source: error.into_error() })?;
+        let path = path.map_err(|error| StoreError::File { path: error.path().to_owned(), source: error.into() })?;
         if path.is_file() {
             paths.push(path);
         }

@@ -75,8 +75,8 @@ pub fn sample_file(path: &Path, rows: usize) -> Result<RecordBatch, StoreError> 
     let source = sources.first().ok_or_else(|| StoreError::NoFile { pattern: path.display().to_string() })?;
     let mut batches: Box<dyn Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>> = match source.format {
         FileFormat::Parquet => {
-            let builder = ParquetRecordBatchReaderBuilder::try_new(source.open_file()?)?;
-            Box::new(builder.with_batch_size(rows).build()?)
+            let builder = ParquetRecordBatchReaderBuilder::try_new(source.open_file()?).map_err(arrow_error)?;
+            Box::new(builder.with_batch_size(rows).build().map_err(arrow_error)?)
         }
         FileFormat::Csv => {
             let head = head(source)?;
@@ -95,6 +95,10 @@ pub fn sample_file(path: &Path, rows: usize) -> Result<RecordBatch, StoreError> 
     };
     let first = batches.next().transpose()?;
     first.ok_or_else(|| StoreError::NoFile { pattern: format!("{} (it has no rows)", path.display()) })
+}
+
+fn arrow_error(error: parquet::errors::ParquetError) -> StoreError {
+    StoreError::Arrow(error.into())
 }
 
 /// The first bytes of a text file, up to the end of a line.

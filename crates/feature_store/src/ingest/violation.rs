@@ -150,19 +150,25 @@ impl Violations {
     }
 }
 
+impl Violations {
+    /// The first ones and the counts, a line each.
+    pub(crate) fn listed(&self) -> String {
+        let mut lines: Vec<String> = self.first.iter().map(|violation| format!("\n  {violation}")).collect();
+        if self.rows > self.first.len() as u64 {
+            lines.push(format!("\n  … and {} more", self.rows - self.first.len() as u64));
+        }
+        let reasons: Vec<String> = self.by_reason.iter().map(|(reason, count)| format!("{} {count}", reason.words())).collect();
+        lines.push(format!("\n  in all: {}", reasons.join(", ")));
+        lines.concat()
+    }
+}
+
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { group, rows_read, rows, by_reason, first } = self;
+        let Self { group, rows_read, rows, .. } = self;
         let verb = if *rows == 1 { "breaks" } else { "break" };
         write!(f, "nothing was ingested: {rows} of {rows_read} rows {verb} the definition of `{group}`")?;
-        for violation in first {
-            write!(f, "\n  {violation}")?;
-        }
-        if *rows > first.len() as u64 {
-            write!(f, "\n  … and {} more", rows - first.len() as u64)?;
-        }
-        let reasons: Vec<String> = by_reason.iter().map(|(reason, count)| format!("{} {count}", reason.words())).collect();
-        write!(f, "\n  in all: {}", reasons.join(", "))
+        f.write_str(&self.listed())
     }
 }
 

@@ -12,7 +12,7 @@
 //! float sums are the same bits every time.
 
 mod at;
-mod superseded;
+pub(crate) mod superseded;
 mod table;
 
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ pub async fn query(store: &Store, groups: &BTreeMap<GroupRef, FeatureGroup>, sql
     let schema = plain_schema(&rows.schema());
     let typed = schema.clone();
     let batches = rows
-        .map_err(plan_error("the query failed"))
+        .map_err(|error| plan_error("the query failed")(error))
         .and_then(move |batch| std::future::ready(plain_batch(&batch, &typed)));
     Ok(Answer { schema, batches: batches.boxed() })
 }
@@ -95,8 +95,8 @@ async fn register(
         let folder = store.quarantine_folder(reference);
         if let Some(kept_out) = open_table(&folder, reference, None).await? {
             kept_out.update_datafusion_session(&context.state()).map_err(delta_error(reference, "read"))?;
-            let table: Arc<dyn TableProvider> =
-                kept_out.table_provider().await.map_err(delta_error(reference, "read"))?;
+            let table = kept_out.table_provider().await.map_err(plan_error("the quarantine cannot be read"))?;
+            let table: Arc<dyn TableProvider> = table;
             for name in [reference.to_string(), reference.name.to_string()] {
                 quarantine.register_table(name, table.clone()).map_err(plan_error("a table could not be named"))?;
             }

@@ -16,7 +16,7 @@ use arrow::row::{OwnedRow, RowConverter, SortField};
 use crate::StoreError;
 
 /// Drops superseded rows, batch by batch.
-pub(super) struct Superseded {
+pub(crate) struct Superseded {
     /// The columns of key and event time.
     identity: Vec<usize>,
     converter: Option<RowConverter>,
@@ -25,12 +25,12 @@ pub(super) struct Superseded {
 
 impl Superseded {
     /// Rows are the same when these columns are.
-    pub(super) fn new(identity: Vec<usize>) -> Self {
+    pub(crate) fn new(identity: Vec<usize>) -> Self {
         Self { identity, converter: None, held: None }
     }
 
     /// The rows that are known to count now: the last row of a batch waits for the next one.
-    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<Vec<RecordBatch>, StoreError> {
+    pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<Vec<RecordBatch>, StoreError> {
         let rows = batch.num_rows();
         if rows == 0 {
             return Ok(Vec::new());
@@ -58,7 +58,7 @@ impl Superseded {
     }
 
     /// The last row.
-    pub(super) fn finish(&mut self) -> Option<RecordBatch> {
+    pub(crate) fn finish(&mut self) -> Option<RecordBatch> {
         self.held.take().map(|(batch, _)| batch)
     }
 }

@@ -136,12 +136,12 @@ impl GroupTable {
         let superseded = (!key.is_empty()).then(|| Superseded::new(key));
         let step = |(mut rows, mut superseded): (_, Option<Superseded>)| async move {
             let next: Option<Result<RecordBatch, StoreError>> = futures::StreamExt::next(&mut rows).await;
-            let out = match (next.transpose()?, &mut superseded) {
+            let out: Vec<RecordBatch> = match (next.transpose()?, &mut superseded) {
                 (Some(batch), Some(superseded)) => superseded.push(&batch)?,
                 (Some(batch), None) => vec![batch],
                 (None, Some(last)) => match last.finish() {
                     Some(batch) => vec![batch],
-                    None => return Ok(None),
+                    None => return Ok::<_, StoreError>(None),
                 },
                 (None, None) => return Ok(None),
             };

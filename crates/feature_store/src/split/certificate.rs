@@ -1,5 +1,7 @@
 //! What proves that the parts are apart; it stands in the manifest.
 
+use std::fmt;
+
 use definitions::{Duration, EventTime};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +62,18 @@ impl PartCounts {
     }
 }
 
+impl fmt::Display for PartCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            train,
+            validation,
+            test,
+            gap,
+        } = self;
+        write!(f, "{train} train, {validation} validation, {test} test, {gap} in gaps")
+    }
+}
+
 /// Where one part ends and the next begins, in time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeBorder {
@@ -81,6 +95,20 @@ pub struct TimeBorder {
     pub between_micros: i64,
     /// Rows in this gap, which are in no part.
     pub gap_rows: u64,
+}
+
+impl TimeBorder {
+    fn sentence(&self) -> String {
+        let Self { before, after, last_label_end, first_feature_time, between_micros, gap_rows, .. } = self;
+        let apart = match Duration::from_micros(*between_micros) {
+            Some(span) if *between_micros > 0 => format!("{span} apart"),
+            _ => "NOT apart".to_owned(),
+        };
+        format!(
+            "the last label of {before} ends at {last_label_end}, the first feature of {after} is from {first_feature_time}: \
+             {apart}, {gap_rows} rows in the gap"
+        )
+    }
 }
 
 /// The proof, by strategy.
@@ -122,6 +150,20 @@ pub enum Certificate {
 }
 
 impl Certificate {
+    /// The proof in words, a sentence each.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        match self {
+            Self::Whole { rows } => vec![format!("all {rows} rows are one part")],
+            Self::Time { borders, .. } => borders.iter().map(TimeBorder::sentence).collect(),
+            Self::Random { seed, rows } => vec![format!("every row was drawn with seed {seed}: {rows}")],
+            Self::Group { seed, entities, entities_in_two_parts } => {
+                let drawn = format!("every entity was drawn with seed {seed}: {entities}");
+                vec![drawn, format!("{entities_in_two_parts} entities are in more than one part")]
+            }
+        }
+    }
+
     /// The seed of what was drawn; 0 where nothing was.
     #[must_use]
     pub fn seed(&self) -> u64 {

@@ -15,7 +15,7 @@ use crate::StoreError;
 use crate::error::{delta_error, file_error};
 
 /// What keeps old versions: no commit of any engine cleans the log, and no vacuum takes files, unless it is ours.
-pub(crate) const RETENTION: [(&str, &str); 3] = [
+const RETENTION: [(&str, &str); 3] = [
     ("delta.enableExpiredLogCleanup", "false"),
     ("delta.logRetentionDuration", "interval 36500 days"),
     ("delta.deletedFileRetentionDuration", "interval 36500 days"),

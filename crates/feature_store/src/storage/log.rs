@@ -70,8 +70,3 @@ pub(crate) async fn commit_time(table: &DeltaTable, version: u64, name: &str) ->
     let info = entry.map(|entry| commit_info(&entry)).unwrap_or_default();
     Ok(info.get("timestamp").and_then(Value::as_i64).map(|millis| millis.saturating_mul(1000)))
 }
-
-/// Whether an error says that a version cannot be read (any more).
-pub(crate) fn unreadable_version(error: &StoreError) -> bool {
-    matches!(error, StoreError::Delta { .. } | StoreError::NoVersion { .. })
-}

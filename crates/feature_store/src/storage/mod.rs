@@ -24,9 +24,9 @@ pub use create::create_table;
 pub use pin::{GroupPin, PinAt, PinnedFile, pin_group};
 pub use schema::{arrow_type, group_schema};
 
-pub(crate) use create::{RETENTION, create_with, wanted_retention};
-pub(crate) use log::{Commit, read_commits, unreadable_version};
-pub(crate) use pin::{pinned_file, check_files};
+pub(crate) use create::{create_with, table_schema, wanted_retention};
+pub(crate) use log::{Commit, read_commits};
+pub(crate) use pin::{check_files, pinned_file};
 pub(crate) use schema::{hidden_fields, order_columns, stored_schema};
 
 use crate::StoreError;

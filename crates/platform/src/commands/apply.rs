@@ -49,8 +49,9 @@ impl Apply {
 
 /// Makes the tables of applied groups that have none yet.
 pub async fn make_tables(repository: &Repository, registry: &registry::Registry) -> Outcome {
+    let store = repository.store()?;
     for group in applied::groups(registry).await?.values() {
-        feature_store::create_table(&repository.store(), group).await?;
+        feature_store::create_table(&store, group).await?;
     }
     Ok(())
 }

@@ -140,7 +140,8 @@ impl Show {
         let gap = derive_gap(&view.definition, &groups)?;
         if context.json {
             return screen::json(&json!({
-                "view": view.definition.reference(), "fingerprint": view.fingerprint, "definition": view.definition, "gap": gap,
+                "view": view.definition.reference(), "fingerprint": view.fingerprint, "definition": view.definition,
+                "gap": { "total": gap.total(), "horizon": gap.horizon, "lookback": gap.lookback, "sum": gap.to_string() },
             }));
         }
         screen::line(format!("{}  {}", view.definition.reference(), view.fingerprint.short()))?;
@@ -149,7 +150,7 @@ impl Show {
         }
         let mut table = Table::new(&["column", "type", "role", "from"]);
         for column in &resolved.columns {
-            let role = format!("{:?}", column.role).to_lowercase();
+            let role = super::dataset::role_word(column.role).to_owned();
             let from = format!("{}.{}", column.group, column.column);
             table.row([column.name.to_string(), column.data_type.word().to_owned(), role, from]);
         }

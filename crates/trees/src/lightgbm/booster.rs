@@ -8,7 +8,7 @@ use learning::Matrix;
 use lightgbm3_sys as ffi;
 
 use super::dataset::Loan;
-use super::{Dataset, c_string, check, count, silence, size};
+use super::{Dataset, c_string, call, count, size};
 use crate::TreesError;
 
 /// What is predicted.
@@ -47,30 +47,39 @@ unsafe impl Send for Booster {}
 impl Booster {
     /// A booster without trees.
     pub(crate) fn new(train: &Arc<Dataset>, parameters: &str) -> Result<Self, TreesError> {
-        silence();
         let parameters = c_string(parameters)?;
         let mut handle = ptr::null_mut();
         // SAFETY: valid pointers; the dataset is kept alive by the booster.
-        let code = unsafe { ffi::LGBM_BoosterCreate(train.handle(), parameters.as_ptr(), &raw mut handle) };
-        check("accept the parameters", code)?;
-        Ok(Self { handle, _train: Some(train.clone()), evaluations: Vec::new() })
+        call("accept the parameters", || unsafe {
+            ffi::LGBM_BoosterCreate(train.handle(), parameters.as_ptr(), &raw mut handle)
+        })?;
+        Ok(Self {
+            handle,
+            _train: Some(train.clone()),
+            evaluations: Vec::new(),
+        })
     }
 
     /// A booster from the text of a model file.
     pub(crate) fn from_text(text: &str) -> Result<Self, TreesError> {
-        silence();
         let (text, mut iterations, mut handle) = (c_string(text)?, 0, ptr::null_mut());
         // SAFETY: valid pointers; LightGBM copies the text.
-        let code =
-            unsafe { ffi::LGBM_BoosterLoadModelFromString(text.as_ptr(), &raw mut iterations, &raw mut handle) };
-        check("read the model", code)?;
-        Ok(Self { handle, _train: None, evaluations: Vec::new() })
+        call("read the model", || unsafe {
+            ffi::LGBM_BoosterLoadModelFromString(text.as_ptr(), &raw mut iterations, &raw mut handle)
+        })?;
+        Ok(Self {
+            handle,
+            _train: None,
+            evaluations: Vec::new(),
+        })
     }
 
     /// Adds a set to be measured after every iteration.
     pub(crate) fn add_evaluation(&mut self, dataset: &Arc<Dataset>) -> Result<(), TreesError> {
         // SAFETY: both handles are alive, and the dataset is kept so.
-        check("take an evaluation set", unsafe { ffi::LGBM_BoosterAddValidData(self.handle, dataset.handle()) })?;
+        call("take an evaluation set", || unsafe {
+            ffi::LGBM_BoosterAddValidData(self.handle, dataset.handle())
+        })?;
         self.evaluations.push(dataset.clone());
         Ok(())
     }
@@ -79,33 +88,33 @@ impl Booster {
     pub(crate) fn grow(&mut self) -> Result<bool, TreesError> {
         let mut finished = 0;
         // SAFETY: valid pointers, datasets alive.
-        check("grow a tree", unsafe { ffi::LGBM_BoosterUpdateOneIter(self.handle, &raw mut finished) })?;
+        call("grow a tree", || unsafe {
+            ffi::LGBM_BoosterUpdateOneIter(self.handle, &raw mut finished)
+        })?;
         Ok(finished != 0)
-    }
-
-    /// Takes the last iteration's trees back.
-    pub(crate) fn roll_back(&mut self) -> Result<(), TreesError> {
-        // SAFETY: a valid handle, datasets alive.
-        check("take a tree back", unsafe { ffi::LGBM_BoosterRollbackOneIter(self.handle) })
     }
 
     /// Puts the trees of another booster before its own.
     pub(crate) fn merge_before(&mut self, first: &Self) -> Result<(), TreesError> {
         // SAFETY: two valid handles; LightGBM copies the trees.
-        check("merge two models", unsafe { ffi::LGBM_BoosterMerge(self.handle, first.handle) })
+        call("merge two models", || unsafe {
+            ffi::LGBM_BoosterMerge(self.handle, first.handle)
+        })
     }
 
     /// The names of what is measured.
     pub(crate) fn metric_names(&self) -> Result<Vec<String>, TreesError> {
         let mut length = 0;
         // SAFETY: valid pointers.
-        check("count its metrics", unsafe { ffi::LGBM_BoosterGetEvalCounts(self.handle, &raw mut length) })?;
+        call("count its metrics", || unsafe {
+            ffi::LGBM_BoosterGetEvalCounts(self.handle, &raw mut length)
+        })?;
         const LONGEST: usize = 256;
         let mut buffers = vec![[0 as c_char; LONGEST]; size(length)];
         let mut pointers: Vec<*mut c_char> = buffers.iter_mut().map(|buffer| buffer.as_mut_ptr()).collect();
         let (mut written, mut needed) = (0, 0);
         // SAFETY: `length` buffers of `LONGEST` bytes each; LightGBM writes no more than it is told.
-        let code = unsafe {
+        call("name its metrics", || unsafe {
             ffi::LGBM_BoosterGetEvalNames(
                 self.handle,
                 length,
@@ -114,10 +123,13 @@ impl Booster {
                 &raw mut needed,
                 pointers.as_mut_ptr(),
             )
-        };
-        check("name its metrics", code)?;
+        })?;
         // SAFETY: LightGBM ended each with a zero byte.
-        let name = |buffer: &[c_char; LONGEST]| unsafe { CStr::from_ptr(buffer.as_ptr()) }.to_string_lossy().into_owned();
+        let name = |buffer: &[c_char; LONGEST]| {
+            unsafe { CStr::from_ptr(buffer.as_ptr()) }
+                .to_string_lossy()
+                .into_owned()
+        };
         Ok(buffers.iter().take(size(written)).map(name).collect())
     }
 
@@ -126,8 +138,9 @@ impl Booster {
         let (mut values, mut written) = (vec![0.0; metrics], 0);
         let set = count("evaluation sets", set)?;
         // SAFETY: room for every metric, as counted by `metric_names`.
-        let code = unsafe { ffi::LGBM_BoosterGetEval(self.handle, set, &raw mut written, values.as_mut_ptr()) };
-        check("measure itself", code)?;
+        call("measure itself", || unsafe {
+            ffi::LGBM_BoosterGetEval(self.handle, set, &raw mut written, values.as_mut_ptr())
+        })?;
         values.truncate(size(written));
         Ok(values)
     }
@@ -154,7 +167,7 @@ impl Booster {
     ) -> Result<usize, TreesError> {
         let mut number = 0;
         // SAFETY: each of the callers' functions writes one number.
-        check(doing, unsafe { ask(self.handle, &raw mut number) })?;
+        call(doing, || unsafe { ask(self.handle, &raw mut number) })?;
         Ok(size(number))
     }
 
@@ -170,14 +183,13 @@ impl Booster {
         }
         let mut length = 0;
         // SAFETY: valid pointers.
-        let code = unsafe {
+        call("count its predictions", || unsafe {
             ffi::LGBM_BoosterCalcNumPredict(self.handle, rows, kind.code(), 0, -1, &raw mut length)
-        };
-        check("count its predictions", code)?;
+        })?;
         let mut values = vec![0.0; usize::try_from(length).unwrap_or(0)];
-        let (mut loan, mut written, nothing) = (Loan::new(matrix)?, 0, c_string("")?);
+        let (mut loan, mut written) = (Loan::new(matrix)?, 0);
         // SAFETY: room for as many predictions as LightGBM said; the Arrow structs are released as in `Dataset::new`.
-        let code = unsafe {
+        call("predict", || unsafe {
             ffi::LGBM_BoosterPredictForArrow(
                 self.handle,
                 loan.len(),
@@ -186,48 +198,50 @@ impl Booster {
                 kind.code(),
                 0,
                 -1,
-                nothing.as_ptr(),
+                c"verbosity=-1".as_ptr(),
                 &raw mut written,
                 values.as_mut_ptr(),
             )
-        };
-        check("predict", code)?;
+        })?;
         values.truncate(usize::try_from(written).unwrap_or(0));
         Ok(values)
     }
 
     /// Each feature's total gain, or how often it is split on.
     pub(crate) fn importance(&self, by_gain: bool) -> Result<Vec<f64>, TreesError> {
-        let kind = if by_gain { ffi::C_API_FEATURE_IMPORTANCE_GAIN } else { ffi::C_API_FEATURE_IMPORTANCE_SPLIT };
+        let kind = if by_gain {
+            ffi::C_API_FEATURE_IMPORTANCE_GAIN
+        } else {
+            ffi::C_API_FEATURE_IMPORTANCE_SPLIT
+        };
         let mut values = vec![0.0; self.features()?];
         // SAFETY: room for one value a feature.
-        let code = unsafe {
-            let kind = i32::try_from(kind).unwrap_or_default();
+        let kind = i32::try_from(kind).unwrap_or_default();
+        call("weigh its features", || unsafe {
             ffi::LGBM_BoosterFeatureImportance(self.handle, -1, kind, values.as_mut_ptr())
-        };
-        check("weigh its features", code)?;
+        })?;
         Ok(values)
     }
 
-    /// The model file's text.
-    pub(crate) fn text(&self) -> Result<String, TreesError> {
+    /// The model file's text, with the first so many iterations.
+    pub(crate) fn text(&self, iterations: usize) -> Result<String, TreesError> {
+        let iterations = count("iterations", iterations)?;
         let mut needed = 0;
         let mut buffer: Vec<u8> = Vec::new();
         for _ in 0..2 {
             let room = i64::try_from(buffer.len()).unwrap_or(0);
             // SAFETY: LightGBM writes no more than `room` bytes, and says how many it needs.
-            let code = unsafe {
+            call("write the model", || unsafe {
                 ffi::LGBM_BoosterSaveModelToString(
                     self.handle,
                     0,
-                    -1,
+                    iterations,
                     i32::try_from(ffi::C_API_FEATURE_IMPORTANCE_GAIN).unwrap_or_default(),
                     room,
                     &raw mut needed,
                     buffer.as_mut_ptr().cast(),
                 )
-            };
-            check("write the model", code)?;
+            })?;
             let length = usize::try_from(needed).unwrap_or(0);
             if length <= buffer.len() {
                 buffer.truncate(length.saturating_sub(1));
@@ -235,8 +249,10 @@ impl Booster {
             }
             buffer = vec![0; length];
         }
-        String::from_utf8(buffer)
-            .map_err(|error| TreesError::LightGbm { doing: "write the model", said: error.to_string() })
+        String::from_utf8(buffer).map_err(|error| TreesError::LightGbm {
+            doing: "write the model",
+            said: error.to_string(),
+        })
     }
 }
 

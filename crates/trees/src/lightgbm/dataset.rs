@@ -9,7 +9,7 @@ use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, to_ffi};
 use learning::{Labelled, Matrix};
 use lightgbm3_sys as ffi;
 
-use super::{c_string, check, count, silence};
+use super::{c_string, call, count};
 use crate::TreesError;
 
 /// A matrix on loan to C: the batches are not copied, only counted as used until both structs are released.
@@ -26,7 +26,10 @@ impl Loan {
             let (array, _) = to_ffi(&StructArray::from(batch.clone()).into_data())?;
             Ok(array)
         });
-        Ok(Self { chunks: chunks.collect::<Result<_, TreesError>>()?, schema })
+        Ok(Self {
+            chunks: chunks.collect::<Result<_, TreesError>>()?,
+            schema,
+        })
     }
     pub(super) fn len(&self) -> i64 {
         i64::try_from(self.chunks.len()).unwrap_or(i64::MAX)
@@ -67,17 +70,20 @@ unsafe impl Sync for Dataset {}
 impl Dataset {
     /// Bins a matrix. Its memory is read where it lies, and is the caller's again afterwards.
     pub(crate) fn new(data: &Labelled, options: &DatasetOptions<'_>) -> Result<Arc<Self>, TreesError> {
-        silence();
-        if data.matrix.rows() == 0 {
-            return Err(TreesError::NoRows);
-        }
-        count("rows", data.matrix.rows())?;
+        let (rows, labels) = (data.matrix.rows(), data.labels.len());
+        match (rows, data.matrix.schema().fields().len()) {
+            (0, _) => return Err(TreesError::NoRows),
+            // LightGBM would read the first of no columns.
+            (_, 0) => return Err(TreesError::NoFeatures),
+            _ if rows != labels => return Err(TreesError::Labels { rows, labels }),
+            _ => count("rows", rows)?,
+        };
         let parameters = c_string(options.parameters)?;
         let reference = options.reference.map_or(ptr::null_mut(), |dataset| dataset.handle);
         let mut loan = Loan::new(&data.matrix)?;
         let mut handle = ptr::null_mut();
         // SAFETY: the pointers are valid for the call; LightGBM releases the Arrow structs before it returns, or leaves them to `loan`.
-        let code = unsafe {
+        call("read the table", || unsafe {
             ffi::LGBM_DatasetCreateFromArrow(
                 loan.len(),
                 loan.chunks(),
@@ -86,9 +92,11 @@ impl Dataset {
                 reference,
                 &raw mut handle,
             )
+        })?;
+        let dataset = Self {
+            handle,
+            _reference: options.reference.cloned(),
         };
-        check("read the table", code)?;
-        let dataset = Self { handle, _reference: options.reference.cloned() };
         dataset.set_labels(&data.labels)?;
         if let Some(scores) = options.init_score {
             dataset.set_field("init_score", scores, ffi::C_API_DTYPE_FLOAT64)?;
@@ -114,11 +122,10 @@ impl Dataset {
         let (field, length) = (c_string(field)?, count("labels", values.len())?);
         let kind = i32::try_from(kind).unwrap_or_default();
         // SAFETY: LightGBM copies `length` values of the type that `kind` names; both callers name the type they pass.
-        let code = unsafe {
+        call("take the labels", || unsafe {
             let data: *const c_void = values.as_ptr().cast();
             ffi::LGBM_DatasetSetField(self.handle, field.as_ptr(), data, length, kind)
-        };
-        check("take the labels", code)
+        })
     }
 
     fn set_names(&self, names: &[String]) -> Result<(), TreesError> {
@@ -126,8 +133,9 @@ impl Dataset {
         let names: Vec<CString> = names.iter().map(|name| c_string(name)).collect::<Result<_, _>>()?;
         let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
         // SAFETY: `length` C strings that live until the call returns; LightGBM copies them.
-        let code = unsafe { ffi::LGBM_DatasetSetFeatureNames(self.handle, pointers.as_mut_ptr(), length) };
-        check("take the column names", code)
+        call("take the column names", || unsafe {
+            ffi::LGBM_DatasetSetFeatureNames(self.handle, pointers.as_mut_ptr(), length)
+        })
     }
 }
 

@@ -5,13 +5,13 @@
 //! * Arrow: LightGBM calls the release callbacks of what it is handed, in place, also when it fails. Rust's FFI structs know by
 //!   the cleared callback that they have been released, so their own drop is right in every case.
 //! * A booster points into its datasets, so it holds them; either side may be dropped first.
-//! * The last error belongs to the thread that made the call.
+//! * The last error, the log's callback and its level belong to the thread that makes the call: so every call goes through
+//!   [`call`], which silences the log of its thread first. What LightGBM refuses it also writes to stderr; that cannot be helped.
 
 mod booster;
 mod dataset;
 
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::sync::Once;
 
 use lightgbm3_sys as ffi;
 
@@ -26,29 +26,26 @@ pub const VERSION: &str = "4.6.0";
 /// LightGBM's own log would go to stdout, which is for data: what matters comes back as an error.
 unsafe extern "C" fn stay_silent(_message: *const c_char) {}
 
-fn silence() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: the callback is a function that lives as long as the program.
-        unsafe { ffi::LGBM_RegisterLogCallback(Some(stay_silent)) };
-    });
-}
-
-/// Sets how many threads LightGBM uses, for the whole process. Results do not depend on it.
-pub(crate) fn set_threads(threads: usize) -> Result<(), TreesError> {
-    silence();
-    let threads = count("threads", threads)?;
-    // SAFETY: no pointers.
-    check("set its threads", unsafe { ffi::LGBM_SetMaxThreads(threads) })
-}
-
-fn check(doing: &'static str, code: c_int) -> Result<(), TreesError> {
-    if code == 0 {
+/// One call of LightGBM, silent, its failure as a value.
+fn call(doing: &'static str, function: impl FnOnce() -> c_int) -> Result<(), TreesError> {
+    // SAFETY: the callback is a function that lives as long as the program.
+    unsafe { ffi::LGBM_RegisterLogCallback(Some(stay_silent)) };
+    if function() == 0 {
         return Ok(());
     }
     // SAFETY: LightGBM returns a C string that stays valid until this thread's next call.
     let said = unsafe { CStr::from_ptr(ffi::LGBM_GetLastError()) };
-    Err(TreesError::LightGbm { doing, said: said.to_string_lossy().trim().to_owned() })
+    Err(TreesError::LightGbm {
+        doing,
+        said: said.to_string_lossy().trim().to_owned(),
+    })
+}
+
+/// Sets how many threads LightGBM uses, for the whole process. Results do not depend on it.
+pub(crate) fn set_threads(threads: usize) -> Result<(), TreesError> {
+    let threads = count("threads", threads)?;
+    // SAFETY: no pointers.
+    call("set its threads", || unsafe { ffi::LGBM_SetMaxThreads(threads) })
 }
 
 fn count(what: &'static str, found: usize) -> Result<c_int, TreesError> {

@@ -1,7 +1,8 @@
 //! Every parameter of LightGBM 4.6.0: name, kind, range and aliases, as its `config_auto.cpp` has them (`ParameterTypes`,
 //! `parameter2aliases` and the `CHECK_…` lines), and whose business it is.
 
-use super::{Bound, Kind, Known, Owner};
+use super::Owner;
+use super::value::{Bound, Kind, Known};
 
 const fn known(
     name: &'static str,
@@ -11,10 +12,18 @@ const fn known(
     owner: Option<Owner>,
     aliases: &'static [&'static str],
 ) -> Known {
-    Known { name, kind, low, high, owner, aliases }
+    Known {
+        name,
+        kind,
+        low,
+        high,
+        owner,
+        aliases,
+    }
 }
 
-/// In the order in which LightGBM documents them.
+/// In the order in which LightGBM documents them, one a line.
+#[rustfmt::skip]
 pub(super) const KNOWN: &[Known] = &[
     known("config", Kind::Text, Bound::None, Bound::None, Some(Owner::Files), &["config_file"]),
     known("task", Kind::Text, Bound::None, Bound::None, Some(Owner::Files), &["task_type"]),
@@ -97,7 +106,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("min_data_in_bin", Kind::Integer, Bound::Beyond(0.0), Bound::None, None, &[]),
     known("bin_construct_sample_cnt", Kind::Integer, Bound::Beyond(0.0), Bound::None, None, &["subsample_for_bin"]),
     known("data_random_seed", Kind::Integer, Bound::None, Bound::None, Some(Owner::Seed), &["data_seed"]),
-    known("is_enable_sparse", Kind::Flag, Bound::None, Bound::None, None, &["is_sparse", "enable_sparse", "sparse"]),
+    known("is_enable_sparse", Kind::Flag, Bound::None, Bound::None, Some(Owner::Determinism), &["is_sparse", "enable_sparse", "sparse"]),
     known("enable_bundle", Kind::Flag, Bound::None, Bound::None, None, &["is_enable_bundle", "bundle"]),
     known("use_missing", Kind::Flag, Bound::None, Bound::None, None, &[]),
     known("zero_as_missing", Kind::Flag, Bound::None, Bound::None, None, &[]),

@@ -237,6 +237,23 @@ fn rows_are_compared_by_key_and_time() {
 }
 
 #[test]
+fn differences_are_told_in_lines() {
+    let view = simple_view("", "");
+    let a = made(&world("host ts y:int64 \n a 10 1 \n a 20 2"), &view);
+    let b = made(&world("host ts y:int64 \n a 10 1 \n a 20 4 \n b 20 -"), &view);
+    let text = diff(a.path(), b.path()).unwrap().to_string();
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    let expected = [
+        "rows per part: 2 train, 0 validation, 0 test, 0 in gaps -> 3 train, 0 validation, 0 test, 0 in gaps",
+        "rows: 1 the same, 0 moved to another part, 1 changed, 1 added, 0 removed",
+        "train `host`: max \"a\" -> \"b\", distinct 1 -> 2",
+        "train `y`: NULLs 0 -> 1, max 2 -> 4, mean 1.500000 -> 2.500000, std 0.707107 -> 2.121320 (mean moved by +1.414 std)",
+        "train `v`: max 2 -> 5, mean 1.500000 -> 2.666667, std 0.707107 -> 2.081666 (mean moved by +1.650 std)",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
 fn rows_that_went_to_another_part_moved() {
     let split = |at: &str| simple_view("", &format!("[split]\nstrategy = \"time\"\ntest = \"{at}\""));
     let (early, late) = (EventTime(15).to_string(), EventTime(25).to_string());

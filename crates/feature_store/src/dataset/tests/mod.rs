@@ -11,6 +11,7 @@ mod checks;
 mod contract;
 mod entity;
 mod property;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use feature_store::dataset::{load_manifest, open_part};
-use feature_store::export::{Format, write_batches};
+use feature_store::dataset::export;
+use feature_store::ingest::FileFormat;
 use serde_json::json;
 
 use super::WantedDataset;
 use crate::Context;
-use crate::failure::{Failure, Outcome, at_path};
+use crate::failure::Outcome;
 use crate::repository::Repository;
 use crate::screen;
 
@@ -23,38 +23,21 @@ pub struct Export {
     to: PathBuf,
     /// parquet, csv or jsonl.
     #[arg(long, default_value = "parquet")]
-    format: Format,
+    format: FileFormat,
 }
 
 impl Export {
-    /// Writes one file a part, each under a temporary name until it is whole; files that are there already are refused.
+    /// Writes one file a part, each visible when it is whole.
     pub async fn run(self, context: &Context) -> Outcome {
         let repository = Repository::find(&context.start)?;
         let registry = repository.registry().await?;
         let dataset = self.dataset.find(&registry).await?;
-        let folder = repository.storage.join(&dataset.path);
-        let manifest = load_manifest(&folder)?;
-        std::fs::create_dir_all(&self.to).map_err(at_path(&self.to))?;
-        let places = manifest.parts.iter().map(|part| {
-            let name = format!("{}.{}", part.part, self.format.extension());
-            (part, self.to.join(name))
-        });
-        let places: Vec<_> = places.collect();
-        if let Some((_, taken)) = places.iter().find(|(_, place)| place.exists()) {
-            return Err(Failure::input(format!("`{}` is there already: nothing was written", taken.display())));
-        }
-        let mut written = Vec::new();
-        for (part, place) in places {
-            let reader = open_part(&folder, part.part, None)?;
-            let rows = write_batches(&place, self.format, &manifest.schema(), reader)?;
-            written.push(json!({ "part": part.part, "path": place, "rows": rows }));
-            if !context.json {
-                screen::line(format!("{}: {} rows", place.display(), screen::count(rows)))?;
-            }
-        }
+        let files = export(&repository.storage.join(&dataset.path), &self.to, self.format)?;
         if context.json {
-            return screen::json(&json!({ "dataset": dataset.reference.to_string(), "files": written }));
+            return screen::json(&json!({ "dataset": dataset.reference.to_string(), "files": files }));
         }
-        Ok(())
+        files.iter().try_for_each(|file| {
+            screen::line(format!("{}: {} rows", file.path.display(), screen::count(file.rows)))
+        })
     }
 }

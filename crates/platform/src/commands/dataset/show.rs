@@ -1,7 +1,8 @@
 //! `platform dataset show`
 
 use clap::Args;
-use feature_store::dataset::{Manifest, load_manifest};
+use definitions::Role;
+use feature_store::dataset::{ColumnStatistics, Manifest, load_manifest};
 
 use super::WantedDataset;
 use crate::Context;
@@ -77,7 +78,7 @@ pub fn print_joins(manifest: &Manifest) -> Outcome {
             screen::count(counts.before_first),
             screen::count(counts.expired),
             screen::count(counts.not_yet_known),
-            screen::count(counts.ties),
+            screen::count(counts.tied),
         ]);
     }
     if table.is_empty() { Ok(()) } else { table.print() }
@@ -86,7 +87,7 @@ pub fn print_joins(manifest: &Manifest) -> Outcome {
 fn print_columns(manifest: &Manifest) -> Outcome {
     let mut table = Table::new(&["column", "type", "role", "from"]);
     for column in &manifest.columns {
-        let role = serde_json::to_value(column.role)?.as_str().unwrap_or_default().to_owned();
+        let role = role_word(column.role).to_owned();
         let from = format!("{}.{}", column.group, column.source);
         table.row([column.name.clone(), column.data_type.word().to_owned(), role, from]);
     }
@@ -94,28 +95,46 @@ fn print_columns(manifest: &Manifest) -> Outcome {
 }
 
 fn print_statistics(manifest: &Manifest) -> Outcome {
+    let columns = manifest.parts.iter().flat_map(|part| {
+        part.statistics.iter().map(|column| (part.part.to_string(), column))
+    });
+    statistics_table(columns)?.print()
+}
+
+/// One line a column: counts, extremes, moments.
+pub fn statistics_table<'a>(columns: impl Iterator<Item = (String, &'a ColumnStatistics)>) -> Outcome<Table> {
     let mut table = Table::new(&["part", "column", "rows", "nulls", "min", "max", "mean", "std", "distinct"]);
-    for part in &manifest.parts {
-        for column in &part.statistics {
-            let of = serde_json::to_value(column)?;
-            let cell = |name: &str| match of.get(name) {
-                None | Some(serde_json::Value::Null) => "-".to_owned(),
-                Some(serde_json::Value::String(text)) => text.clone(),
-                Some(number) => number.as_f64().map_or_else(|| number.to_string(), screen::value),
-            };
-            let distinct = of.get("distinct").and_then(|distinct| distinct.get("count")).map(ToString::to_string);
-            table.row([
-                part.part.to_string(),
-                column.column.clone(),
-                cell("rows"),
-                cell("nulls"),
-                cell("min"),
-                cell("max"),
-                cell("mean"),
-                cell("std"),
-                distinct.unwrap_or_else(|| cell("distinct")),
-            ]);
-        }
+    for (part, column) in columns {
+        let of = serde_json::to_value(column)?;
+        let cell = |name: &str| match of.get(name) {
+            None | Some(serde_json::Value::Null) => "-".to_owned(),
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(number) => number.as_f64().map_or_else(|| number.to_string(), screen::value),
+        };
+        let distinct = of.get("distinct").and_then(|distinct| distinct.get("count")).map(ToString::to_string);
+        table.row([
+            part,
+            column.column.clone(),
+            cell("rows"),
+            cell("nulls"),
+            cell("min"),
+            cell("max"),
+            cell("mean"),
+            cell("std"),
+            distinct.unwrap_or_else(|| cell("distinct")),
+        ]);
     }
-    table.print()
+    Ok(table)
+}
+
+/// What a column is for, in words.
+pub fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Key => "key",
+        Role::EventTime => "event time",
+        Role::Label => "label",
+        Role::LabelHelper => "label helper",
+        Role::Feature => "feature",
+        Role::Helper => "helper",
+    }
 }

@@ -1,6 +1,5 @@
 //! What a user's own file seems to hold.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -69,7 +68,6 @@ impl Inferred {
     /// For people: one line per column.
     pub fn describe(&self) -> String {
         let mut text = format!("found in `{}`:\n", self.file);
-        let mut say = |name: &str, what: String| writeln!(text, "  {name:<24} {what}");
         let mut lines = Vec::new();
         lines.extend(self.entity.iter().map(|column| (column.name.as_str(), format!("key, {}", column.data_type.word()))));
         lines.push((self.time.as_str(), "event time".to_owned()));
@@ -79,8 +77,7 @@ impl Inferred {
         }));
         lines.extend(self.left_out.iter().map(|(name, why)| (name.as_str(), format!("left out: {why}"))));
         for (name, what) in lines {
-            // Writing to a String cannot fail.
-            drop(say(name, what));
+            text.push_str(&format!("  {name:<24} {what}\n"));
         }
         text
     }
@@ -88,7 +85,7 @@ impl Inferred {
 
 /// Looks at the first rows of the file.
 pub async fn infer(path: &Path, asked: &Asked<'_>) -> Outcome<Inferred> {
-    let sample = feature_store::sample_file(path, SAMPLE_ROWS).await?;
+    let sample = feature_store::ingest::sample_file(path, SAMPLE_ROWS)?;
     let schema = sample.schema();
     let mut inferred = Inferred {
         file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),

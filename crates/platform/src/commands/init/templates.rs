@@ -34,7 +34,7 @@ pub fn for_file(inferred: &Inferred) -> Vec<(String, String)> {
 const SETTINGS: &str = "[storage]\nroot = \".platform\"\n\n[registry]\nurl = \"sqlite:.platform/registry.db\"\n";
 
 fn quoted(text: &str) -> String {
-    toml_edit::Value::from(text).to_string()
+    toml::Value::from(text).to_string()
 }
 
 fn entity_list(inferred: &Inferred) -> String {

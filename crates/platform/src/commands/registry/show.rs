@@ -30,8 +30,7 @@ impl Show {
 
 /// A path as a deployment can open it: relative to the repository's folder where it lies inside, else absolute.
 fn place(repository: &Repository, path: &str) -> String {
-    let full = repository.storage.join(path);
-    full.strip_prefix(&repository.root).unwrap_or(&full).display().to_string()
+    repository.shown(&repository.storage.join(path))
 }
 
 fn document(repository: &Repository, record: &ModelVersionRecord) -> Value {

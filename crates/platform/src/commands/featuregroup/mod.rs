@@ -1,0 +1,38 @@
+//! `platform featuregroup`: groups, what is in them, and bringing rows in.
+
+mod compact;
+mod history;
+mod ingest;
+mod list;
+mod show;
+mod stats;
+
+use clap::Subcommand;
+
+use crate::Context;
+use crate::failure::Outcome;
+
+/// Ingest into feature groups, and look at them.
+#[derive(Subcommand)]
+pub enum Featuregroup {
+    Ingest(ingest::Ingest),
+    List(list::List),
+    Show(show::Show),
+    Stats(stats::Stats),
+    History(history::History),
+    Compact(compact::Compact),
+}
+
+impl Featuregroup {
+    /// Runs the subcommand.
+    pub async fn run(self, context: &Context) -> Outcome {
+        match self {
+            Self::Ingest(ingest) => ingest.run(context).await,
+            Self::List(list) => list.run(context).await,
+            Self::Show(show) => show.run(context).await,
+            Self::Stats(stats) => stats.run(context).await,
+            Self::History(history) => history.run(context).await,
+            Self::Compact(compact) => compact.run(context).await,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The words that parameters of text take. LightGBM ignores a metric that it does not know, so the words are kept here.
+
+/// A metric's name, its other names, and whether more of it is better.
+struct Metric {
+    name: &'static str,
+    aliases: &'static [&'static str],
+    larger_is_better: bool,
+}
+
+const fn smaller(name: &'static str, aliases: &'static [&'static str]) -> Metric {
+    Metric {
+        name,
+        aliases,
+        larger_is_better: false,
+    }
+}
+
+const fn larger(name: &'static str) -> Metric {
+    Metric {
+        name,
+        aliases: &[],
+        larger_is_better: true,
+    }
+}
+
+/// The metrics of LightGBM 4.6.0 for tables, as its `Metric::CreateMetric` and `ParseMetricAlias` have them.
+const METRICS: &[Metric] = &[
+    smaller("l1", &["mean_absolute_error", "mae", "regression_l1"]),
+    smaller("l2", &["mean_squared_error", "mse", "regression_l2", "regression"]),
+    smaller("rmse", &["root_mean_squared_error", "l2_root"]),
+    smaller("quantile", &[]),
+    smaller("mape", &["mean_absolute_percentage_error"]),
+    smaller("huber", &[]),
+    smaller("fair", &[]),
+    smaller("poisson", &[]),
+    smaller("gamma", &[]),
+    smaller("gamma_deviance", &[]),
+    smaller("tweedie", &[]),
+    larger("auc"),
+    larger("average_precision"),
+    smaller("binary_logloss", &["binary"]),
+    smaller("binary_error", &[]),
+    larger("auc_mu"),
+    smaller(
+        "multi_logloss",
+        &["multiclass", "softmax", "multiclassova", "multiclass_ova", "ova", "ovr"],
+    ),
+    smaller("multi_error", &[]),
+    smaller("cross_entropy", &["xentropy"]),
+    smaller("cross_entropy_lambda", &["xentlambda"]),
+    smaller("kullback_leibler", &["kldiv"]),
+];
+
+/// For each parameter of one word: the words, each with the one that LightGBM makes of it.
+const CHOICES: &[(&str, &[(&str, &str)])] = &[
+    (
+        "boosting",
+        &[
+            ("gbdt", "gbdt"),
+            ("gbrt", "gbdt"),
+            ("dart", "dart"),
+            ("rf", "rf"),
+            ("random_forest", "rf"),
+            ("goss", "goss"),
+        ],
+    ),
+    ("data_sample_strategy", &[("bagging", "bagging"), ("goss", "goss")]),
+    (
+        "monotone_constraints_method",
+        &[
+            ("basic", "basic"),
+            ("intermediate", "intermediate"),
+            ("advanced", "advanced"),
+        ],
+    ),
+];
+
+/// Whether more is better of what LightGBM measures under this name.
+pub(crate) fn larger_is_better(measured: &str) -> bool {
+    let name = measured.split('@').next().unwrap_or(measured);
+    METRICS
+        .iter()
+        .any(|metric| metric.name == name && metric.larger_is_better)
+}
+
+/// LightGBM's own words for those of a parameter, separated by commas.
+///
+/// # Errors
+/// What would have been accepted.
+pub(super) fn own_words(parameter: &str, text: String) -> Result<String, String> {
+    let listed = |words: Vec<&str>| {
+        words
+            .iter()
+            .map(|word| format!("`{word}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    if parameter == "metric" {
+        let own = |word: &str| {
+            METRICS
+                .iter()
+                .find(|metric| metric.name == word || metric.aliases.contains(&word))
+        };
+        let mut names = Vec::new();
+        for word in text.split(',') {
+            let wanted = || {
+                format!(
+                    "metrics among {}",
+                    listed(METRICS.iter().map(|metric| metric.name).collect())
+                )
+            };
+            let name = own(word.trim()).ok_or_else(wanted)?.name;
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        return Ok(names.join(","));
+    }
+    let Some((_, choices)) = CHOICES.iter().find(|(name, _)| *name == parameter) else {
+        return Ok(text);
+    };
+    match choices.iter().find(|(word, _)| *word == text) {
+        Some((_, own)) => Ok((*own).to_owned()),
+        None => Err(format!(
+            "one of {}",
+            listed(choices.iter().map(|(word, _)| *word).collect())
+        )),
+    }
+}
