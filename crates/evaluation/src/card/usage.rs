@@ -36,7 +36,7 @@ pub(super) fn how_to_use(text: &mut Markdown, evidence: &CardEvidence) {
     );
     if evidence.training.learner == "lightgbm" {
         text.paragraph("In Python, with nothing but LightGBM, from the model's files:");
-        text.code("sh", &format!("platform registry pull {model}"));
+        text.code("sh", &format!("platform registry pull {model} --to model && cd model"));
         text.code("python", PYTHON);
         if let Some(classes) = &evidence.data.classes {
             text.paragraph(&class_words(classes));

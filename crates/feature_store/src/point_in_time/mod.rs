@@ -46,7 +46,8 @@
 //! Keys are compared in arrow-row's encoding, which is exact and keeps the order, so composite keys cannot collide. The stream's order
 //! is checked while it is read: data that is not sorted is an error, not a wrong dataset. Rows in = rows out, checked at the end.
 //!
-//! Files: this one holds what goes in and comes out; `keys` the encoding; `stream` is the merge, `window` cuts the group into keys, `sweep` is the rule, `joined` what comes out.
+//! Files: this one holds what goes in and comes out; `keys` the encoding; `stream` is the merge, `window` cuts the group into keys, `sweep` is the
+//! rule, `joined` what comes out.
 
 mod joined;
 mod keys;

@@ -99,7 +99,15 @@ pub struct TimeBorder {
 
 impl TimeBorder {
     fn sentence(&self) -> String {
-        let Self { before, after, last_label_end, first_feature_time, between_micros, gap_rows, .. } = self;
+        let Self {
+            before,
+            after,
+            last_label_end,
+            first_feature_time,
+            between_micros,
+            gap_rows,
+            ..
+        } = self;
         let apart = match Duration::from_micros(*between_micros) {
             Some(span) if *between_micros > 0 => format!("{span} apart"),
             _ => "NOT apart".to_owned(),
@@ -157,9 +165,16 @@ impl Certificate {
             Self::Whole { rows } => vec![format!("all {rows} rows are one part")],
             Self::Time { borders, .. } => borders.iter().map(TimeBorder::sentence).collect(),
             Self::Random { seed, rows } => vec![format!("every row was drawn with seed {seed}: {rows}")],
-            Self::Group { seed, entities, entities_in_two_parts } => {
+            Self::Group {
+                seed,
+                entities,
+                entities_in_two_parts,
+            } => {
                 let drawn = format!("every entity was drawn with seed {seed}: {entities}");
-                vec![drawn, format!("{entities_in_two_parts} entities are in more than one part")]
+                vec![
+                    drawn,
+                    format!("{entities_in_two_parts} entities are in more than one part"),
+                ]
             }
         }
     }
