@@ -36,7 +36,9 @@ fn edges() -> Vec<(String, String)> {
     let name = |value: &serde_json::Value| value["name"].as_str().unwrap().to_owned();
     let edges = packages.iter().flat_map(|package| {
         let dependencies = package["dependencies"].as_array().unwrap().iter();
-        dependencies.filter(|dependency| dependency["kind"].is_null()).map(|dependency| (name(package), name(dependency)))
+        dependencies
+            .filter(|dependency| dependency["kind"].is_null())
+            .map(|dependency| (name(package), name(dependency)))
     });
     edges.collect()
 }
@@ -47,9 +49,16 @@ fn imports_point_to_a_lower_rank_and_siblings_never_import_each_other() {
     let edges = edges();
     assert!(edges.len() > 20);
     for (from, to) in &edges {
-        let Some(to_rank) = ranks.get(to.as_str()) else { continue };
-        let from_rank = ranks.get(from.as_str()).unwrap_or_else(|| panic!("`{from}` has no rank"));
-        assert!(to_rank < from_rank, "`{from}` (rank {from_rank}) imports `{to}` (rank {to_rank})");
+        let Some(to_rank) = ranks.get(to.as_str()) else {
+            continue;
+        };
+        let from_rank = ranks
+            .get(from.as_str())
+            .unwrap_or_else(|| panic!("`{from}` has no rank"));
+        assert!(
+            to_rank < from_rank,
+            "`{from}` (rank {from_rank}) imports `{to}` (rank {to_rank})"
+        );
     }
 }
 

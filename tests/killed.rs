@@ -17,8 +17,12 @@ fn kill_rounds(sandbox: &Sandbox, line: impl Fn(u32) -> String, check: impl Fn(u
     let whole = started.elapsed();
     for round in 1..=ROUNDS {
         let share = (f64::from(round) * 0.618_033_988_75).fract();
-        let mut child =
-            sandbox.command(&line(round)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = sandbox
+            .command(&line(round))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(Duration::from_secs_f64(whole.as_secs_f64() * share));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -32,7 +36,9 @@ fn is_whole(sandbox: &Sandbox) {
 }
 
 fn rows(sandbox: &Sandbox, table: &str) -> i64 {
-    let answer = sandbox.ok(&format!("query \"select count(*) as n from {table}\" --json")).json();
+    let answer = sandbox
+        .ok(&format!("query \"select count(*) as n from {table}\" --json"))
+        .json();
     answer["rows"][0]["n"].as_i64().unwrap()
 }
 
@@ -44,7 +50,14 @@ fn killed_ingestion_shows_all_of_a_file_or_nothing_of_it() {
     sandbox.ok("apply");
     let file = |round: u32| {
         let rows: String = (0..5_000)
-            .map(|row| format!("h{round},2026-01-{:02}T{:02}:{:02}:00Z,{row}\n", 1 + row / 1440, row / 60 % 24, row % 60))
+            .map(|row| {
+                format!(
+                    "h{round},2026-01-{:02}T{:02}:{:02}:00Z,{row}\n",
+                    1 + row / 1440,
+                    row / 60 % 24,
+                    row % 60
+                )
+            })
             .collect();
         sandbox.write(&format!("{round}.csv"), &format!("host,ts,value\n{rows}"));
         format!("featuregroup ingest readings --from {round}.csv")
@@ -62,13 +75,17 @@ fn killed_ingestion_shows_all_of_a_file_or_nothing_of_it() {
 #[test]
 fn killed_dataset_creation_leaves_whole_datasets() {
     let sandbox = ingested();
-    kill_rounds(&sandbox, |_| "dataset create cpu_fv:v1 --force".to_owned(), |_| {
-        let list = sandbox.ok("dataset list --json").json();
-        for dataset in list["datasets"].as_array().unwrap() {
-            sandbox.ok(&format!("dataset verify {}", dataset["reference"].as_str().unwrap()));
-        }
-        is_whole(&sandbox);
-    });
+    kill_rounds(
+        &sandbox,
+        |_| "dataset create cpu_fv:v1 --force".to_owned(),
+        |_| {
+            let list = sandbox.ok("dataset list --json").json();
+            for dataset in list["datasets"].as_array().unwrap() {
+                sandbox.ok(&format!("dataset verify {}", dataset["reference"].as_str().unwrap()));
+            }
+            is_whole(&sandbox);
+        },
+    );
     sandbox.ok("gc --grace 0s");
     let left: Vec<_> = std::fs::read_dir(sandbox.path(".platform/staging")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
@@ -77,7 +94,11 @@ fn killed_dataset_creation_leaves_whole_datasets() {
 #[test]
 fn killed_training_leaves_whole_models() {
     let sandbox = ingested();
-    kill_rounds(&sandbox, |_| "train --view cpu_fv:v1".to_owned(), |_| is_whole(&sandbox));
+    kill_rounds(
+        &sandbox,
+        |_| "train --view cpu_fv:v1".to_owned(),
+        |_| is_whole(&sandbox),
+    );
     sandbox.ok("gc --grace 0s");
     sandbox.ok("train --view cpu_fv:v1");
     is_whole(&sandbox);
@@ -90,11 +111,15 @@ fn killed_training_leaves_whole_models() {
 #[test]
 fn killed_compaction_changes_no_row() {
     let sandbox = ingested();
-    let before = rows(&sandbox, "\\\"server_metrics:v1$all\\\"");
-    kill_rounds(&sandbox, |_| "featuregroup compact server_metrics".to_owned(), |_| {
-        assert_eq!(rows(&sandbox, "\\\"server_metrics:v1$all\\\""), before);
-        is_whole(&sandbox);
-    });
+    let before = rows(&sandbox, r#"\"server_metrics:v1$all\""#);
+    kill_rounds(
+        &sandbox,
+        |_| "featuregroup compact server_metrics".to_owned(),
+        |_| {
+            assert_eq!(rows(&sandbox, r#"\"server_metrics:v1$all\""#), before);
+            is_whole(&sandbox);
+        },
+    );
 }
 
 #[test]

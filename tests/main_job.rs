@@ -29,10 +29,19 @@ fn quicken(sandbox: &Sandbox) {
     let without_gate: Vec<&str> = pipeline.split("\n[gate]").collect();
     let (head, rest) = (without_gate[0], without_gate[1]);
     let card = &rest[rest.find("\n[card]").unwrap()..];
-    let rounds = head.lines().map(|line| if line.starts_with("rounds") { "rounds = 20" } else { line });
+    let rounds = head.lines().map(|line| {
+        if line.starts_with("rounds") {
+            "rounds = 20"
+        } else {
+            line
+        }
+    });
     let head: Vec<&str> = rounds.collect();
     let gate = "[gate]\nmae = { max = 100.0 }\nbeats = [\"champion\"]\n";
-    sandbox.write("pipelines/cpu_forecast.toml", &format!("{}\n{gate}{card}", head.join("\n")));
+    sandbox.write(
+        "pipelines/cpu_forecast.toml",
+        &format!("{}\n{gate}{card}", head.join("\n")),
+    );
 }
 
 #[test]
@@ -44,10 +53,25 @@ fn metrics_files_become_a_registered_model_that_can_be_looked_up() {
     for artefact in model["artefacts"].as_array().unwrap() {
         let path = sandbox.path(artefact["path"].as_str().unwrap());
         let bytes = std::fs::read(&path).unwrap();
-        assert_eq!(definitions::Fingerprint::of(&bytes).to_string(), artefact["sha256"].as_str().unwrap(), "{path:?}");
+        assert_eq!(
+            definitions::Fingerprint::of(&bytes).to_string(),
+            artefact["sha256"].as_str().unwrap(),
+            "{path:?}"
+        );
     }
-    let names: Vec<_> = model["artefacts"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap()).collect();
-    for name in ["card.md", "metrics.json", "model.txt", "preprocessing.json", "signature.json"] {
+    let names: Vec<_> = model["artefacts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| a["name"].as_str().unwrap())
+        .collect();
+    for name in [
+        "card.md",
+        "metrics.json",
+        "model.txt",
+        "preprocessing.json",
+        "signature.json",
+    ] {
         assert!(names.contains(&name), "{names:?}");
     }
 }
@@ -80,13 +104,18 @@ fn dataset_created_again_with_nothing_changed_is_the_same_version() {
 #[test]
 fn failed_gate_records_the_run_and_registers_nothing() {
     let sandbox = ingested();
-    let pipeline = sandbox.read("pipelines/cpu_forecast.toml").replace("max = 100.0", "max = 0.0001");
+    let pipeline = sandbox
+        .read("pipelines/cpu_forecast.toml")
+        .replace("max = 100.0", "max = 0.0001");
     sandbox.write("pipelines/cpu_forecast.toml", &pipeline);
     sandbox.ok("apply");
     let said = sandbox.run("train --view cpu_fv:v1");
     assert_eq!(said.code, 1, "{}", said.screen());
     assert!(said.screen().contains("gate mae"), "{}", said.screen());
-    assert_eq!(sandbox.ok("registry list --json").json()["models"], serde_json::json!([]));
+    assert_eq!(
+        sandbox.ok("registry list --json").json()["models"],
+        serde_json::json!([])
+    );
     let runs = sandbox.ok("run list --json").json();
     assert_eq!(runs["runs"][0]["status"], "refused");
 }

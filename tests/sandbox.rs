@@ -40,7 +40,9 @@ pub const SETTINGS: &str = "[storage]\nroot = \".platform\"\n\n[registry]\nurl =
 impl Sandbox {
     /// An empty folder.
     pub fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
     /// A repository without definitions.
     pub fn new() -> Self {
@@ -89,7 +91,12 @@ impl Sandbox {
     pub fn pipe(&self, line: &str, input: &[u8]) -> Said {
         use std::io::Write;
         let mut command = self.command(line);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         // A command that refuses its input may stop reading before the end.
         drop(stdin.write_all(input));

@@ -6,12 +6,20 @@ use crate::main_job::{ingested, trained};
 use crate::sandbox::{Said, Sandbox, said};
 
 fn start(sandbox: &Sandbox, line: &str) -> Child {
-    sandbox.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    sandbox
+        .command(line)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 fn together(sandbox: &Sandbox, lines: &[String]) -> Vec<Said> {
     let children: Vec<Child> = lines.iter().map(|line| start(sandbox, line)).collect();
-    children.into_iter().map(|child| said(child.wait_with_output().unwrap())).collect()
+    children
+        .into_iter()
+        .map(|child| said(child.wait_with_output().unwrap()))
+        .collect()
 }
 
 const READINGS: &str = r#"name = "readings"
@@ -35,7 +43,9 @@ fn files_ingested_at_once_are_all_there_exactly_once() {
     sandbox.ok("apply");
     let lines: Vec<String> = (0..6)
         .map(|file| {
-            let rows: String = (0..50).map(|row| format!("h{file},2026-01-01T00:{row:02}:00Z,{row}\n")).collect();
+            let rows: String = (0..50)
+                .map(|row| format!("h{file},2026-01-01T00:{row:02}:00Z,{row}\n"))
+                .collect();
             sandbox.write(&format!("{file}.csv"), &format!("host,ts,value\n{rows}"));
             format!("featuregroup ingest readings --from {file}.csv")
         })
@@ -61,7 +71,7 @@ fn same_file_ingested_at_once_is_there_once() {
     }
     let history = sandbox.ok("featuregroup history readings --json").json();
     assert_eq!(history["ingestions"].as_array().unwrap().len(), 1);
-    assert_eq!(count(&sandbox, "select count(*) as n from \"readings:v1$all\""), 1);
+    assert_eq!(count(&sandbox, r#"select count(*) as n from \"readings:v1$all\""#), 1);
 }
 
 #[test]
@@ -94,8 +104,9 @@ fn alias_moved_at_once_from_the_same_place_moves_once() {
     sandbox.ok("train --view cpu_fv:v1");
     sandbox.ok("train --view cpu_fv:v1");
     sandbox.ok("registry alias set cpu_forecaster@champion v1");
-    let lines: Vec<String> =
-        [2, 3].map(|to| format!("registry alias set cpu_forecaster@champion v{to} --expect v1")).to_vec();
+    let lines: Vec<String> = [2, 3]
+        .map(|to| format!("registry alias set cpu_forecaster@champion v{to} --expect v1"))
+        .to_vec();
     let codes: Vec<i32> = together(&sandbox, &lines).iter().map(|said| said.code).collect();
     assert_eq!(codes.iter().filter(|&&code| code == 0).count(), 1, "{codes:?}");
     let history = sandbox.ok("registry history cpu_forecaster@champion --json").json();

@@ -87,7 +87,9 @@ pub enum StoreError {
         wanted: String,
     },
     /// The table lost the properties that keep pinned versions readable.
-    #[error("the table of `{group}` has `{property}` = `{found}`, wanted `{wanted}`: pinned versions could be cleaned away")]
+    #[error(
+        "the table of `{group}` has `{property}` = `{found}`, wanted `{wanted}`: pinned versions could be cleaned away"
+    )]
     Retention {
         /// The group.
         group: GroupRef,
@@ -362,7 +364,9 @@ pub enum StoreError {
         test: definitions::EventTime,
     },
     /// Nothing would be left for train.
-    #[error("validation = {validation} and test = {test} are not shares that leave rows for train: wanted 0 or more each, below 1 together")]
+    #[error(
+        "validation = {validation} and test = {test} are not shares that leave rows for train: wanted 0 or more each, below 1 together"
+    )]
     SharesTooLarge {
         /// The share of validation.
         validation: f64,
@@ -526,7 +530,12 @@ fn empty_part_hint(part: &str, in_gap: u64) -> String {
 fn missing_column_hint(column: &str, found: &[String]) -> String {
     let nearest = found
         .iter()
-        .map(|name| (datafusion::common::utils::datafusion_strsim::normalized_levenshtein(&name.to_lowercase(), column), name))
+        .map(|name| {
+            (
+                datafusion::common::utils::datafusion_strsim::normalized_levenshtein(&name.to_lowercase(), column),
+                name,
+            )
+        })
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let guess = nearest.map_or("its_name_in_the_file", |(_, name)| name.as_str());
     format!("if it goes by another name in the file: columns = {{ {column} = \"{guess}\" }}")
@@ -542,7 +551,10 @@ pub(crate) fn plan_error(doing: impl fmt::Display) -> impl FnOnce(datafusion::er
             },
             other => other,
         };
-        StoreError::Plan { doing: doing.to_string(), source: Box::new(source) }
+        StoreError::Plan {
+            doing: doing.to_string(),
+            source: Box::new(source),
+        }
     }
 }
 
@@ -551,10 +563,17 @@ pub(crate) fn delta_error(
     table: impl fmt::Display,
     doing: &'static str,
 ) -> impl FnOnce(deltalake::DeltaTableError) -> StoreError {
-    move |source| StoreError::Delta { table: table.to_string(), doing, source: Box::new(source) }
+    move |source| StoreError::Delta {
+        table: table.to_string(),
+        doing,
+        source: Box::new(source),
+    }
 }
 
 /// Puts the file onto an I/O error.
 pub(crate) fn file_error(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> StoreError {
-    move |source| StoreError::File { path: path.into(), source }
+    move |source| StoreError::File {
+        path: path.into(),
+        source,
+    }
 }

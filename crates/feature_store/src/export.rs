@@ -40,7 +40,9 @@ pub fn write_file<E: From<StoreError>>(
         .map_err(E::from)
         .and_then(|file| write_rows(BufWriter::new(file), path, format, schema, batches));
     let done = written.and_then(|rows| {
-        let moved = File::open(&half).and_then(|file| file.sync_all()).and_then(|()| std::fs::rename(&half, path));
+        let moved = File::open(&half)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| std::fs::rename(&half, path));
         moved.map(|()| rows).map_err(file_error(path)).map_err(E::from)
     });
     if done.is_err() {
@@ -82,20 +84,30 @@ impl<W: Write + Send> Sink<W> {
     fn open(writer: W, format: FileFormat, schema: &SchemaRef) -> Result<Self, ArrowError> {
         Ok(match format {
             FileFormat::Csv => {
-                let builder = CsvBuilder::new().with_header(true).with_timestamp_tz_format(TIME.to_owned());
+                let builder = CsvBuilder::new()
+                    .with_header(true)
+                    .with_timestamp_tz_format(TIME.to_owned());
                 let mut writer = builder.build(writer);
                 // The header is there even when no row is.
                 writer.write(&RecordBatch::new_empty(schema.clone()))?;
                 Self::Csv(Box::new(writer))
             }
             FileFormat::Jsonl => {
-                let builder = JsonBuilder::new().with_explicit_nulls(true).with_timestamp_tz_format(TIME.to_owned());
+                let builder = JsonBuilder::new()
+                    .with_explicit_nulls(true)
+                    .with_timestamp_tz_format(TIME.to_owned());
                 Self::Jsonl(Box::new(builder.build(writer)))
             }
             FileFormat::Parquet => {
                 let level = ZstdLevel::try_new(3)?;
-                let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-                Self::Parquet(Box::new(ArrowWriter::try_new(writer, schema.clone(), Some(properties))?))
+                let properties = WriterProperties::builder()
+                    .set_compression(Compression::ZSTD(level))
+                    .build();
+                Self::Parquet(Box::new(ArrowWriter::try_new(
+                    writer,
+                    schema.clone(),
+                    Some(properties),
+                )?))
             }
         })
     }

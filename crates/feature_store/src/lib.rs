@@ -31,5 +31,6 @@ pub use maintenance::{COMPACTED_BYTES, CompactionReceipt, RemovedFile, VacuumReq
 pub use scan::{GroupScan, collect_group, scan_group};
 pub use statistics::{GroupStatistics, group_statistics};
 pub use storage::{
-    GroupPin, INGEST_ID, KNOWN_AT, PinAt, PinnedFile, ROW_NUMBER, Store, arrow_type, create_table, group_schema, pin_group,
+    GroupPin, INGEST_ID, KNOWN_AT, PinAt, PinnedFile, ROW_NUMBER, Store, arrow_type, create_table, group_schema,
+    pin_group,
 };

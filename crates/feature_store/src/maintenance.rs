@@ -19,11 +19,13 @@ use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use serde::Serialize;
 
+use crate::StoreError;
 use crate::error::{delta_error, file_error};
 use crate::ingest::{COMMIT_ATTEMPTS, Earnest, back_off, commit_operation, discard_files, group_writer, is_lost_race};
 use crate::scan::scan_columns;
-use crate::storage::{GroupPin, PinAt, PinnedFile, Store, open_group, order_columns, pin_group, pinned_file, table_schema};
-use crate::StoreError;
+use crate::storage::{
+    GroupPin, PinAt, PinnedFile, Store, open_group, order_columns, pin_group, pinned_file, table_schema,
+};
 
 /// Files larger than this are left as they are.
 pub const COMPACTED_BYTES: u64 = 128 << 20;
@@ -82,18 +84,31 @@ pub async fn compact(store: &Store, group: &FeatureGroup) -> Result<CompactionRe
             }
         }
     }
-    Err(StoreError::Contended { table: reference.to_string(), attempts: COMMIT_ATTEMPTS })
+    Err(StoreError::Contended {
+        table: reference.to_string(),
+        attempts: COMMIT_ATTEMPTS,
+    })
 }
 
 /// The files worth merging: at least two small ones, or any that is not in order.
 fn small_files(pin: &GroupPin) -> Vec<PinnedFile> {
-    let small: Vec<_> = pin.files.iter().filter(|file| file.bytes < COMPACTED_BYTES || !file.sorted).cloned().collect();
+    let small: Vec<_> = pin
+        .files
+        .iter()
+        .filter(|file| file.bytes < COMPACTED_BYTES || !file.sorted)
+        .cloned()
+        .collect();
     let is_worth_it = small.len() > 1 || small.iter().any(|file| !file.sorted);
     if is_worth_it { small } else { Vec::new() }
 }
 
 /// All columns of the table, also those that another program added.
-async fn merge(store: &Store, group: &FeatureGroup, table: &DeltaTable, part: &GroupPin) -> Result<Vec<Add>, StoreError> {
+async fn merge(
+    store: &Store,
+    group: &FeatureGroup,
+    table: &DeltaTable,
+    part: &GroupPin,
+) -> Result<Vec<Add>, StoreError> {
     let reference = group.reference();
     let schema = plain_text(&table_schema(table, &reference)?);
     let mut rows = scan_columns(store, group, part, &schema, &schema, None).await?.batches;
@@ -125,13 +140,17 @@ async fn replace(
     let state = table.snapshot()?;
     let mut actions: Vec<Action> = Vec::new();
     for view in state.log_data().iter() {
-        let file = pinned_file(&part.group, &folder, &view).map_err(|error| DeltaTableError::Generic(error.to_string()))?;
+        let file =
+            pinned_file(&part.group, &folder, &view).map_err(|error| DeltaTableError::Generic(error.to_string()))?;
         if part.files.contains(&file) {
             actions.push(Action::Remove(view.remove_action(false)));
         }
     }
     actions.extend(written.iter().cloned().map(Action::Add));
-    let operation = DeltaOperation::Optimize { predicate: None, target_size: COMPACTED_BYTES as i64 };
+    let operation = DeltaOperation::Optimize {
+        predicate: None,
+        target_size: COMPACTED_BYTES as i64,
+    };
     commit_operation(table, actions, CommitProperties::default(), operation).await
 }
 
@@ -143,7 +162,10 @@ fn receipt(group: GroupRef, delta_version: i64, part: &GroupPin, written: &[Add]
         files_written: written.len() as u64,
         rows: part.rows(),
         bytes_before: part.files.iter().map(|file| file.bytes).sum(),
-        bytes_after: written.iter().map(|file| u64::try_from(file.size).unwrap_or_default()).sum(),
+        bytes_after: written
+            .iter()
+            .map(|file| u64::try_from(file.size).unwrap_or_default())
+            .sum(),
     }
 }
 
@@ -181,21 +203,34 @@ pub async fn vacuum(
 ) -> Result<Vec<RemovedFile>, StoreError> {
     let reference = group.reference();
     if let Some(other) = request.pins.iter().find(|pin| pin.group != reference) {
-        return Err(StoreError::WrongPin { wanted: reference, found: other.group.clone() });
+        return Err(StoreError::WrongPin {
+            wanted: reference,
+            found: other.group.clone(),
+        });
     }
     let newest = pin_group(store, group, PinAt::Newest).await?;
     let candidates = candidates(store, &reference, request).await?;
-    let named: BTreeSet<&str> =
-        request.pins.iter().chain([&newest]).flat_map(|pin| &pin.files).map(|file| file.path.as_str()).collect();
+    let named: BTreeSet<&str> = request
+        .pins
+        .iter()
+        .chain([&newest])
+        .flat_map(|pin| &pin.files)
+        .map(|file| file.path.as_str())
+        .collect();
     let folder = store.group_folder(&reference);
     let mut removed = Vec::new();
     for path in candidates.iter().filter(|path| !named.contains(path.as_str())) {
         let full = folder.join(path);
-        let Some(bytes) = old_file(&full, request)? else { continue };
+        let Some(bytes) = old_file(&full, request)? else {
+            continue;
+        };
         if request.earnest == Earnest::Commit {
             tokio::fs::remove_file(&full).await.map_err(file_error(&full))?;
         }
-        removed.push(RemovedFile { path: path.clone(), bytes });
+        removed.push(RemovedFile {
+            path: path.clone(),
+            bytes,
+        });
     }
     removed.sort();
     Ok(removed)
@@ -203,7 +238,11 @@ pub async fn vacuum(
 
 /// What the log has no use for, by delta-rs' own reckoning.
 async fn candidates(store: &Store, group: &GroupRef, request: &VacuumRequest<'_>) -> Result<Vec<String>, StoreError> {
-    let versions: BTreeSet<u64> = request.pins.iter().filter_map(|pin| u64::try_from(pin.delta_version).ok()).collect();
+    let versions: BTreeSet<u64> = request
+        .pins
+        .iter()
+        .filter_map(|pin| u64::try_from(pin.delta_version).ok())
+        .collect();
     let versions: Vec<u64> = versions.into_iter().collect();
     let (_, found) = open_group(store, group, None)
         .await?
@@ -222,7 +261,8 @@ async fn candidates(store: &Store, group: &GroupRef, request: &VacuumRequest<'_>
 /// A file's path within the table's folder.
 fn within(folder: &Path, path: &str) -> String {
     let full = PathBuf::from(path);
-    full.strip_prefix(folder).map_or_else(|_| path.to_owned(), |inner| inner.display().to_string())
+    full.strip_prefix(folder)
+        .map_or_else(|_| path.to_owned(), |inner| inner.display().to_string())
 }
 
 /// The size of a file that is old enough to go.
@@ -233,7 +273,9 @@ fn old_file(path: &Path, request: &VacuumRequest<'_>) -> Result<Option<u64>, Sto
         Err(error) => return Err(file_error(path)(error)),
     };
     let modified = metadata.modified().map_err(file_error(path))?;
-    let micros = modified.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_micros());
+    let micros = modified
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |age| age.as_micros());
     let micros = i64::try_from(micros).unwrap_or(i64::MAX);
     let is_old = micros.saturating_add(request.grace.micros()) <= request.now.0;
     Ok((is_old && metadata.is_file()).then_some(metadata.len()))

@@ -84,12 +84,22 @@ pub(crate) async fn scan_columns(
 ) -> Result<GroupScan, StoreError> {
     let reference = group.reference();
     if pin.group != reference {
-        return Err(StoreError::WrongPin { wanted: reference, found: pin.group.clone() });
+        return Err(StoreError::WrongPin {
+            wanted: reference,
+            found: pin.group.clone(),
+        });
     }
     let (checked_store, checked) = (store.clone(), pin.clone());
     let paths = tokio::task::spawn_blocking(move || check_files(&checked_store, &checked)).await;
-    let paths = paths.map_err(|error| StoreError::Task { detail: error.to_string() })??;
-    let files: Vec<_> = pin.files.iter().zip(&paths).map(|(file, path)| SourceFile::new(file, path)).collect::<Result<_, _>>()?;
+    let paths = paths.map_err(|error| StoreError::Task {
+        detail: error.to_string(),
+    })??;
+    let files: Vec<_> = pin
+        .files
+        .iter()
+        .zip(&paths)
+        .map(|(file, path)| SourceFile::new(file, path))
+        .collect::<Result<_, _>>()?;
     let doing = format!("`{reference}` could not be read");
     let batches: BoxStream<'static, Result<RecordBatch, StoreError>> = if files.is_empty() {
         futures::stream::empty().boxed()
@@ -99,7 +109,10 @@ pub(crate) async fn scan_columns(
         let check = ScanCheck::new(group, pin, store.group_folder(&reference), read)?;
         finish(rows, check, doing, schema.clone(), as_known_at).boxed()
     };
-    Ok(GroupScan { schema: schema.clone(), batches })
+    Ok(GroupScan {
+        schema: schema.clone(),
+        batches,
+    })
 }
 
 /// Reads a pinned group into memory; at least one batch, so that there is a schema.
@@ -125,10 +138,13 @@ pub async fn collect_group(
 fn scan_schema(group: &FeatureGroup, columns: &[ColumnName]) -> Result<SchemaRef, StoreError> {
     let stored = stored_schema(group)?;
     let field = |column: &ColumnName| {
-        stored.field_with_name(column.as_str()).cloned().map_err(|_| StoreError::UnknownColumn {
-            group: group.reference().to_string(),
-            column: column.to_string(),
-        })
+        stored
+            .field_with_name(column.as_str())
+            .cloned()
+            .map_err(|_| StoreError::UnknownColumn {
+                group: group.reference().to_string(),
+                column: column.to_string(),
+            })
     };
     let mut fields = columns.iter().map(field).collect::<Result<Vec<_>, _>>()?;
     fields.extend(hidden_fields());
@@ -139,8 +155,14 @@ fn scan_schema(group: &FeatureGroup, columns: &[ColumnName]) -> Result<SchemaRef
 fn read_schema(group: &FeatureGroup, columns: &[ColumnName]) -> Result<SchemaRef, StoreError> {
     let stored = stored_schema(group)?;
     let order = order_columns(group);
-    let wanted = |name: &str| order.iter().any(|column| column == name) || columns.iter().any(|column| column.as_str() == name);
-    let fields: Vec<_> = stored.fields().iter().filter(|field| wanted(field.name())).cloned().collect();
+    let wanted =
+        |name: &str| order.iter().any(|column| column == name) || columns.iter().any(|column| column.as_str() == name);
+    let fields: Vec<_> = stored
+        .fields()
+        .iter()
+        .filter(|field| wanted(field.name()))
+        .cloned()
+        .collect();
     Ok(Arc::new(Schema::new(fields)))
 }
 
@@ -157,8 +179,17 @@ impl SourceFile {
             source: std::io::Error::other(error.to_string()),
         })?;
         let last_modified = chrono::DateTime::<chrono::Utc>::UNIX_EPOCH;
-        let meta = ObjectMeta { location, last_modified, size: pinned.bytes, e_tag: None, version: None };
-        Ok(Self { file: PartitionedFile::new_from_meta(meta), sorted: pinned.sorted })
+        let meta = ObjectMeta {
+            location,
+            last_modified,
+            size: pinned.bytes,
+            e_tag: None,
+            version: None,
+        };
+        Ok(Self {
+            file: PartitionedFile::new_from_meta(meta),
+            sorted: pinned.sorted,
+        })
     }
 }
 
@@ -176,7 +207,9 @@ fn merge_plan(
     }
     if !unsorted.is_empty() {
         let source = parquet_source(schema, unsorted, None);
-        inputs.push(Arc::new(SortExec::new(order.clone(), source).with_preserve_partitioning(true)));
+        inputs.push(Arc::new(
+            SortExec::new(order.clone(), source).with_preserve_partitioning(true),
+        ));
     }
     let input = match inputs.pop() {
         Some(only) if inputs.is_empty() => only,
@@ -214,14 +247,19 @@ fn lex_ordering(group: &FeatureGroup, schema: &Schema) -> datafusion::error::Res
         .iter()
         .map(|name| {
             let column = Column::new_with_schema(name, schema)?;
-            Ok(PhysicalSortExpr::new(Arc::new(column), arrow::compute::SortOptions::new(false, true)))
+            Ok(PhysicalSortExpr::new(
+                Arc::new(column),
+                arrow::compute::SortOptions::new(false, true),
+            ))
         })
         .collect::<datafusion::error::Result<Vec<_>>>()?;
     LexOrdering::new(exprs).ok_or_else(|| datafusion::common::internal_datafusion_err!("an empty order"))
 }
 
 fn task_context() -> TaskContext {
-    let config = SessionConfig::new().with_batch_size(BATCH_ROWS).with_target_partitions(1);
+    let config = SessionConfig::new()
+        .with_batch_size(BATCH_ROWS)
+        .with_target_partitions(1);
     TaskContext::default().with_session_config(config)
 }
 
@@ -236,9 +274,21 @@ struct ScanCheck {
 }
 
 impl ScanCheck {
-    fn new(group: &FeatureGroup, pin: &GroupPin, folder: std::path::PathBuf, schema: &Schema) -> Result<Self, StoreError> {
+    fn new(
+        group: &FeatureGroup,
+        pin: &GroupPin,
+        folder: std::path::PathBuf,
+        schema: &Schema,
+    ) -> Result<Self, StoreError> {
         let order = OrderCheck::new(&group.reference().to_string(), schema, &order_columns(group))?;
-        Ok(Self { order, group: group.reference(), version: pin.delta_version, folder, wanted: pin.rows(), found: 0 })
+        Ok(Self {
+            order,
+            group: group.reference(),
+            version: pin.delta_version,
+            folder,
+            wanted: pin.rows(),
+            found: 0,
+        })
     }
 
     fn see(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
@@ -250,8 +300,22 @@ impl ScanCheck {
         if self.found == self.wanted {
             return Ok(());
         }
-        let Self { group, version, folder: path, wanted, found, .. } = self;
-        Err(StoreError::PinnedFileChanged { group, version, path, unit: "rows", found, wanted })
+        let Self {
+            group,
+            version,
+            folder: path,
+            wanted,
+            found,
+            ..
+        } = self;
+        Err(StoreError::PinnedFileChanged {
+            group,
+            version,
+            path,
+            unit: "rows",
+            found,
+            wanted,
+        })
     }
 }
 
@@ -263,7 +327,12 @@ fn finish(
     schema: SchemaRef,
     as_known_at: Option<KnownAt>,
 ) -> impl Stream<Item = Result<RecordBatch, StoreError>> + Send {
-    let step = move |(mut rows, mut check, doing, schema): (SendableRecordBatchStream, ScanCheck, String, SchemaRef)| async move {
+    let step = move |(mut rows, mut check, doing, schema): (
+        SendableRecordBatchStream,
+        ScanCheck,
+        String,
+        SchemaRef,
+    )| async move {
         let Some(batch) = rows.next().await else {
             check.end()?;
             return Ok(None);
@@ -271,7 +340,11 @@ fn finish(
         let batch = batch.map_err(plan_error(&doing))?;
         check.see(&batch)?;
         let known = known_rows(&batch, as_known_at)?;
-        let columns = schema.fields().iter().filter_map(|field| known.column_by_name(field.name()).cloned()).collect();
+        let columns = schema
+            .fields()
+            .iter()
+            .filter_map(|field| known.column_by_name(field.name()).cloned())
+            .collect();
         let batch = RecordBatch::try_new(schema.clone(), columns)?;
         Ok(Some((batch, (rows, check, doing, schema))))
     };

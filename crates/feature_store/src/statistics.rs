@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::dataset::{ColumnStatistics, StatisticsCollector};
 use crate::query::superseded::Superseded;
-use crate::scan::order::{compare, comparators};
+use crate::scan::order::{comparators, compare};
 use crate::storage::{PinAt, Store, group_schema, pin_group};
 use crate::{StoreError, scan_group};
 
@@ -142,7 +142,9 @@ impl Pass {
             None => true,
         };
         let within = comparators(&keys, &keys)?;
-        let changes = (1..batch.num_rows()).filter(|row| compare(&within, row - 1, *row).is_ne()).count();
+        let changes = (1..batch.num_rows())
+            .filter(|row| compare(&within, row - 1, *row).is_ne())
+            .count();
         self.entities += changes as u64 + u64::from(is_new);
         self.last_key = Some(keys.iter().map(|key| key.slice(batch.num_rows() - 1, 1)).collect());
         Ok(())

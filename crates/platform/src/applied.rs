@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use definitions::{Fingerprint, FeatureGroup, FeatureView, GroupRef, Name, Pipeline, Version, Versioned, ViewRef};
+use definitions::{FeatureGroup, FeatureView, Fingerprint, GroupRef, Name, Pipeline, Version, Versioned, ViewRef};
 use registry::{DefinitionKind, DefinitionRecord, Registry};
 use serde::de::DeserializeOwned;
 
@@ -20,7 +20,10 @@ pub struct Fingerprinted<T> {
 /// Reads a record's meaning back into its type.
 pub fn definition_of<T: DeserializeOwned>(record: &DefinitionRecord) -> Outcome<T> {
     serde_json::from_value(record.canonical.clone()).map_err(|error| {
-        Failure::platform(format!("the registry holds a definition of `{}` that cannot be read: {error}", record.name))
+        Failure::platform(format!(
+            "the registry holds a definition of `{}` that cannot be read: {error}",
+            record.name
+        ))
     })
 }
 
@@ -38,22 +41,38 @@ impl std::str::FromStr for Wanted {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.contains(':') {
             let Versioned { name, version } = text.parse()?;
-            return Ok(Self { name, version: Some(version) });
+            return Ok(Self {
+                name,
+                version: Some(version),
+            });
         }
-        Ok(Self { name: text.parse()?, version: None })
+        Ok(Self {
+            name: text.parse()?,
+            version: None,
+        })
     }
 }
 
 /// An applied feature group.
 pub async fn group(registry: &Registry, wanted: &Wanted) -> Outcome<Fingerprinted<FeatureGroup>> {
-    let record = registry.definition(DefinitionKind::FeatureGroup, &wanted.name, wanted.version).await?;
-    Ok(Fingerprinted { definition: definition_of(&record)?, fingerprint: record.fingerprint })
+    let record = registry
+        .definition(DefinitionKind::FeatureGroup, &wanted.name, wanted.version)
+        .await?;
+    Ok(Fingerprinted {
+        definition: definition_of(&record)?,
+        fingerprint: record.fingerprint,
+    })
 }
 
 /// An applied feature view.
 pub async fn view(registry: &Registry, wanted: &Wanted) -> Outcome<Fingerprinted<FeatureView>> {
-    let record = registry.definition(DefinitionKind::FeatureView, &wanted.name, wanted.version).await?;
-    Ok(Fingerprinted { definition: definition_of(&record)?, fingerprint: record.fingerprint })
+    let record = registry
+        .definition(DefinitionKind::FeatureView, &wanted.name, wanted.version)
+        .await?;
+    Ok(Fingerprinted {
+        definition: definition_of(&record)?,
+        fingerprint: record.fingerprint,
+    })
 }
 
 /// Every applied feature group.
@@ -70,7 +89,10 @@ pub async fn groups(registry: &Registry) -> Outcome<BTreeMap<GroupRef, FeatureGr
 pub async fn groups_of(registry: &Registry, view: &FeatureView) -> Outcome<BTreeMap<GroupRef, FeatureGroup>> {
     let mut groups = BTreeMap::new();
     for reference in view.groups() {
-        let wanted = Wanted { name: reference.name.clone(), version: Some(reference.version) };
+        let wanted = Wanted {
+            name: reference.name.clone(),
+            version: Some(reference.version),
+        };
         groups.insert(reference.clone(), group(registry, &wanted).await?.definition);
     }
     Ok(groups)
@@ -80,21 +102,39 @@ pub async fn groups_of(registry: &Registry, view: &FeatureView) -> Outcome<BTree
 pub async fn pipeline(registry: &Registry, name: Option<&Name>, view: &ViewRef) -> Outcome<Fingerprinted<Pipeline>> {
     if let Some(name) = name {
         let record = registry.definition(DefinitionKind::Pipeline, name, None).await?;
-        return Ok(Fingerprinted { definition: definition_of(&record)?, fingerprint: record.fingerprint });
+        return Ok(Fingerprinted {
+            definition: definition_of(&record)?,
+            fingerprint: record.fingerprint,
+        });
     }
     let mut fitting: Vec<Fingerprinted<Pipeline>> = Vec::new();
     for record in registry.definitions(Some(DefinitionKind::Pipeline)).await? {
         let definition: Pipeline = definition_of(&record)?;
         if definition.view == *view {
-            fitting.push(Fingerprinted { definition, fingerprint: record.fingerprint });
+            fitting.push(Fingerprinted {
+                definition,
+                fingerprint: record.fingerprint,
+            });
         }
     }
-    let names: Vec<String> = fitting.iter().map(|pipeline| pipeline.definition.name.to_string()).collect();
+    let names: Vec<String> = fitting
+        .iter()
+        .map(|pipeline| pipeline.definition.name.to_string())
+        .collect();
     match (fitting.pop(), fitting.len()) {
         (Some(pipeline), 0) => Ok(pipeline),
-        (None, _) => Err(Failure::input(format!("no applied pipeline trains on view `{view}`"))
-            .hint(format!("write `pipelines/….toml` with `view = \"{view}\"`, then: platform apply"))),
-        _ => Err(Failure::input(format!("several pipelines train on view `{view}`: {}", names.join(", ")))
-            .hint(format!("platform train --view {view} --pipeline {}", names.first().cloned().unwrap_or_default()))),
+        (None, _) => Err(
+            Failure::input(format!("no applied pipeline trains on view `{view}`")).hint(format!(
+                "write `pipelines/….toml` with `view = \"{view}\"`, then: platform apply"
+            )),
+        ),
+        _ => Err(Failure::input(format!(
+            "several pipelines train on view `{view}`: {}",
+            names.join(", ")
+        ))
+        .hint(format!(
+            "platform train --view {view} --pipeline {}",
+            names.first().cloned().unwrap_or_default()
+        ))),
     }
 }

@@ -53,7 +53,10 @@ pub fn evidence(
         files: files
             .0
             .iter()
-            .map(|(name, bytes)| CardFile { name: name.clone(), sha256: Fingerprint::of(bytes).to_string() })
+            .map(|(name, bytes)| CardFile {
+                name: name.clone(),
+                sha256: Fingerprint::of(bytes).to_string(),
+            })
             .collect(),
     }
 }
@@ -79,7 +82,11 @@ fn training(origin: &Origin<'_>, trained: &Trained) -> CardTraining {
         seed: origin.pipeline.seed,
         iterations: trained.history.len() as u64,
         best_iteration: trained.best_iteration as u64,
-        software: origin.software.iter().map(|(name, version)| (name.clone(), version.clone())).collect(),
+        software: origin
+            .software
+            .iter()
+            .map(|(name, version)| (name.clone(), version.clone()))
+            .collect(),
     }
 }
 
@@ -92,7 +99,12 @@ fn data(origin: &Origin<'_>, trained: &Trained) -> CardData {
         fingerprint: manifest.fingerprint.to_string(),
         target: trained.signature.target.clone(),
         classes: trained.signature.classes.clone(),
-        inputs: trained.signature.inputs.iter().map(|input| input.name.clone()).collect(),
+        inputs: trained
+            .signature
+            .inputs
+            .iter()
+            .map(|input| input.name.clone())
+            .collect(),
         groups: groups(manifest),
         parts: parts(manifest, trained),
         split: split(manifest),
@@ -103,11 +115,18 @@ fn data(origin: &Origin<'_>, trained: &Trained) -> CardData {
 /// The spine first, then each join, in the view's order.
 fn groups(manifest: &Manifest) -> Vec<CardGroup> {
     let spine_roles = [Role::Key, Role::EventTime, Role::Label, Role::LabelHelper];
-    let of_spine = manifest.columns.iter().filter(|column| spine_roles.contains(&column.role));
-    let mut groups: Vec<CardGroup> =
-        pinned(manifest, &manifest.spine.group, of_spine.map(|column| column.name.clone()).collect(), None)
-            .into_iter()
-            .collect();
+    let of_spine = manifest
+        .columns
+        .iter()
+        .filter(|column| spine_roles.contains(&column.role));
+    let mut groups: Vec<CardGroup> = pinned(
+        manifest,
+        &manifest.spine.group,
+        of_spine.map(|column| column.name.clone()).collect(),
+        None,
+    )
+    .into_iter()
+    .collect();
     for join in &manifest.joins {
         let prefix = join.prefix.as_deref().unwrap_or_default();
         let joined = manifest.columns.iter().filter(|column| {
@@ -153,11 +172,20 @@ fn range(first: Option<EventTime>, last: Option<EventTime>) -> Option<(String, S
 
 fn whole_range(manifest: &Manifest) -> Option<(String, String)> {
     let first = manifest.parts.iter().filter_map(|part| part.first_event_time).min();
-    range(first, manifest.parts.iter().filter_map(|part| part.last_event_time).max())
+    range(
+        first,
+        manifest.parts.iter().filter_map(|part| part.last_event_time).max(),
+    )
 }
 
 fn parts(manifest: &Manifest, trained: &Trained) -> Vec<CardPart> {
-    let without = |part| trained.unlabelled.iter().find(|(of, _)| *of == part).map_or(0, |(_, rows)| *rows as u64);
+    let without = |part| {
+        trained
+            .unlabelled
+            .iter()
+            .find(|(of, _)| *of == part)
+            .map_or(0, |(_, rows)| *rows as u64)
+    };
     let part = |report: &feature_store::dataset::PartReport| CardPart {
         part: report.part.to_string(),
         rows: report.rows,
@@ -176,7 +204,10 @@ fn split(manifest: &Manifest) -> CardSplit {
     };
     let is_time = strategy == "time";
     let gap = match &manifest.split {
-        Some(Split::Time { gap: definitions::Gap::Of(gap), .. }) => *gap,
+        Some(Split::Time {
+            gap: definitions::Gap::Of(gap),
+            ..
+        }) => *gap,
         _ => manifest.gap.total(),
     };
     CardSplit {

@@ -56,7 +56,10 @@ pub async fn create(
     let created = registry.create_dataset(&new, |number| {
         let path = format!("datasets/{}/{}/{number}", reference.name, reference.version);
         publish(staging.path(), &repository.storage.join(&path))?;
-        Ok(PublishedDataset { path, manifest_sha256: receipt.manifest_sha256 })
+        Ok(PublishedDataset {
+            path,
+            manifest_sha256: receipt.manifest_sha256,
+        })
     });
     Ok(created.await?)
 }
@@ -65,7 +68,9 @@ pub async fn create(
 pub async fn rebuild(repository: &Repository, manifest: &Manifest, staging: &Path) -> Outcome<DatasetReceipt> {
     let definitions = &manifest.definitions;
     let recorded = definitions.groups.iter();
-    let groups = recorded.map(|(reference, group)| (reference.clone(), group.definition.clone())).collect();
+    let groups = recorded
+        .map(|(reference, group)| (reference.clone(), group.definition.clone()))
+        .collect();
     let (view, arguments) = (&definitions.view.definition, manifest.arguments);
     build(&repository.store()?, view, &groups, &manifest.pins, arguments, staging).await
 }
@@ -97,5 +102,9 @@ async fn build(
 fn pinned_group(pin: &GroupPin) -> Outcome<PinnedGroup> {
     let version = u64::try_from(pin.delta_version);
     let delta_version = version.map_err(|_| Failure::platform(format!("`{}` has a negative version", pin.group)))?;
-    Ok(PinnedGroup { group: pin.group.clone(), delta_version, committed_at: pin.committed_at })
+    Ok(PinnedGroup {
+        group: pin.group.clone(),
+        delta_version,
+        committed_at: pin.committed_at,
+    })
 }

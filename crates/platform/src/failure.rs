@@ -22,11 +22,19 @@ pub type Outcome<T = ()> = Result<T, Failure>;
 impl Failure {
     /// The user's input, a definition or a gate said no.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { fault: Fault::Input, message: message.into(), hint: None }
+        Self {
+            fault: Fault::Input,
+            message: message.into(),
+            hint: None,
+        }
     }
     /// The platform failed.
     pub fn platform(message: impl Into<String>) -> Self {
-        Self { fault: Fault::Platform, message: message.into(), hint: None }
+        Self {
+            fault: Fault::Platform,
+            message: message.into(),
+            hint: None,
+        }
     }
     /// The same failure with a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -87,7 +95,11 @@ from_errors_with_fault!(
 
 impl From<definitions::Problems> for Failure {
     fn from(problems: definitions::Problems) -> Self {
-        Self { fault: Fault::Input, message: problems.to_string(), hint: None }
+        Self {
+            fault: Fault::Input,
+            message: problems.to_string(),
+            hint: None,
+        }
     }
 }
 

@@ -17,7 +17,10 @@ const PATIENCE: StdDuration = StdDuration::from_secs(600);
 
 /// Records the ingestions that the table has and the registry does not.
 pub async fn reconcile(store: &Store, registry: &Registry, group: &FeatureGroup) -> Outcome {
-    let known = registry.newest_ingestion(&group.reference()).await?.map_or(0, |newest| newest.ingest_id);
+    let known = registry
+        .newest_ingestion(&group.reference())
+        .await?
+        .map_or(0, |newest| newest.ingest_id);
     for receipt in ingestions(store, group).await? {
         if receipt.ingest_id > known {
             record(registry, &receipt).await?;
@@ -63,11 +66,23 @@ impl WritingRight {
     pub async fn acquire(registry: &Registry, group: &GroupRef) -> Outcome<Self> {
         let ttl = Duration::from_micros(LEASE_SECONDS as i64 * 1_000_000).unwrap_or_default();
         let resource = format!("feature_groups/{}/{}", group.name, group.version);
-        let request = LeaseRequest { resource, holder: holder::own(), ttl };
-        let waiting = Waiting { patience: PATIENCE, clock: &WallTime::now, is_gone: &holder::is_gone };
+        let request = LeaseRequest {
+            resource,
+            holder: holder::own(),
+            ttl,
+        };
+        let waiting = Waiting {
+            patience: PATIENCE,
+            clock: &WallTime::now,
+            is_gone: &holder::is_gone,
+        };
         let lease = registry.acquire_waiting(&request, waiting).await?;
         let renewal = tokio::spawn(renew(registry.clone(), lease.clone(), ttl));
-        Ok(Self { registry: registry.clone(), lease, renewal })
+        Ok(Self {
+            registry: registry.clone(),
+            lease,
+            renewal,
+        })
     }
 
     /// Gives it back.

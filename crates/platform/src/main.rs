@@ -35,7 +35,13 @@ struct Cli {
     #[arg(long, global = true)]
     json: bool,
     /// Work in this repository instead of the nearest one upwards.
-    #[arg(long, global = true, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = ".",
+        hide_default_value = true
+    )]
     repository: PathBuf,
     /// Threads to use; results never depend on it. [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -85,7 +91,11 @@ fn main() -> ExitCode {
         Err(usage) => return say_usage(&usage),
     };
     let threads = threads::count(cli.threads);
-    let context = Context { json: cli.json, start: cli.repository, threads };
+    let context = Context {
+        json: cli.json,
+        start: cli.repository,
+        threads,
+    };
     match threads::runtime(threads).and_then(|runtime| runtime.block_on(until_interrupted(cli.command, &context))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -98,7 +108,11 @@ fn main() -> ExitCode {
 /// Help and version are answers (stdout, 0); anything else is input that says no (stderr, 1).
 fn say_usage(usage: &clap::Error) -> ExitCode {
     let said = usage.print();
-    if usage.use_stderr() || said.is_err() { ExitCode::from(1) } else { ExitCode::SUCCESS }
+    if usage.use_stderr() || said.is_err() {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 async fn until_interrupted(command: Command, context: &Context) -> Outcome {

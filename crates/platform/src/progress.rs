@@ -23,7 +23,11 @@ impl Progress {
     pub fn start(label: &str, total: u64) -> Self {
         let now = Instant::now();
         let bar = screen::is_watched().then(|| {
-            let bar = if total > 0 { ProgressBar::new(total) } else { ProgressBar::new_spinner() };
+            let bar = if total > 0 {
+                ProgressBar::new(total)
+            } else {
+                ProgressBar::new_spinner()
+            };
             let template = if total > 0 {
                 "{msg} [{bar:30}] {human_pos}/{human_len}  {per_sec}  ETA {eta}"
             } else {
@@ -35,7 +39,12 @@ impl Progress {
             bar.set_message(label.to_owned());
             bar
         });
-        Self { bar, label: label.to_owned(), started: now, last_line: Mutex::new(now) }
+        Self {
+            bar,
+            label: label.to_owned(),
+            started: now,
+            last_line: Mutex::new(now),
+        }
     }
 
     /// Says how far the work has come, out of how much (0: not known), and what there is to say about it.
@@ -61,14 +70,22 @@ impl Progress {
     fn plain(&self, done: u64, total: u64, note: &str) -> String {
         let elapsed = self.started.elapsed().as_secs_f64().max(1e-9);
         let rate = done as f64 / elapsed;
-        let note = if note.is_empty() { String::new() } else { format!(", {note}") };
+        let note = if note.is_empty() {
+            String::new()
+        } else {
+            format!(", {note}")
+        };
         let rate_text = screen::count(rate as u64);
         if total == 0 || done == 0 {
             return format!("{}: {} ({rate_text}/s){note}", self.label, screen::count(done));
         }
         let left = Duration::from_secs_f64(total.saturating_sub(done) as f64 / rate.max(1e-9));
         let (done, total) = (screen::count(done), screen::count(total));
-        format!("{}: {done} of {total} ({rate_text}/s, {} left){note}", self.label, screen::seconds(left))
+        format!(
+            "{}: {done} of {total} ({rate_text}/s, {} left){note}",
+            self.label,
+            screen::seconds(left)
+        )
     }
 }
 

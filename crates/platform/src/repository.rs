@@ -31,7 +31,9 @@ struct StorageSettings {
 
 impl Default for StorageSettings {
     fn default() -> Self {
-        Self { root: ".platform".to_owned() }
+        Self {
+            root: ".platform".to_owned(),
+        }
     }
 }
 
@@ -43,7 +45,9 @@ struct RegistrySettings {
 
 impl Default for RegistrySettings {
     fn default() -> Self {
-        Self { url: "sqlite:.platform/registry.db".to_owned() }
+        Self {
+            url: "sqlite:.platform/registry.db".to_owned(),
+        }
     }
 }
 
@@ -74,7 +78,9 @@ impl Repository {
         let file = root.join(SETTINGS_FILE);
         let text = std::fs::read_to_string(&file).map_err(at_path(&file))?;
         let settings: Settings = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text.get(..span.start).unwrap_or("").lines().count().max(1));
+            let line = error
+                .span()
+                .map_or(1, |span| text.get(..span.start).unwrap_or("").lines().count().max(1));
             Failure::input(format!("{SETTINGS_FILE}:{line}: {}", error.message()))
                 .hint("[storage] root = \".platform\", [registry] url = \"sqlite:.platform/registry.db\"")
         })?;
@@ -93,7 +99,11 @@ impl Repository {
             .hint("[registry] url = \"sqlite:.platform/registry.db\""));
         };
         let registry = registry.strip_prefix("//").unwrap_or(registry);
-        Ok(Self { root: root.to_owned(), storage: root.join(settings.storage.root), registry_file: root.join(registry) })
+        Ok(Self {
+            root: root.to_owned(),
+            storage: root.join(settings.storage.root),
+            registry_file: root.join(registry),
+        })
     }
 
     /// The tables, datasets and models.
@@ -197,8 +207,12 @@ pub fn publish(staging: &Path, place: &Path) -> std::io::Result<()> {
 
 /// Removes the half-made folders of this very process, before it exits without unwinding.
 pub fn remove_own_staging(start: &Path) {
-    let Ok(repository) = Repository::find(start) else { return };
-    let Ok(entries) = std::fs::read_dir(repository.storage.join("staging")) else { return };
+    let Ok(repository) = Repository::find(start) else {
+        return;
+    };
+    let Ok(entries) = std::fs::read_dir(repository.storage.join("staging")) else {
+        return;
+    };
     let own = format!("{}-", std::process::id());
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(&own) {

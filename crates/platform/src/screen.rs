@@ -54,7 +54,10 @@ pub struct Table {
 impl Table {
     /// A table with these headings and no rows.
     pub fn new(headings: &[&str]) -> Self {
-        Self { headings: headings.iter().map(|&heading| heading.to_owned()).collect(), rows: Vec::new() }
+        Self {
+            headings: headings.iter().map(|&heading| heading.to_owned()).collect(),
+            rows: Vec::new(),
+        }
     }
     /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -79,7 +82,11 @@ impl Table {
         let heading = self.headings.get(at).map_or(0, |heading| heading.chars().count());
         let width = cells().map(|cell| cell.chars().count()).max().unwrap_or(0).max(heading);
         let is_number = |cell: &String| cell == "-" || cell.replace([',', '%', ' '], "").parse::<f64>().is_ok();
-        let align = if !self.rows.is_empty() && cells().all(is_number) { Align::Right } else { Align::Left };
+        let align = if !self.rows.is_empty() && cells().all(is_number) {
+            Align::Right
+        } else {
+            Align::Left
+        };
         (width, align)
     }
 }
@@ -87,7 +94,11 @@ impl Table {
 fn render_row(cells: &[String], columns: &[(usize, Align)]) -> String {
     let padded = cells.iter().zip(columns).map(|(cell, &(width, align))| {
         let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
-        if align == Align::Right { format!("{pad}{cell}") } else { format!("{cell}{pad}") }
+        if align == Align::Right {
+            format!("{pad}{cell}")
+        } else {
+            format!("{cell}{pad}")
+        }
     });
     let text = padded.collect::<Vec<_>>().join("  ");
     format!("{}\n", text.trim_end())
@@ -115,7 +126,11 @@ pub fn value(number: f64) -> String {
     let magnitude = number.abs().log10().floor();
     let decimals = (5.0 - magnitude).clamp(0.0, 12.0) as usize;
     let text = format!("{number:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 /// An optional value; `-` for none.

@@ -22,7 +22,10 @@ pub fn versions() -> BTreeMap<String, String> {
 }
 
 fn locked(library: &str) -> Option<&'static str> {
-    let mut lines = LOCK.lines().skip_while(|line| *line != format!("name = \"{library}\"")).skip(1);
+    let mut lines = LOCK
+        .lines()
+        .skip_while(|line| *line != format!("name = \"{library}\""))
+        .skip(1);
     lines.next()?.strip_prefix("version = \"")?.strip_suffix('"')
 }
 

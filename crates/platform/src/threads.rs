@@ -6,7 +6,10 @@ use crate::failure::{Failure, Outcome};
 
 /// As many as asked for, else one per core.
 pub fn count(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    asked.map_or_else(
+        || std::thread::available_parallelism().map_or(1, usize::from),
+        usize::from,
+    )
 }
 
 /// The runtime that I/O runs on.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float32Array, Float64Array, Int32Array, Int64Array, PrimitiveArray, TimestampMicrosecondArray,
-    new_null_array,
+    Array, ArrayRef, AsArray, Float32Array, Float64Array, Int32Array, Int64Array, PrimitiveArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType as ArrowType, Date32Type, Date64Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    ArrowPrimitiveType, DataType as ArrowType, Date32Type, Date64Type, Float64Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use definitions::DataType;
@@ -106,19 +106,31 @@ pub(super) type Converted = (ArrayRef, Vec<CellFault>);
 ///
 /// # Errors
 /// When Arrow cannot unpack it.
-pub(super) fn convert(array: &ArrayRef, how: Becomes, wanted: DataType, clock: &Clock) -> Result<Converted, StoreError> {
+pub(super) fn convert(
+    array: &ArrayRef,
+    how: Becomes,
+    wanted: DataType,
+    clock: &Clock,
+) -> Result<Converted, StoreError> {
     let plain = match array.data_type() {
         ArrowType::Dictionary(_, values) => cast(array, values)?,
         _ => array.clone(),
     };
     let target = arrow_type(wanted);
-    let mut faults = Faults { source: plain.clone(), found: Vec::new() };
+    let mut faults = Faults {
+        source: plain.clone(),
+        found: Vec::new(),
+    };
     let converted: ArrayRef = match how {
         Becomes::Nulls => new_null_array(&target, plain.len()),
         Becomes::Same => cast(&plain, &target)?,
         Becomes::IntOfInt => {
             let converted = cast(&plain, &target)?;
-            faults.new_nulls(&converted, Reason::DoesNotFit, &format!("too large for {}", wanted.word()))?;
+            faults.new_nulls(
+                &converted,
+                Reason::DoesNotFit,
+                &format!("too large for {}", wanted.word()),
+            )?;
             converted
         }
         Becomes::IntOfFloat => cast(&ints_of_floats(&plain, wanted, &mut faults)?, &target)?,
@@ -127,7 +139,10 @@ pub(super) fn convert(array: &ArrayRef, how: Becomes, wanted: DataType, clock: &
         Becomes::DateOfTime => dates_of_times(&plain, &mut faults)?,
         Becomes::DateOfText => {
             let text = cast(&plain, &ArrowType::Utf8)?;
-            let parse = |text: &str| parse_date(text.trim()).ok_or_else(|| (Reason::WrongType, "not a date, such as `2026-01-31`".to_owned()));
+            let parse = |text: &str| {
+                parse_date(text.trim())
+                    .ok_or_else(|| (Reason::WrongType, "not a date, such as `2026-01-31`".to_owned()))
+            };
             Arc::new(faults.each::<Date32Type, _>(text.as_string::<i32>().iter(), parse)?)
         }
         Becomes::TimeOfTime => Arc::new(times_of_times(&plain, clock, &mut faults)?.with_timezone("UTC")),
@@ -137,7 +152,8 @@ pub(super) fn convert(array: &ArrayRef, how: Becomes, wanted: DataType, clock: &
                 let local = naive_from_micros(i64::from(day) * DAY_MICROS).ok_or_else(out_of_range)?;
                 clock.local(local).map_err(NoInstant::into_pair)
             };
-            let times = faults.each::<TimestampMicrosecondType, _>(dates.as_primitive::<Date32Type>().iter(), midnight)?;
+            let times =
+                faults.each::<TimestampMicrosecondType, _>(dates.as_primitive::<Date32Type>().iter(), midnight)?;
             Arc::new(times.with_timezone("UTC"))
         }
         Becomes::TimeOfText => {
@@ -170,7 +186,13 @@ impl Faults {
     fn add(&mut self, row: usize, reason: Reason, detail: String) -> Result<(), StoreError> {
         let format = FormatOptions::default();
         let value = ArrayFormatter::try_new(&self.source, &format)?.value(row).to_string();
-        self.found.push(CellFault { row, column: None, value, reason, detail });
+        self.found.push(CellFault {
+            row,
+            column: None,
+            value,
+            reason,
+            detail,
+        });
         Ok(())
     }
 
@@ -210,7 +232,11 @@ impl Faults {
 /// Whole numbers; NaN is NULL, as everywhere.
 fn ints_of_floats(plain: &ArrayRef, wanted: DataType, faults: &mut Faults) -> Result<Int64Array, StoreError> {
     const LIMIT: f64 = 9_007_199_254_740_992.0;
-    let limit = if wanted == DataType::Int32 { f64::from(i32::MAX) } else { LIMIT };
+    let limit = if wanted == DataType::Int32 {
+        f64::from(i32::MAX)
+    } else {
+        LIMIT
+    };
     let wide = cast(plain, &ArrowType::Float64)?;
     let whole = |value: f64| {
         if value.fract() == 0.0 && value.abs() <= limit {
@@ -218,10 +244,16 @@ fn ints_of_floats(plain: &ArrayRef, wanted: DataType, faults: &mut Faults) -> Re
         } else if value.fract() == 0.0 {
             Err((Reason::DoesNotFit, format!("too large for {}", wanted.word())))
         } else {
-            Err((Reason::WrongType, format!("not a whole number, wanted {}", wanted.word())))
+            Err((
+                Reason::WrongType,
+                format!("not a whole number, wanted {}", wanted.word()),
+            ))
         }
     };
-    let values = wide.as_primitive::<Float64Type>().iter().map(|value| value.filter(|value| !value.is_nan()));
+    let values = wide
+        .as_primitive::<Float64Type>()
+        .iter()
+        .map(|value| value.filter(|value| !value.is_nan()));
     faults.each::<Int64Type, _>(values, whole)
 }
 
@@ -255,11 +287,23 @@ fn floats(plain: &ArrayRef, wanted: DataType, faults: &mut Faults) -> Result<Arr
     Ok(match wanted {
         DataType::Float32 => {
             let values = converted.as_primitive::<arrow::datatypes::Float32Type>();
-            Arc::new(values.iter().enumerate().map(|(row, value)| value.filter(|_| keep(row))).collect::<Float32Array>())
+            Arc::new(
+                values
+                    .iter()
+                    .enumerate()
+                    .map(|(row, value)| value.filter(|_| keep(row)))
+                    .collect::<Float32Array>(),
+            )
         }
         _ => {
             let values = converted.as_primitive::<Float64Type>();
-            Arc::new(values.iter().enumerate().map(|(row, value)| value.filter(|_| keep(row))).collect::<Float64Array>())
+            Arc::new(
+                values
+                    .iter()
+                    .enumerate()
+                    .map(|(row, value)| value.filter(|_| keep(row)))
+                    .collect::<Float64Array>(),
+            )
         }
     })
 }
@@ -270,9 +314,16 @@ fn dates_of_dates(plain: &ArrayRef, faults: &mut Faults) -> Result<ArrayRef, Sto
     }
     let day = |millis: i64| {
         let days = i32::try_from(millis.div_euclid(86_400_000)).map_err(|_| out_of_range())?;
-        if millis.rem_euclid(86_400_000) == 0 { Ok(days) } else { Err((Reason::DoesNotFit, "not at midnight".to_owned())) }
+        if millis.rem_euclid(86_400_000) == 0 {
+            Ok(days)
+        } else {
+            Err((Reason::DoesNotFit, "not at midnight".to_owned()))
+        }
     };
-    Ok(Arc::new(faults.each::<Date32Type, _>(plain.as_primitive::<Date64Type>().iter(), day)?))
+    Ok(Arc::new(faults.each::<Date32Type, _>(
+        plain.as_primitive::<Date64Type>().iter(),
+        day,
+    )?))
 }
 
 /// Local or UTC times that are midnights.
@@ -286,16 +337,21 @@ fn dates_of_times(plain: &ArrayRef, faults: &mut Faults) -> Result<ArrayRef, Sto
             Err((Reason::DoesNotFit, "has a time of day, wanted a date".to_owned()))
         }
     };
-    let dates: Int32Array = faults.each::<arrow::datatypes::Int32Type, _>(
-        micros.as_primitive::<TimestampMicrosecondType>().iter(),
-        day,
-    )?;
+    let dates: Int32Array =
+        faults.each::<arrow::datatypes::Int32Type, _>(micros.as_primitive::<TimestampMicrosecondType>().iter(), day)?;
     Ok(cast(&dates, &ArrowType::Date32)?)
 }
 
-fn times_of_times(plain: &ArrayRef, clock: &Clock, faults: &mut Faults) -> Result<TimestampMicrosecondArray, StoreError> {
+fn times_of_times(
+    plain: &ArrayRef,
+    clock: &Clock,
+    faults: &mut Faults,
+) -> Result<TimestampMicrosecondArray, StoreError> {
     let ArrowType::Timestamp(unit, zone) = plain.data_type() else {
-        return Err(StoreError::UnsupportedType { column: String::new(), found: plain.data_type().to_string() });
+        return Err(StoreError::UnsupportedType {
+            column: String::new(),
+            found: plain.data_type().to_string(),
+        });
     };
     let is_instant = zone.is_some();
     let instant = |micros: Option<i64>, nanos_rest: i64| {

@@ -38,22 +38,37 @@ impl Rules {
             } else {
                 None
             };
-            let on_violation = feature.and_then(|feature| feature.on_violation).unwrap_or(group.on_violation);
+            let on_violation = feature
+                .and_then(|feature| feature.on_violation)
+                .unwrap_or(group.on_violation);
             let expect = feature.and_then(|feature| feature.expect.clone());
-            Rule { data_type: column.data_type, null, expect, on_violation }
+            Rule {
+                data_type: column.data_type,
+                null,
+                expect,
+                on_violation,
+            }
         };
-        Self { columns: wanted.iter().map(rule).collect(), group: group.on_violation }
+        Self {
+            columns: wanted.iter().map(rule).collect(),
+            group: group.on_violation,
+        }
     }
 
     /// What happens to a row that breaks the rules of this column, or as a whole.
     pub(super) fn on_violation(&self, column: Option<usize>) -> OnViolation {
-        column.and_then(|column| self.columns.get(column)).map_or(self.group, |rule| rule.on_violation)
+        column
+            .and_then(|column| self.columns.get(column))
+            .map_or(self.group, |rule| rule.on_violation)
     }
 
     /// The columns with a limit on NULLs, and the limit.
     pub(super) fn null_limits(&self) -> impl Iterator<Item = (usize, f64)> {
         let limit = |rule: &Rule| rule.expect.as_ref().and_then(|expect| expect.max_null_fraction);
-        self.columns.iter().enumerate().filter_map(move |(column, rule)| Some((column, limit(rule)?)))
+        self.columns
+            .iter()
+            .enumerate()
+            .filter_map(move |(column, rule)| Some((column, limit(rule)?)))
     }
 
     /// The rows at fault, each with the first thing that is wrong with it.
@@ -65,7 +80,13 @@ impl Rules {
         }
         for (at, (rule, array)) in self.columns.iter().zip(&batch.columns).enumerate() {
             let mut add = |row: usize, value: String, reason: Reason, detail: String| {
-                bad.entry(row).or_insert(CellFault { row, column: Some(at), value, reason, detail });
+                bad.entry(row).or_insert(CellFault {
+                    row,
+                    column: Some(at),
+                    value,
+                    reason,
+                    detail,
+                });
             };
             check_column(rule, array, &mut add);
         }
@@ -77,7 +98,11 @@ type Add<'a> = dyn FnMut(usize, String, Reason, String) + 'a;
 
 fn check_column(rule: &Rule, array: &ArrayRef, add: &mut Add<'_>) {
     if let Some(reason) = rule.null.filter(|_| array.null_count() > 0) {
-        let detail = if reason == Reason::NullKey { "a column of the key must have a value" } else { "the event time must have a value" };
+        let detail = if reason == Reason::NullKey {
+            "a column of the key must have a value"
+        } else {
+            "the event time must have a value"
+        };
         for row in (0..array.len()).filter(|row| array.is_null(*row)) {
             add(row, "NULL".to_owned(), reason, detail.to_owned());
         }
@@ -101,7 +126,12 @@ fn check_floats<T: ArrowPrimitiveType>(
 ) {
     for (row, value) in array.iter().enumerate() {
         if let Some(value) = value.map(number).filter(|value| value.is_infinite()) {
-            add(row, value.to_string(), Reason::NotFinite, "infinite, or too large to hold".to_owned());
+            add(
+                row,
+                value.to_string(),
+                Reason::NotFinite,
+                "infinite, or too large to hold".to_owned(),
+            );
         }
     }
     check_limits(array, number, expect, add);
@@ -119,20 +149,37 @@ fn check_limits<T: ArrowPrimitiveType>(
     for (row, value) in array.iter().enumerate() {
         let Some(value) = value.map(&number) else { continue };
         if let Some(min) = min.filter(|min| value < *min) {
-            add(row, value.to_string(), Reason::BelowMin, format!("below the minimum of {min}"));
+            add(
+                row,
+                value.to_string(),
+                Reason::BelowMin,
+                format!("below the minimum of {min}"),
+            );
         } else if let Some(max) = max.filter(|max| value > *max) {
-            add(row, value.to_string(), Reason::AboveMax, format!("above the maximum of {max}"));
+            add(
+                row,
+                value.to_string(),
+                Reason::AboveMax,
+                format!("above the maximum of {max}"),
+            );
         }
     }
 }
 
 fn check_texts(array: &ArrayRef, expect: Option<&Expect>, add: &mut Add<'_>) {
-    let Some(allowed) = expect.and_then(|expect| expect.one_of.as_ref()) else { return };
+    let Some(allowed) = expect.and_then(|expect| expect.one_of.as_ref()) else {
+        return;
+    };
     for (row, value) in array.as_string::<i32>().iter().enumerate() {
         if let Some(value) = value.filter(|value| !allowed.iter().any(|text| text == value)) {
             let shown: Vec<&str> = allowed.iter().take(5).map(String::as_str).collect();
             let more = if allowed.len() > shown.len() { ", …" } else { "" };
-            add(row, value.to_owned(), Reason::NotOneOf, format!("not one of `{}`{more}", shown.join("`, `")));
+            add(
+                row,
+                value.to_owned(),
+                Reason::NotOneOf,
+                format!("not one of `{}`{more}", shown.join("`, `")),
+            );
         }
     }
 }
@@ -158,7 +205,10 @@ fn without<T: ArrowPrimitiveType>(array: &ArrayRef, is_nan: impl Fn(T::Native) -
     if nans == 0 {
         return (array.clone(), 0);
     }
-    let plain: PrimitiveArray<T> = values.iter().map(|value| value.filter(|value| !is_nan(*value))).collect();
+    let plain: PrimitiveArray<T> = values
+        .iter()
+        .map(|value| value.filter(|value| !is_nan(*value)))
+        .collect();
     (Arc::new(plain), nans as u64)
 }
 

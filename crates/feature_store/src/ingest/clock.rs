@@ -23,10 +23,16 @@ pub(super) struct NoInstant {
 
 impl NoInstant {
     fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self {
+            reason,
+            detail: detail.into(),
+        }
     }
     fn not_a_time(text: &str) -> Self {
-        let numeric = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
+        let numeric = !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
         let is_number = numeric && text.parse::<f64>().is_ok();
         Self::new(
             Reason::WrongType,
@@ -60,10 +66,17 @@ impl Clock {
     /// `BadTimeZone` when its time zone is not one.
     pub(super) fn of(group: &FeatureGroup) -> Result<Self, StoreError> {
         let parse = |zone: &String| {
-            zone.parse::<Tz>().map_err(|_| StoreError::BadTimeZone { group: group.reference(), zone: zone.clone() })
+            zone.parse::<Tz>().map_err(|_| StoreError::BadTimeZone {
+                group: group.reference(),
+                zone: zone.clone(),
+            })
         };
         let zone = group.time_zone.as_ref().map(parse).transpose()?;
-        Ok(Self { zone, ambiguous: group.ambiguous, truncate: group.truncate })
+        Ok(Self {
+            zone,
+            ambiguous: group.ambiguous,
+            truncate: group.truncate,
+        })
     }
 
     /// The instant that a text names.
@@ -82,7 +95,10 @@ impl Clock {
     /// The instant of a local time.
     pub(super) fn local(&self, local: NaiveDateTime) -> Result<i64, NoInstant> {
         let Some(zone) = self.zone else {
-            return Err(NoInstant::new(Reason::NoTimeZone, "a time without a zone, and the group has no `time_zone`"));
+            return Err(NoInstant::new(
+                Reason::NoTimeZone,
+                "a time without a zone, and the group has no `time_zone`",
+            ));
         };
         let nanos_rest = i64::from(local.and_utc().timestamp_subsec_nanos() % 1000);
         let instant = match zone.from_local_datetime(&local) {
@@ -90,7 +106,10 @@ impl Clock {
             LocalResult::Ambiguous(a, b) => {
                 let (a, b) = (a.timestamp_micros(), b.timestamp_micros());
                 self.choose(a.min(b), a.max(b)).ok_or_else(|| {
-                    NoInstant::new(Reason::AmbiguousTime, format!("this time was twice in {zone}: the clocks went back"))
+                    NoInstant::new(
+                        Reason::AmbiguousTime,
+                        format!("this time was twice in {zone}: the clocks went back"),
+                    )
                 })?
             }
             LocalResult::None => self.in_the_jump(zone, local)?,
@@ -101,7 +120,10 @@ impl Clock {
     /// An instant given in some unit finer than, or as fine as, a microsecond.
     pub(super) fn cut(&self, micros: i64, nanos_rest: i64) -> Result<i64, NoInstant> {
         if nanos_rest != 0 && !self.truncate {
-            return Err(NoInstant::new(Reason::TooPrecise, "finer than a microsecond, and the group has no `truncate = true`"));
+            return Err(NoInstant::new(
+                Reason::TooPrecise,
+                "finer than a microsecond, and the group has no `truncate = true`",
+            ));
         }
         Ok(micros)
     }
@@ -122,10 +144,17 @@ impl Clock {
         let before = offset(local.checked_sub_signed(Duration::days(1)));
         let after = offset(local.checked_add_signed(Duration::days(1)));
         let as_utc = local.and_utc().timestamp_micros();
-        let instants = before.zip(after).map(|(before, after)| (as_utc - before * 1_000_000, as_utc - after * 1_000_000));
-        instants.and_then(|(a, b)| self.choose(a.min(b), a.max(b))).ok_or_else(|| {
-            NoInstant::new(Reason::NonExistentTime, format!("this time never was in {zone}: the clocks went forward"))
-        })
+        let instants = before
+            .zip(after)
+            .map(|(before, after)| (as_utc - before * 1_000_000, as_utc - after * 1_000_000));
+        instants
+            .and_then(|(a, b)| self.choose(a.min(b), a.max(b)))
+            .ok_or_else(|| {
+                NoInstant::new(
+                    Reason::NonExistentTime,
+                    format!("this time never was in {zone}: the clocks went forward"),
+                )
+            })
     }
 }
 
@@ -152,16 +181,25 @@ fn read(bytes: &[u8]) -> Option<Written> {
     let date = read_date(bytes.get(..10)?)?;
     let rest = bytes.get(10..)?;
     if rest.is_empty() {
-        return Some(Written { local: date.and_time(NaiveTime::MIN), offset: None });
+        return Some(Written {
+            local: date.and_time(NaiveTime::MIN),
+            offset: None,
+        });
     }
-    let rest = rest.strip_prefix(b"T").or(rest.strip_prefix(b"t")).or(rest.strip_prefix(b" "))?;
+    let rest = rest
+        .strip_prefix(b"T")
+        .or(rest.strip_prefix(b"t"))
+        .or(rest.strip_prefix(b" "))?;
     let (time, rest) = read_time(rest)?;
     let local = date.and_time(time);
     let rest = rest.strip_prefix(b" ").unwrap_or(rest);
     match rest {
         b"" => Some(Written { local, offset: None }),
         b"Z" | b"z" | b"UTC" => Some(Written { local, offset: Some(0) }),
-        _ => Some(Written { local, offset: Some(read_offset(rest)?) }),
+        _ => Some(Written {
+            local,
+            offset: Some(read_offset(rest)?),
+        }),
     }
 }
 
@@ -175,7 +213,9 @@ fn read_date(bytes: &[u8]) -> Option<NaiveDate> {
 }
 
 fn read_time(bytes: &[u8]) -> Option<(NaiveTime, &[u8])> {
-    let ([h1, h2, b':', m1, m2], rest) = bytes.split_at_checked(5)? else { return None };
+    let ([h1, h2, b':', m1, m2], rest) = bytes.split_at_checked(5)? else {
+        return None;
+    };
     let (hour, minute) = (number(&[*h1, *h2])?, number(&[*m1, *m2])?);
     let (second, rest) = match rest.strip_prefix(b":") {
         None => (0, rest),
@@ -196,7 +236,11 @@ fn read_nanos(digits: &[u8]) -> Option<u32> {
     let (kept, lost) = digits.split_at(digits.len().min(9));
     let nanos = number(kept)? * 10_u32.pow(9 - kept.len() as u32);
     let is_lossy = lost.iter().any(|digit| *digit != b'0');
-    Some(if is_lossy && nanos.is_multiple_of(1000) { nanos + 1 } else { nanos })
+    Some(if is_lossy && nanos.is_multiple_of(1000) {
+        nanos + 1
+    } else {
+        nanos
+    })
 }
 
 /// `±HH`, `±HHMM` or `±HH:MM`, in seconds.
@@ -218,5 +262,7 @@ fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 9 {
         return None;
     }
-    digits.iter().try_fold(0_u32, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0')))
+    digits.iter().try_fold(0_u32, |value, byte| {
+        byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0'))
+    })
 }

@@ -95,9 +95,15 @@ impl ColumnBuilder {
             DataType::Float64 => Values::Float64(Float64Builder::with_capacity(rows)),
             DataType::Utf8 => Values::Utf8(StringBuilder::with_capacity(rows, rows * 8)),
             DataType::Date => Values::Date(Date32Builder::with_capacity(rows)),
-            DataType::Timestamp => Values::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC")),
+            DataType::Timestamp => {
+                Values::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC"))
+            }
         };
-        Self { values, data_type, kind }
+        Self {
+            values,
+            data_type,
+            kind,
+        }
     }
 
     /// Takes in a cell; where it is at fault, NULL in its place, and the fault.
@@ -253,6 +259,10 @@ fn wrong_type(data_type: DataType, cell: &Cell<'_>, kind: CellKind) -> Wrong {
 }
 
 fn data_type_with_article(word: &str) -> String {
-    let article = if word.starts_with(['i', 'u']) && word != "utf8" { "an" } else { "a" };
+    let article = if word.starts_with(['i', 'u']) && word != "utf8" {
+        "an"
+    } else {
+        "a"
+    };
     format!("{article} {word}")
 }

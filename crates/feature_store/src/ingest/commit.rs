@@ -13,7 +13,8 @@ use deltalake::kernel::{Action, Add, Transaction};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::receipt::{
-    INGEST_TXN, IngestOutcome, IngestReceipt, KNOWN_AT_TXN, Next, RECEIPT, content_txn, ingestion_of_content, ingestions_of, next,
+    INGEST_TXN, IngestOutcome, IngestReceipt, KNOWN_AT_TXN, Next, RECEIPT, content_txn, ingestion_of_content,
+    ingestions_of, next,
 };
 use super::write::{COMMIT_ATTEMPTS, back_off, commit_actions, discard, is_lost_race, stamp, table_writer};
 use crate::StoreError;
@@ -54,7 +55,10 @@ pub(super) async fn commit_ingestion(
         {
             if earlier.ingestion != receipt.ingestion {
                 discard(&folder, &staged.files).await;
-                return Ok(IngestReceipt { outcome: IngestOutcome::AlreadyThere, ..earlier });
+                return Ok(IngestReceipt {
+                    outcome: IngestOutcome::AlreadyThere,
+                    ..earlier
+                });
             }
             return Ok(earlier);
         }
@@ -78,18 +82,26 @@ pub(super) async fn commit_ingestion(
         }
     }
     discard(&folder, &staged.files).await;
-    Err(StoreError::Contended { table: reference.to_string(), attempts: COMMIT_ATTEMPTS })
+    Err(StoreError::Contended {
+        table: reference.to_string(),
+        attempts: COMMIT_ATTEMPTS,
+    })
 }
 
 fn properties(receipt: &IngestReceipt) -> Result<CommitProperties, StoreError> {
-    let json = |source| StoreError::Json { path: RECEIPT.into(), source };
+    let json = |source| StoreError::Json {
+        path: RECEIPT.into(),
+        source,
+    };
     let transactions = vec![
         Transaction::new(INGEST_TXN, receipt.ingest_id),
         Transaction::new(KNOWN_AT_TXN, receipt.known_at.0),
         Transaction::new(content_txn(&receipt.content_hash), receipt.ingest_id),
     ];
     let metadata = [(RECEIPT.to_owned(), serde_json::to_value(receipt).map_err(json)?)];
-    Ok(CommitProperties::default().with_application_transactions(transactions).with_metadata(metadata))
+    Ok(CommitProperties::default()
+        .with_application_transactions(transactions)
+        .with_metadata(metadata))
 }
 
 async fn committed(
@@ -109,7 +121,10 @@ async fn find(store: &Store, group: &FeatureGroup, ingestion: &str) -> Result<Op
     let reference = group.reference();
     let table = open_group(store, &reference, None).await?;
     let ingestions = ingestions_of(&table, &reference).await?;
-    Ok(ingestions.into_iter().rev().find(|receipt| receipt.ingestion == ingestion))
+    Ok(ingestions
+        .into_iter()
+        .rev()
+        .find(|receipt| receipt.ingestion == ingestion))
 }
 
 /// The same rows in new files, under another number.
@@ -123,9 +138,16 @@ async fn restamped(
     let mut writer = table_writer(table, &group.reference().to_string())?;
     for file in &staged.files {
         let path = folder.join(&file.path);
-        let parquet = |source| StoreError::Parquet { path: path.clone(), source };
+        let parquet = |source| StoreError::Parquet {
+            path: path.clone(),
+            source,
+        };
         let opened = std::fs::File::open(&path).map_err(file_error(&path))?;
-        for batch in ParquetRecordBatchReaderBuilder::try_new(opened).map_err(parquet)?.build().map_err(parquet)? {
+        for batch in ParquetRecordBatchReaderBuilder::try_new(opened)
+            .map_err(parquet)?
+            .build()
+            .map_err(parquet)?
+        {
             writer.write(stamp(&batch?, next.known_at, next.ingest_id)?).await?;
         }
     }

@@ -42,9 +42,16 @@ impl CsvRows {
         let head = first_line(&mut input).map_err(file_error(&source.name))?;
         let delimiter = sniff(&head, wanted);
         let whole: Box<dyn Read + Send> = Box::new(Cursor::new(head).chain(input));
-        let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(true).from_reader(whole);
+        let mut reader = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .flexible(true)
+            .has_headers(true)
+            .from_reader(whole);
         let header = reader.byte_headers().map_err(|error| broken(&source.name, &error))?;
-        let header: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+        let header: Vec<String> = header
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).trim().to_owned())
+            .collect();
         Ok(Self {
             path: source.name.clone(),
             places: places(source, group, wanted, &header)?,
@@ -68,8 +75,14 @@ impl CsvRows {
             if self.records.len() == self.filled {
                 self.records.push(ByteRecord::new());
             }
-            let Some(record) = self.records.get_mut(self.filled) else { break };
-            if !self.reader.read_byte_record(record).map_err(|error| broken(&self.path, &error))? {
+            let Some(record) = self.records.get_mut(self.filled) else {
+                break;
+            };
+            if !self
+                .reader
+                .read_byte_record(record)
+                .map_err(|error| broken(&self.path, &error))?
+            {
                 break;
             }
             lines.push(record.position().map_or(0, csv::Position::line));
@@ -88,9 +101,18 @@ impl CsvRows {
         let wanted = self.header.len();
         let fault = |(row, record): (usize, &ByteRecord)| {
             let detail = format!("{} fields, the header has {wanted}", record.len());
-            CellFault { row, column: None, value: String::new(), reason: Reason::Malformed, detail }
+            CellFault {
+                row,
+                column: None,
+                value: String::new(),
+                reason: Reason::Malformed,
+                detail,
+            }
         };
-        self.rows().filter(|(_, record)| record.len() != wanted).map(fault).collect()
+        self.rows()
+            .filter(|(_, record)| record.len() != wanted)
+            .map(fault)
+            .collect()
     }
 
     fn build(&self, at: usize, column: &Wanted, place: usize, faults: &mut Vec<CellFault>) -> arrow::array::ArrayRef {
@@ -108,7 +130,13 @@ impl CsvRows {
             };
             if let Err((reason, detail)) = pushed {
                 let value = String::from_utf8_lossy(field).into_owned();
-                faults.push(CellFault { row, column: Some(at), value, reason, detail });
+                faults.push(CellFault {
+                    row,
+                    column: Some(at),
+                    value,
+                    reason,
+                    detail,
+                });
             }
         }
         builder.finish()
@@ -123,15 +151,26 @@ impl RowReader for CsvRows {
         }
         let mut faults = self.malformed();
         let columns = self.wanted.iter().zip(&self.places).enumerate();
-        let columns = columns.map(|(at, (column, place))| self.build(at, column, *place, &mut faults)).collect();
+        let columns = columns
+            .map(|(at, (column, place))| self.build(at, column, *place, &mut faults))
+            .collect();
         Ok(Some(TypedBatch { columns, lines, faults }))
     }
 
     fn raw(&self, row: usize) -> String {
-        let Some(record) = self.records.get(row).filter(|_| row < self.filled) else { return String::new() };
+        let Some(record) = self.records.get(row).filter(|_| row < self.filled) else {
+            return String::new();
+        };
         let field = |(at, value): (usize, &[u8])| {
-            let name = self.header.get(at).cloned().unwrap_or_else(|| format!("field_{}", at + 1));
-            (name, serde_json::Value::String(String::from_utf8_lossy(value).into_owned()))
+            let name = self
+                .header
+                .get(at)
+                .cloned()
+                .unwrap_or_else(|| format!("field_{}", at + 1));
+            (
+                name,
+                serde_json::Value::String(String::from_utf8_lossy(value).into_owned()),
+            )
         };
         serde_json::Value::Object(record.iter().enumerate().map(field).collect()).to_string()
     }
@@ -151,7 +190,11 @@ fn first_line(input: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
     loop {
         let before = head.len();
         let read = input.take(HEADER_BYTES).read_until(b'\n', &mut head)?;
-        let is_blank = head.get(before..).unwrap_or_default().iter().all(u8::is_ascii_whitespace);
+        let is_blank = head
+            .get(before..)
+            .unwrap_or_default()
+            .iter()
+            .all(u8::is_ascii_whitespace);
         if read == 0 || !is_blank {
             return Ok(head);
         }
@@ -161,18 +204,36 @@ fn first_line(input: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
 /// The delimiter under which the header names the most wanted columns; among equals, the one that gives the most columns.
 fn sniff(head: &[u8], wanted: &[Wanted]) -> u8 {
     let score = |delimiter: u8| {
-        let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(head);
+        let mut reader = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .has_headers(false)
+            .from_reader(head);
         let mut record = ByteRecord::new();
         let is_there = reader.read_byte_record(&mut record).unwrap_or(false);
-        let names: Vec<_> = record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-        let found = wanted.iter().filter(|column| names.contains(&column.file_column)).count();
+        let names: Vec<_> = record
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).trim().to_owned())
+            .collect();
+        let found = wanted
+            .iter()
+            .filter(|column| names.contains(&column.file_column))
+            .count();
         (found, if is_there { names.len() } else { 0 })
     };
     // The last of equals is taken, so the comma comes last.
-    DELIMITERS.into_iter().rev().max_by_key(|delimiter| score(*delimiter)).unwrap_or(b',')
+    DELIMITERS
+        .into_iter()
+        .rev()
+        .max_by_key(|delimiter| score(*delimiter))
+        .unwrap_or(b',')
 }
 
 fn broken(path: &str, error: &csv::Error) -> StoreError {
     let line = error.position().map(csv::Position::line);
-    StoreError::BrokenFile { path: path.to_owned(), format: "CSV", line, detail: error.to_string() }
+    StoreError::BrokenFile {
+        path: path.to_owned(),
+        format: "CSV",
+        line,
+        detail: error.to_string(),
+    }
 }

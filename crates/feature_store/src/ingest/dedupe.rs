@@ -29,11 +29,11 @@ use super::check::Rules;
 use super::column::Wanted;
 use super::feed::{PLACE, SharedLedger, file_and_line};
 use super::ledger::Ledger;
+use super::raw::json_object;
 use super::source::Source;
 use super::violation::{Location, Reason, Violation};
 use crate::StoreError;
-use super::raw::json_object;
-use crate::scan::order::{compare, comparators};
+use crate::scan::order::{comparators, compare};
 
 /// What decides over rows that share their key and time, and over rows with NULLs where too many are.
 pub(super) struct Dedupe {
@@ -77,8 +77,15 @@ impl Dedupe {
     ) -> Result<Self, StoreError> {
         let keys = group.entity.len() + usize::from(group.event_time.is_some()) + usize::from(group.known_at.is_some());
         let features: Vec<usize> = (keys..wanted.len()).collect();
-        let fields = features.iter().map(|column| SortField::new(schema.field(*column).data_type().clone())).collect();
-        let converter = if features.is_empty() { None } else { Some(RowConverter::new(fields)?) };
+        let fields = features
+            .iter()
+            .map(|column| SortField::new(schema.field(*column).data_type().clone()))
+            .collect();
+        let converter = if features.is_empty() {
+            None
+        } else {
+            Some(RowConverter::new(fields)?)
+        };
         let place = schema.index_of(PLACE)?;
         Ok(Self {
             mode: group.mode,
@@ -121,7 +128,11 @@ impl Dedupe {
                 self.open = Some(open);
             } else if open.state == State::Pending {
                 open.state = State::Settled;
-                if was_open { out.push(open.first) } else { keep.push(run.start as u64) }
+                if was_open {
+                    out.push(open.first)
+                } else {
+                    keep.push(run.start as u64)
+                }
             }
             continues = false;
         }
@@ -133,13 +144,20 @@ impl Dedupe {
 
     /// The row that was held back, if any, at the end.
     pub(super) fn finish(&mut self) -> Option<RecordBatch> {
-        self.open.take().filter(|open| open.state == State::Pending).map(|open| open.first)
+        self.open
+            .take()
+            .filter(|open| open.state == State::Pending)
+            .map(|open| open.first)
     }
 
     /// Whether the first row of a batch has the key and time of the last one before.
     fn continues(&self, keys: &[ArrayRef]) -> Result<bool, StoreError> {
         let Some(open) = &self.open else { return Ok(false) };
-        let before: Vec<ArrayRef> = self.keys.iter().map(|column| open.first.column(*column).clone()).collect();
+        let before: Vec<ArrayRef> = self
+            .keys
+            .iter()
+            .map(|column| open.first.column(*column).clone())
+            .collect();
         Ok(compare(&comparators(&before, keys)?, 0, 0).is_eq())
     }
 
@@ -164,7 +182,11 @@ impl Dedupe {
                         State::Settled
                     }
                 };
-                Open { first: batch.slice(run.start, 1), state, seen }
+                Open {
+                    first: batch.slice(run.start, 1),
+                    state,
+                    seen,
+                }
             }
         };
         for (row, hash) in rows {
@@ -188,30 +210,59 @@ impl Dedupe {
 
     /// A hash of what is not key or time, for each row.
     fn hashes(&self, rows: &RecordBatch) -> Result<Vec<Fingerprint>, StoreError> {
-        let Some(converter) = &self.converter else { return Ok(vec![Fingerprint::of(b""); rows.num_rows()]) };
-        let columns: Vec<ArrayRef> = self.features.iter().map(|column| rows.column(*column).clone()).collect();
+        let Some(converter) = &self.converter else {
+            return Ok(vec![Fingerprint::of(b""); rows.num_rows()]);
+        };
+        let columns: Vec<ArrayRef> = self
+            .features
+            .iter()
+            .map(|column| rows.column(*column).clone())
+            .collect();
         let encoded = converter.convert_columns(&columns)?;
         Ok(encoded.iter().map(|row| Fingerprint::of(row.as_ref())).collect())
     }
 
     fn conflict(&self, row: &RecordBatch, other: &RecordBatch) -> Result<(), StoreError> {
-        let key: Vec<String> = self.keys.iter().map(|column| self.shown(row, *column)).collect::<Result<_, _>>()?;
+        let key: Vec<String> = self
+            .keys
+            .iter()
+            .map(|column| self.shown(row, *column))
+            .collect::<Result<_, _>>()?;
         let (_, other) = self.location(other);
         let detail = format!("{}: other values than {other}", key.join(", "));
-        self.set_aside(row, None, String::new(), Reason::Conflict, detail, self.rules.on_violation(None))
+        self.set_aside(
+            row,
+            None,
+            String::new(),
+            Reason::Conflict,
+            detail,
+            self.rules.on_violation(None),
+        )
     }
 
     fn shown(&self, row: &RecordBatch, column: usize) -> Result<String, StoreError> {
         let options = FormatOptions::default().with_null("NULL");
-        let value = ArrayFormatter::try_new(row.column(column), &options)?.value(0).to_string();
-        let name = self.wanted.get(column).map(|wanted| wanted.name.to_string()).unwrap_or_default();
+        let value = ArrayFormatter::try_new(row.column(column), &options)?
+            .value(0)
+            .to_string();
+        let name = self
+            .wanted
+            .get(column)
+            .map(|wanted| wanted.name.to_string())
+            .unwrap_or_default();
         Ok(format!("`{name}` = `{value}`"))
     }
 
     /// Where a row came from.
     fn location(&self, row: &RecordBatch) -> (usize, Location) {
         let (file, line) = file_and_line(row.column(self.place).as_primitive::<Int64Type>().value(0));
-        (file, Location { file: Ledger::source_name(&self.sources, file), line })
+        (
+            file,
+            Location {
+                file: Ledger::source_name(&self.sources, file),
+                line,
+            },
+        )
     }
 
     fn set_aside(
@@ -224,10 +275,23 @@ impl Dedupe {
         on_violation: OnViolation,
     ) -> Result<(), StoreError> {
         let (file, location) = self.location(row);
-        let column = column.and_then(|column| self.wanted.get(column)).map(|column| column.name.clone());
+        let column = column
+            .and_then(|column| self.wanted.get(column))
+            .map(|column| column.name.clone());
         let declared: Vec<usize> = (0..self.wanted.len()).collect();
         let raw = json_object(&row.project(&declared)?, 0)?;
-        self.ledger.lock().violation(file, Violation { location, column, value, reason, detail }, on_violation, || raw)
+        self.ledger.lock().violation(
+            file,
+            Violation {
+                location,
+                column,
+                value,
+                reason,
+                detail,
+            },
+            on_violation,
+            || raw,
+        )
     }
 
     /// Takes out the rows with a NULL in a column that has too many of them. How many there are is known once all rows are sorted.
@@ -241,7 +305,14 @@ impl Dedupe {
             let on_violation = self.rules.on_violation(Some(*column));
             for row in (0..left.num_rows()).filter(|row| left.column(*column).is_null(*row)) {
                 let value = "NULL".to_owned();
-                self.set_aside(&left.slice(row, 1), Some(*column), value, Reason::TooManyNulls, detail.clone(), on_violation)?;
+                self.set_aside(
+                    &left.slice(row, 1),
+                    Some(*column),
+                    value,
+                    Reason::TooManyNulls,
+                    detail.clone(),
+                    on_violation,
+                )?;
             }
             let valid = arrow::compute::is_not_null(left.column(*column))?;
             left = filter_record_batch(&left, &valid)?;
@@ -255,7 +326,12 @@ impl Dedupe {
         let over = |(column, limit): (usize, f64)| {
             let nulls = ledger.nulls.get(column).copied().unwrap_or_default();
             let share = nulls as f64 / ledger.accepted.max(1) as f64;
-            let detail = format!("{nulls} of {} rows have none ({:.1}%), at most {}% may", ledger.accepted, share * 100.0, limit * 100.0);
+            let detail = format!(
+                "{nulls} of {} rows have none ({:.1}%), at most {}% may",
+                ledger.accepted,
+                share * 100.0,
+                limit * 100.0
+            );
             (share > limit).then_some((column, detail))
         };
         self.rules.null_limits().filter_map(over).collect()

@@ -79,7 +79,11 @@ impl Feed {
                     return Ok(());
                 }
                 let bytes = bytes_before + reader.bytes_read();
-                (self.progress)(IngestProgress { rows: row_number as u64, bytes, bytes_total });
+                (self.progress)(IngestProgress {
+                    rows: row_number as u64,
+                    bytes,
+                    bytes_total,
+                });
             }
             source.check_unchanged()?;
             self.ledger.lock().ignored.extend(reader.ignored());
@@ -106,13 +110,25 @@ impl Feed {
         for fault in bad.values() {
             let line = batch.lines.get(fault.row).copied().unwrap_or_default();
             let on_violation = self.rules.on_violation(fault.column);
-            ledger.violation(file, self.violation(file, line, fault), on_violation, || reader.raw(fault.row))?;
+            ledger.violation(file, self.violation(file, line, fault), on_violation, || {
+                reader.raw(fault.row)
+            })?;
         }
         // The key and the event time of a row at fault may be NULL, so the filter works on nullable columns.
         let mut columns = batch.columns;
         columns.push(Arc::new(Int64Array::from_iter_values((first..).take(rows))));
-        columns.push(Arc::new(batch.lines.iter().map(|line| place(file, *line)).collect::<Int64Array>()));
-        let columns = if bad.is_empty() { columns } else { filter_columns(schema, columns, &good_rows(rows, &bad))? };
+        columns.push(Arc::new(
+            batch
+                .lines
+                .iter()
+                .map(|line| place(file, *line))
+                .collect::<Int64Array>(),
+        ));
+        let columns = if bad.is_empty() {
+            columns
+        } else {
+            filter_columns(schema, columns, &good_rows(rows, &bad))?
+        };
         let (columns, nans) = nan_to_null(columns);
         ledger.nan_nulls += nans;
         let good = RecordBatch::try_new(schema.clone(), columns)?;
@@ -125,8 +141,14 @@ impl Feed {
 
     fn violation(&self, file: usize, line: u64, fault: &CellFault) -> Violation {
         Violation {
-            location: Location { file: Ledger::source_name(&self.sources, file), line },
-            column: fault.column.and_then(|column| self.wanted.get(column)).map(|column| column.name.clone()),
+            location: Location {
+                file: Ledger::source_name(&self.sources, file),
+                line,
+            },
+            column: fault
+                .column
+                .and_then(|column| self.wanted.get(column))
+                .map(|column| column.name.clone()),
             value: fault.value.clone(),
             reason: fault.reason,
             detail: fault.detail.clone(),
@@ -139,7 +161,10 @@ fn filter_columns(
     columns: Vec<ArrayRef>,
     keep: &arrow::array::BooleanArray,
 ) -> Result<Vec<ArrayRef>, StoreError> {
-    let nullable = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    let nullable = schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_nullable(true));
     let loose = Arc::new(Schema::new(nullable.collect::<Vec<_>>()));
     let batch = RecordBatch::try_new(loose, columns)?;
     Ok(filter_record_batch(&batch, keep)?.columns().to_vec())

@@ -38,7 +38,10 @@ impl FileFormat {
     /// The format that a file name's ending says, after `.gz` or `.zst`.
     fn of_name(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
-        let plain = [".gz", ".gzip", ".zst", ".zstd"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+        let plain = [".gz", ".gzip", ".zst", ".zstd"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end))
+            .unwrap_or(&name);
         match plain.rsplit_once('.')?.1 {
             "csv" | "tsv" | "txt" => Some(Self::Csv),
             "parquet" | "pq" => Some(Self::Parquet),
@@ -51,10 +54,13 @@ impl FileFormat {
 impl std::str::FromStr for FileFormat {
     type Err = definitions::ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|format| format.word() == text).ok_or_else(|| definitions::ReferenceError {
-            found: text.to_owned(),
-            wanted: "a format: `csv`, `parquet` or `jsonl`",
-        })
+        Self::ALL
+            .into_iter()
+            .find(|format| format.word() == text)
+            .ok_or_else(|| definitions::ReferenceError {
+                found: text.to_owned(),
+                wanted: "a format: `csv`, `parquet` or `jsonl`",
+            })
     }
 }
 
@@ -102,7 +108,9 @@ pub(super) fn recognise(name: &str, head: &[u8], said: Option<FileFormat>) -> Re
     let inner = inner_head(head, compression);
     let is_parquet = head.starts_with(b"PAR1");
     let by_content = || {
-        let first = inner.iter().find(|byte| !byte.is_ascii_whitespace() && ![0xef, 0xbb, 0xbf].contains(*byte));
+        let first = inner
+            .iter()
+            .find(|byte| !byte.is_ascii_whitespace() && ![0xef, 0xbb, 0xbf].contains(*byte));
         match first {
             _ if is_parquet => Some(FileFormat::Parquet),
             Some(b'{') => Some(FileFormat::Jsonl),
@@ -112,11 +120,18 @@ pub(super) fn recognise(name: &str, head: &[u8], said: Option<FileFormat>) -> Re
     };
     let format = said.or_else(|| FileFormat::of_name(name)).or_else(by_content);
     let format = format.ok_or_else(|| StoreError::UnknownFormat { path: name.to_owned() })?;
-    let unreadable = |found: &str, wanted| Err(StoreError::UnreadableFormat { path: name.to_owned(), found: found.to_owned(), wanted });
+    let unreadable = |found: &str, wanted| {
+        Err(StoreError::UnreadableFormat {
+            path: name.to_owned(),
+            found: found.to_owned(),
+            wanted,
+        })
+    };
     match (format, is_parquet, compression) {
-        (FileFormat::Parquet, _, Compression::Gzip | Compression::Zstd) => {
-            unreadable("a compressed Parquet file", "the Parquet file itself, which is compressed inside")
-        }
+        (FileFormat::Parquet, _, Compression::Gzip | Compression::Zstd) => unreadable(
+            "a compressed Parquet file",
+            "the Parquet file itself, which is compressed inside",
+        ),
         (FileFormat::Csv | FileFormat::Jsonl, true, _) => unreadable("a Parquet file", "--format parquet"),
         (FileFormat::Parquet, false, _) => unreadable("not a Parquet file", "one that starts with `PAR1`"),
         _ => Ok(Recognised { format, compression }),
@@ -138,6 +153,9 @@ fn inner_head(head: &[u8], compression: Compression) -> Vec<u8> {
 pub(super) fn head_of(path: &Path) -> Result<Vec<u8>, StoreError> {
     let file = File::open(path).map_err(file_error(path))?;
     let mut head = Vec::new();
-    BufReader::new(file).take(4096).read_to_end(&mut head).map_err(file_error(path))?;
+    BufReader::new(file)
+        .take(4096)
+        .read_to_end(&mut head)
+        .map_err(file_error(path))?;
     Ok(head)
 }

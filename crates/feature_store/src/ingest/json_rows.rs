@@ -75,7 +75,9 @@ impl JsonRows {
             if self.lines.len() == self.filled {
                 self.lines.push(Vec::new());
             }
-            let Some(line) = self.lines.get_mut(self.filled) else { break };
+            let Some(line) = self.lines.get_mut(self.filled) else {
+                break;
+            };
             line.clear();
             if self.reader.read_until(b'\n', line).map_err(file_error(&self.source))? == 0 {
                 break;
@@ -108,7 +110,10 @@ impl JsonRows {
         match unseen {
             Some((_, column)) if self.rows > 0 => {
                 let seen = self.wanted.iter().zip(&self.seen).filter(|(_, seen)| **seen);
-                let names = seen.map(|(column, _)| column.file_column.clone()).chain(self.ignored.iter().cloned()).collect();
+                let names = seen
+                    .map(|(column, _)| column.file_column.clone())
+                    .chain(self.ignored.iter().cloned())
+                    .collect();
                 Err(missing(&self.source, &self.group, column, names))
             }
             _ => Ok(()),
@@ -124,21 +129,41 @@ impl RowReader for JsonRows {
             return Ok(None);
         }
         self.rows += lines.len() as u64;
-        let mut builders: Vec<_> =
-            self.wanted.iter().map(|column| ColumnBuilder::new(column.data_type, CellKind::Json, lines.len())).collect();
+        let mut builders: Vec<_> = self
+            .wanted
+            .iter()
+            .map(|column| ColumnBuilder::new(column.data_type, CellKind::Json, lines.len()))
+            .collect();
         let mut faults = Vec::new();
         for (row, line) in self.lines.iter().take(self.filled).enumerate() {
             let mut cells: Vec<Value<'_>> = vec![Value::Null; self.wanted.len()];
-            let seed = Row { fields: &self.fields, cells: &mut cells, seen: &mut self.seen, ignored: &mut self.ignored };
+            let seed = Row {
+                fields: &self.fields,
+                cells: &mut cells,
+                seen: &mut self.seen,
+                ignored: &mut self.ignored,
+            };
             let mut json = serde_json::Deserializer::from_slice(line);
             if let Err(error) = seed.deserialize(&mut json).and_then(|()| json.end()) {
                 let detail = format!("not a JSON object: {error}");
-                faults.push(CellFault { row, column: None, value: String::new(), reason: Reason::Malformed, detail });
+                faults.push(CellFault {
+                    row,
+                    column: None,
+                    value: String::new(),
+                    reason: Reason::Malformed,
+                    detail,
+                });
                 cells.fill(Value::Null);
             }
             for (at, (builder, cell)) in builders.iter_mut().zip(&cells).enumerate() {
                 if let Err((reason, detail)) = builder.push(&cell.as_cell(), &self.clock) {
-                    faults.push(CellFault { row, column: Some(at), value: cell.to_string(), reason, detail });
+                    faults.push(CellFault {
+                        row,
+                        column: Some(at),
+                        value: cell.to_string(),
+                        reason,
+                        detail,
+                    });
                 }
             }
         }

@@ -141,7 +141,10 @@ pub async fn ingest(request: IngestRequest) -> Result<IngestReceipt, StoreError>
     if request.repeat == Repeat::Skip
         && let Some(earlier) = ingestion_of_content(&table, &reference, &content).await?
     {
-        return Ok(IngestReceipt { outcome: IngestOutcome::AlreadyThere, ..earlier });
+        return Ok(IngestReceipt {
+            outcome: IngestOutcome::AlreadyThere,
+            ..earlier
+        });
     }
     Ingestion::new(request, sources, content)?.run(&table).await
 }
@@ -149,7 +152,11 @@ pub async fn ingest(request: IngestRequest) -> Result<IngestReceipt, StoreError>
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Task { detail: error.to_string() })?
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| StoreError::Task {
+            detail: error.to_string(),
+        })?
 }
 
 /// A folder that goes away with its owner.
@@ -186,7 +193,14 @@ impl Ingestion {
         std::fs::create_dir_all(&spill.0).map_err(crate::error::file_error(&spill.0))?;
         let columns = request.group.stored_columns().len();
         let ledger = SharedLedger::new(Ledger::new(sources.len(), columns, &spill.0));
-        Ok(Self { request, id, content, sources: Arc::new(sources), ledger, spill })
+        Ok(Self {
+            request,
+            id,
+            content,
+            sources: Arc::new(sources),
+            ledger,
+            spill,
+        })
     }
 
     async fn run(self, table: &DeltaTable) -> Result<IngestReceipt, StoreError> {
@@ -208,7 +222,10 @@ impl Ingestion {
         if let Some(waiting) = waiting {
             quarantine::commit_quarantine(&self.request.store, group, &self.id, &waiting).await?;
         }
-        let staged = Staged { files: written.files, stamp: next };
+        let staged = Staged {
+            files: written.files,
+            stamp: next,
+        };
         commit_ingestion(&self.request.store, group, staged, receipt, self.request.repeat).await
     }
 
@@ -229,7 +246,14 @@ impl Ingestion {
         let name = group.reference().to_string();
         let mut rows = sort::sorted_rows(feed, self.request.memory, &self.spill.0)?;
         let schema = rows.schema();
-        let mut dedupe = Dedupe::new(group, &wanted, self.sources.clone(), rules, self.ledger.clone(), &schema)?;
+        let mut dedupe = Dedupe::new(
+            group,
+            &wanted,
+            self.sources.clone(),
+            rules,
+            self.ledger.clone(),
+            &schema,
+        )?;
         let mut output = Output::new(self, table, next)?;
         loop {
             let batch = match rows.try_next().await {
@@ -264,7 +288,11 @@ impl Ingestion {
         };
         IngestReceipt {
             group: self.request.group.reference(),
-            outcome: if is_dry { IngestOutcome::DryRun } else { IngestOutcome::Committed },
+            outcome: if is_dry {
+                IngestOutcome::DryRun
+            } else {
+                IngestOutcome::Committed
+            },
             ingestion: self.id.clone(),
             ingest_id: next.ingest_id,
             delta_version: table.version().unwrap_or_default() as i64,
@@ -281,7 +309,11 @@ impl Ingestion {
             sources: self.sources.iter().zip(&ledger.rows_by_source).map(source).collect(),
             ignored_columns: ledger.ignored.iter().cloned().collect(),
             bytes: self.sources.iter().map(|source| source.bytes).sum(),
-            bytes_written: written.files.iter().map(|file| u64::try_from(file.size).unwrap_or_default()).sum(),
+            bytes_written: written
+                .files
+                .iter()
+                .map(|file| u64::try_from(file.size).unwrap_or_default())
+                .sum(),
             software: self.request.software.clone(),
             started_at: self.request.now,
             committed_at: self.request.now,
@@ -330,7 +362,11 @@ impl Output {
         }
         let is_refused = self.ledger.lock().is_refused();
         match &mut self.writer {
-            Some(writer) if !is_refused => writer.write(stamp(&rows, self.next.known_at, self.next.ingest_id)?).await,
+            Some(writer) if !is_refused => {
+                writer
+                    .write(stamp(&rows, self.next.known_at, self.next.ingest_id)?)
+                    .await
+            }
             _ => Ok(()),
         }
     }
@@ -340,12 +376,19 @@ impl Output {
             Some(writer) => writer.finish(Some(&self.order)).await?,
             None => Vec::new(),
         };
-        Ok(Written { files, rows: self.rows, event_times: self.event_times })
+        Ok(Written {
+            files,
+            rows: self.rows,
+            event_times: self.event_times,
+        })
     }
 
     /// Forgets what has been written, after reading failed.
     async fn discard(self, ingestion: &Ingestion) {
-        let folder = ingestion.request.store.group_folder(&ingestion.request.group.reference());
+        let folder = ingestion
+            .request
+            .store
+            .group_folder(&ingestion.request.group.reference());
         if let Ok(written) = self.finish().await {
             discard(&folder, &written.files).await;
         }

@@ -11,10 +11,10 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use super::cast::{Becomes, convert};
 use super::clock::Clock;
 use super::column::Wanted;
+use super::raw::json_object;
 use super::rows::{BATCH_ROWS, RowReader, TypedBatch, places, unasked};
 use super::source::Source;
 use crate::StoreError;
-use super::raw::json_object;
 
 /// A Parquet file being read.
 pub(super) struct ParquetRows {
@@ -41,7 +41,11 @@ impl ParquetRows {
         let conversions = conversions(source, group, wanted, &roots, &schema)?;
         let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(failed)?;
+        let reader = builder
+            .with_projection(mask)
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(failed)?;
         Ok(Self {
             path: source.name.clone(),
             reader,
@@ -80,16 +84,23 @@ fn conversions(
 
 impl RowReader for ParquetRows {
     fn next_batch(&mut self) -> Result<Option<TypedBatch>, StoreError> {
-        let Some(batch) = self.reader.next().transpose().map_err(|error| broken(&self.path, &error))? else {
+        let Some(batch) = self
+            .reader
+            .next()
+            .transpose()
+            .map_err(|error| broken(&self.path, &error))?
+        else {
             return Ok(None);
         };
         let mut faults = Vec::new();
         let mut columns = Vec::with_capacity(self.wanted.len());
         for (at, (column, conversion)) in self.wanted.iter().zip(&self.conversions).enumerate() {
-            let array = batch.column_by_name(&column.file_column).ok_or_else(|| StoreError::UnknownColumn {
-                group: self.path.clone(),
-                column: column.file_column.clone(),
-            })?;
+            let array = batch
+                .column_by_name(&column.file_column)
+                .ok_or_else(|| StoreError::UnknownColumn {
+                    group: self.path.clone(),
+                    column: column.file_column.clone(),
+                })?;
             let (converted, wrong) = convert(array, *conversion, column.data_type, &self.clock)?;
             columns.push(converted);
             faults.extend(wrong.into_iter().map(|mut fault| {
@@ -105,7 +116,11 @@ impl RowReader for ParquetRows {
     }
 
     fn raw(&self, row: usize) -> String {
-        let json = self.batch.as_ref().filter(|batch| row < batch.num_rows()).map(|batch| json_object(batch, row));
+        let json = self
+            .batch
+            .as_ref()
+            .filter(|batch| row < batch.num_rows())
+            .map(|batch| json_object(batch, row));
         json.and_then(Result::ok).unwrap_or_default()
     }
 
@@ -114,11 +129,20 @@ impl RowReader for ParquetRows {
     }
 
     fn bytes_read(&self) -> u64 {
-        let share = if self.rows == 0 { 1.0 } else { self.row as f64 / self.rows as f64 };
+        let share = if self.rows == 0 {
+            1.0
+        } else {
+            self.row as f64 / self.rows as f64
+        };
         (self.bytes as f64 * share) as u64
     }
 }
 
 fn broken(path: &str, error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::BrokenFile { path: path.to_owned(), format: "Parquet", line: None, detail: error.to_string() }
+    StoreError::BrokenFile {
+        path: path.to_owned(),
+        format: "Parquet",
+        line: None,
+        detail: error.to_string(),
+    }
 }

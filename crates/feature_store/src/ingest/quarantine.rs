@@ -15,7 +15,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::violation::Violation;
-use super::write::{commit_actions, file_properties, is_lost_race, table_writer, back_off, COMMIT_ATTEMPTS};
+use super::write::{COMMIT_ATTEMPTS, back_off, commit_actions, file_properties, is_lost_race, table_writer};
 use crate::StoreError;
 use crate::error::{delta_error, file_error};
 use crate::storage::{Store, create_with};
@@ -62,20 +62,33 @@ pub(super) struct QuarantineSpool {
 impl QuarantineSpool {
     /// Waiting rows will be in this file.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, held: Vec::new(), writer: None }
+        Self {
+            path,
+            held: Vec::new(),
+            writer: None,
+        }
     }
 
     /// Takes in a row.
     pub(super) fn push(&mut self, row: QuarantinedRow) -> Result<(), StoreError> {
         self.held.push(row);
-        if self.held.len() >= HELD_ROWS { self.write() } else { Ok(()) }
+        if self.held.len() >= HELD_ROWS {
+            self.write()
+        } else {
+            Ok(())
+        }
     }
 
     /// Completes the file; `None` where no row waits.
     pub(super) fn finish(&mut self) -> Result<Option<PathBuf>, StoreError> {
         self.write()?;
-        let Some(writer) = self.writer.take() else { return Ok(None) };
-        writer.close().map_err(|source| StoreError::Parquet { path: self.path.clone(), source })?;
+        let Some(writer) = self.writer.take() else {
+            return Ok(None);
+        };
+        writer.close().map_err(|source| StoreError::Parquet {
+            path: self.path.clone(),
+            source,
+        })?;
         Ok(Some(self.path.clone()))
     }
 
@@ -84,7 +97,10 @@ impl QuarantineSpool {
             return Ok(());
         }
         let batch = spool_batch(&std::mem::take(&mut self.held))?;
-        let parquet = |source| StoreError::Parquet { path: self.path.clone(), source };
+        let parquet = |source| StoreError::Parquet {
+            path: self.path.clone(),
+            source,
+        };
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
@@ -132,21 +148,37 @@ pub(super) async fn commit_quarantine(
     let name = format!("quarantine.{reference}");
     let mut table = create_with(store, &folder, &reference, &quarantine_schema()).await?;
     let mut writer = table_writer(&table, &name)?;
-    let parquet = |source| StoreError::Parquet { path: waiting.to_owned(), source };
+    let parquet = |source| StoreError::Parquet {
+        path: waiting.to_owned(),
+        source,
+    };
     let file = File::open(waiting).map_err(file_error(waiting))?;
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet)?.build().map_err(parquet)? {
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(parquet)?
+        .build()
+        .map_err(parquet)?
+    {
         writer.write(stamped(&batch?, ingestion)?).await?;
     }
     let actions: Vec<Action> = writer.finish(None).await?.into_iter().map(Action::Add).collect();
     for attempt in 0..COMMIT_ATTEMPTS {
-        match commit_actions(&table, actions.clone(), deltalake::kernel::transaction::CommitProperties::default()).await {
+        match commit_actions(
+            &table,
+            actions.clone(),
+            deltalake::kernel::transaction::CommitProperties::default(),
+        )
+        .await
+        {
             Ok(_) => return Ok(()),
             Err(error) if is_lost_race(&error) => back_off(attempt).await,
             Err(error) => return Err(delta_error(&name, "written")(error)),
         }
         table = reopened(&folder, &reference).await?;
     }
-    Err(StoreError::Contended { table: name, attempts: COMMIT_ATTEMPTS })
+    Err(StoreError::Contended {
+        table: name,
+        attempts: COMMIT_ATTEMPTS,
+    })
 }
 
 async fn reopened(folder: &Path, group: &GroupRef) -> Result<deltalake::DeltaTable, StoreError> {

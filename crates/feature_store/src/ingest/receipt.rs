@@ -5,9 +5,9 @@ use deltalake::DeltaTable;
 use serde::{Deserialize, Serialize};
 
 use super::source::SourceReceipt;
+use crate::StoreError;
 use crate::error::delta_error;
 use crate::storage::{Commit, Store, open_group, read_commits};
-use crate::StoreError;
 
 /// Under this key a commit's information holds the receipt.
 pub(crate) const RECEIPT: &str = "platform.ingestion";
@@ -121,7 +121,10 @@ pub(super) struct Next {
 pub(super) async fn next(table: &DeltaTable, group: &GroupRef, now: WallTime) -> Result<Next, StoreError> {
     let last_id = transaction(table, group, INGEST_TXN).await?.unwrap_or_default();
     let last_known = transaction(table, group, KNOWN_AT_TXN).await?.unwrap_or(i64::MIN);
-    Ok(Next { ingest_id: last_id + 1, known_at: now.0.max(last_known) })
+    Ok(Next {
+        ingest_id: last_id + 1,
+        known_at: now.0.max(last_known),
+    })
 }
 
 /// The last ingestion of just this content.
@@ -130,12 +133,17 @@ pub(super) async fn ingestion_of_content(
     group: &GroupRef,
     content: &Fingerprint,
 ) -> Result<Option<IngestReceipt>, StoreError> {
-    let Some(ingest_id) = transaction(table, group, &content_txn(content)).await? else { return Ok(None) };
+    let Some(ingest_id) = transaction(table, group, &content_txn(content)).await? else {
+        return Ok(None);
+    };
     let ingestions = ingestions_of(table, group).await?;
     Ok(ingestions.into_iter().find(|receipt| receipt.ingest_id == ingest_id))
 }
 
 async fn transaction(table: &DeltaTable, group: &GroupRef, name: &str) -> Result<Option<i64>, StoreError> {
     let state = table.snapshot().map_err(delta_error(group, "read"))?;
-    state.transaction_version(table.log_store().as_ref(), name.to_owned()).await.map_err(delta_error(group, "read"))
+    state
+        .transaction_version(table.log_store().as_ref(), name.to_owned())
+        .await
+        .map_err(delta_error(group, "read"))
 }

@@ -42,13 +42,21 @@ pub(super) trait RowReader {
 pub(super) fn wanted_columns(group: &FeatureGroup) -> Vec<Wanted> {
     let column = |(name, data_type): (definitions::ColumnName, definitions::DataType)| {
         let file_column = group.columns.get(&name).cloned().unwrap_or_else(|| name.to_string());
-        Wanted { name, data_type, file_column }
+        Wanted {
+            name,
+            data_type,
+            file_column,
+        }
     };
     group.stored_columns().into_iter().map(column).collect()
 }
 
 /// Opens a file.
-pub(super) fn open_rows(source: &Source, group: &FeatureGroup, wanted: &[Wanted]) -> Result<Box<dyn RowReader>, StoreError> {
+pub(super) fn open_rows(
+    source: &Source,
+    group: &FeatureGroup,
+    wanted: &[Wanted],
+) -> Result<Box<dyn RowReader>, StoreError> {
     Ok(match source.format {
         FileFormat::Csv => Box::new(csv_rows::CsvRows::open(source, group, wanted)?),
         FileFormat::Jsonl => Box::new(json_rows::JsonRows::open(source, group, wanted)?),
@@ -67,12 +75,17 @@ pub(super) fn places(
     header: &[String],
 ) -> Result<Vec<usize>, StoreError> {
     let place = |column: &Wanted| {
-        let mut places = header.iter().enumerate().filter(|(_, name)| **name == column.file_column).map(|(place, _)| place);
+        let mut places = header
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| **name == column.file_column)
+            .map(|(place, _)| place);
         match (places.next(), places.next()) {
             (Some(place), None) => Ok(place),
-            (Some(_), Some(_)) => {
-                Err(StoreError::RepeatedFileColumn { path: source.name.clone(), column: column.file_column.clone() })
-            }
+            (Some(_), Some(_)) => Err(StoreError::RepeatedFileColumn {
+                path: source.name.clone(),
+                column: column.file_column.clone(),
+            }),
             (None, _) => Err(missing(&source.name, group, column, header.to_vec())),
         }
     };
@@ -92,5 +105,9 @@ pub(super) fn missing(path: &str, group: &FeatureGroup, column: &Wanted, found: 
 
 /// The file's columns that nobody asked for.
 pub(super) fn unasked(wanted: &[Wanted], header: &[String]) -> BTreeSet<String> {
-    header.iter().filter(|name| wanted.iter().all(|column| column.file_column != **name)).cloned().collect()
+    header
+        .iter()
+        .filter(|name| wanted.iter().all(|column| column.file_column != **name))
+        .cloned()
+        .collect()
 }

@@ -38,7 +38,10 @@ pub(super) fn sorted_rows(feed: Feed, memory: u64, spill: &Path) -> Result<Senda
     let group = feed.group.clone();
     let schema = sort_schema(&group)?;
     let doing = format!("the rows for `{}` could not be sorted", group.reference());
-    let input = OneShot { schema: schema.clone(), feed: Mutex::new(Some(feed)) };
+    let input = OneShot {
+        schema: schema.clone(),
+        feed: Mutex::new(Some(feed)),
+    };
     let build = || {
         let source = StreamingTableExec::try_new(schema.clone(), vec![Arc::new(input)], None, [], false, None)?;
         let sort = Arc::new(SortExec::new(ingest_ordering(&group, &schema)?, Arc::new(source)));
@@ -50,7 +53,10 @@ pub(super) fn sorted_rows(feed: Feed, memory: u64, spill: &Path) -> Result<Senda
 /// Key, event time, declared `known_at`, and the row's number: what the total order comes to within one ingestion.
 fn ingest_ordering(group: &FeatureGroup, schema: &Schema) -> datafusion::error::Result<LexOrdering> {
     let entity = group.entity.iter().map(|column| column.name.as_str());
-    let times = [&group.event_time, &group.known_at].into_iter().flatten().map(|name| name.as_str());
+    let times = [&group.event_time, &group.known_at]
+        .into_iter()
+        .flatten()
+        .map(|name| name.as_str());
     let exprs = entity
         .chain(times)
         .chain([ROW_NUMBER])
@@ -67,10 +73,14 @@ fn task_context(memory: u64, spill: &Path) -> datafusion::error::Result<TaskCont
         .with_mode(DiskManagerMode::Directories(vec![spill.to_owned()]))
         .with_max_temp_directory_size(u64::MAX);
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(usize::try_from(memory).unwrap_or(usize::MAX))))
+        .with_memory_pool(Arc::new(FairSpillPool::new(
+            usize::try_from(memory).unwrap_or(usize::MAX),
+        )))
         .with_disk_manager_builder(disk)
         .build_arc()?;
-    let mut config = SessionConfig::new().with_batch_size(BATCH_ROWS).with_target_partitions(1);
+    let mut config = SessionConfig::new()
+        .with_batch_size(BATCH_ROWS)
+        .with_target_partitions(1);
     let reservation = usize::try_from(memory / MERGE_SHARE).unwrap_or(usize::MAX);
     config.options_mut().execution.sort_spill_reservation_bytes = reservation;
     config.options_mut().execution.spill_compression = datafusion::config::SpillCompression::Lz4Frame;
@@ -101,7 +111,8 @@ impl PartitionStream for OneShot {
         stream.spawn_blocking(move || {
             let Some(feed) = feed else { return Ok(()) };
             let send = |batch: RecordBatch| sender.blocking_send(Ok(batch)).is_ok();
-            feed.run(send).map_err(|error| DataFusionError::External(Box::new(error)))
+            feed.run(send)
+                .map_err(|error| DataFusionError::External(Box::new(error)))
         });
         stream.build()
     }

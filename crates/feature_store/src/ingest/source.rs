@@ -87,7 +87,9 @@ pub(super) fn find_sources(
         }
     }
     if sources.is_empty() {
-        return Err(StoreError::NoFile { pattern: names.join(" ") });
+        return Err(StoreError::NoFile {
+            pattern: names.join(" "),
+        });
     }
     Ok(sources)
 }
@@ -111,18 +113,29 @@ fn matching(name: &str) -> Result<Vec<PathBuf>, StoreError> {
         return Ok(vec![path]);
     }
     if path.is_dir() {
-        let source = io::Error::new(io::ErrorKind::IsADirectory, "a folder; name the files in it, such as with `*.csv`");
+        let source = io::Error::new(
+            io::ErrorKind::IsADirectory,
+            "a folder; name the files in it, such as with `*.csv`",
+        );
         return Err(StoreError::File { path, source });
     }
-    let no_file = || StoreError::NoFile { pattern: name.to_owned() };
+    let no_file = || StoreError::NoFile {
+        pattern: name.to_owned(),
+    };
     if !name.contains(['*', '?', '[']) {
         // Neither file nor folder, such as a named pipe: there all the same, or missing.
         return if path.exists() { Ok(vec![path]) } else { Err(no_file()) };
     }
-    let bad = |error: glob::PatternError| StoreError::BadPattern { pattern: name.to_owned(), detail: error.msg.to_owned() };
+    let bad = |error: glob::PatternError| StoreError::BadPattern {
+        pattern: name.to_owned(),
+        detail: error.msg.to_owned(),
+    };
     let mut paths = Vec::new();
     for path in glob::glob(name).map_err(bad)? {
-        let path = path.map_err(|error| StoreError::File { path: error.path().to_owned(), source: error.into() })?;
+        let path = path.map_err(|error| StoreError::File {
+            path: error.path().to_owned(),
+            source: error.into(),
+        })?;
         if path.is_file() {
             paths.push(path);
         }
@@ -131,12 +144,7 @@ fn matching(name: &str) -> Result<Vec<PathBuf>, StoreError> {
     if paths.is_empty() { Err(no_file()) } else { Ok(paths) }
 }
 
-fn spooled(
-    name: &str,
-    reader: &mut dyn Read,
-    format: Option<FileFormat>,
-    spill: &Path,
-) -> Result<Source, StoreError> {
+fn spooled(name: &str, reader: &mut dyn Read, format: Option<FileFormat>, spill: &Path) -> Result<Source, StoreError> {
     std::fs::create_dir_all(spill).map_err(file_error(spill))?;
     let spool = Spool(spill.join(format!("stdin-{}", uuid::Uuid::new_v4())));
     let mut file = File::create(&spool.0).map_err(file_error(&spool.0))?;
@@ -151,7 +159,16 @@ fn look_at(name: String, place: PathBuf, said: Option<FileFormat>, spool: Option
     let (bytes, modified) = size_and_age(&place)?;
     let sha256 = hash_file(&place)?;
     let (format, compression) = (recognised.format, recognised.compression);
-    Ok(Source { name, format, bytes, sha256, compression, place, modified, _spool: spool })
+    Ok(Source {
+        name,
+        format,
+        bytes,
+        sha256,
+        compression,
+        place,
+        modified,
+        _spool: spool,
+    })
 }
 
 fn size_and_age(path: &Path) -> Result<(u64, Option<SystemTime>), StoreError> {
@@ -175,7 +192,10 @@ fn hash_file(path: &Path) -> Result<Fingerprint, StoreError> {
 impl Source {
     /// The bytes behind the compression, read through a counter of those in front of it.
     pub(super) fn open(&self, bytes_read: Arc<AtomicU64>) -> Result<Box<dyn Read + Send>, StoreError> {
-        let file = Counted { file: BufReader::with_capacity(1 << 18, self.open_file()?), bytes_read };
+        let file = Counted {
+            file: BufReader::with_capacity(1 << 18, self.open_file()?),
+            bytes_read,
+        };
         let inner = self.compression.open(Box::new(file)).map_err(file_error(&self.name))?;
         Ok(Box::new(BufReader::with_capacity(1 << 18, inner)))
     }
@@ -190,7 +210,9 @@ impl Source {
         if size_and_age(&self.place)? == (self.bytes, self.modified) {
             return Ok(());
         }
-        Err(StoreError::FileChanged { path: self.name.clone() })
+        Err(StoreError::FileChanged {
+            path: self.name.clone(),
+        })
     }
 }
 

@@ -39,29 +39,57 @@ pub fn read_typed_file(path: &str, columns: &[(ColumnName, DataType)]) -> Result
         let wanted: Vec<Wanted> = columns
             .iter()
             .filter(|(name, _)| there.contains(name.as_str()))
-            .map(|(name, data_type)| Wanted { name: name.clone(), data_type: *data_type, file_column: name.to_string() })
+            .map(|(name, data_type)| Wanted {
+                name: name.clone(),
+                data_type: *data_type,
+                file_column: name.to_string(),
+            })
             .collect();
-        let fields = wanted.iter().map(|column| Field::new(column.name.as_str(), arrow_type(column.data_type), true));
+        let fields = wanted
+            .iter()
+            .map(|column| Field::new(column.name.as_str(), arrow_type(column.data_type), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let mut reader = open_rows(source, &group, &wanted)?;
         while let Some(batch) = reader.next_batch()? {
             for fault in &batch.faults {
                 let line = batch.lines.get(fault.row).copied().unwrap_or_default();
-                let column = fault.column.and_then(|at| wanted.get(at)).map(|column| column.name.clone());
-                let location = Location { file: source.name.clone(), line };
+                let column = fault
+                    .column
+                    .and_then(|at| wanted.get(at))
+                    .map(|column| column.name.clone());
+                let location = Location {
+                    file: source.name.clone(),
+                    line,
+                };
                 let (value, detail) = (fault.value.clone(), fault.detail.clone());
-                refused.add(file, Violation { location, column, value, reason: fault.reason, detail });
+                refused.add(
+                    file,
+                    Violation {
+                        location,
+                        column,
+                        value,
+                        reason: fault.reason,
+                        detail,
+                    },
+                );
             }
             rows += batch.lines.len() as u64;
             let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.lines.len()));
-            batches.push(RecordBatch::try_new_with_options(schema.clone(), batch.columns, &options)?);
+            batches.push(RecordBatch::try_new_with_options(
+                schema.clone(),
+                batch.columns,
+                &options,
+            )?);
         }
         if batches.is_empty() {
             batches.push(RecordBatch::new_empty(schema));
         }
     }
     if refused.rows() > 0 {
-        return Err(StoreError::WrongRows { path: path.to_owned(), wrong: refused.finish(group.reference(), rows) });
+        return Err(StoreError::WrongRows {
+            path: path.to_owned(),
+            wrong: refused.finish(group.reference(), rows),
+        });
     }
     Ok(batches)
 }
@@ -72,7 +100,9 @@ pub fn read_typed_file(path: &str, columns: &[(ColumnName, DataType)]) -> Result
 /// A file that cannot be read, or holds no rows.
 pub fn sample_file(path: &Path, rows: usize) -> Result<RecordBatch, StoreError> {
     let sources = find_sources(&[path.display().to_string()], None, &tempfile_folder())?;
-    let source = sources.first().ok_or_else(|| StoreError::NoFile { pattern: path.display().to_string() })?;
+    let source = sources.first().ok_or_else(|| StoreError::NoFile {
+        pattern: path.display().to_string(),
+    })?;
     let mut batches: Box<dyn Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>> = match source.format {
         FileFormat::Parquet => {
             let builder = ParquetRecordBatchReaderBuilder::try_new(source.open_file()?).map_err(arrow_error)?;
@@ -81,9 +111,13 @@ pub fn sample_file(path: &Path, rows: usize) -> Result<RecordBatch, StoreError> 
         FileFormat::Csv => {
             let head = head(source)?;
             let delimiter = delimiter(&head);
-            let format = arrow::csv::reader::Format::default().with_header(true).with_delimiter(delimiter);
+            let format = arrow::csv::reader::Format::default()
+                .with_header(true)
+                .with_delimiter(delimiter);
             let (schema, _) = format.infer_schema(Cursor::new(&head), Some(rows))?;
-            let builder = arrow::csv::ReaderBuilder::new(Arc::new(schema)).with_format(format).with_batch_size(rows);
+            let builder = arrow::csv::ReaderBuilder::new(Arc::new(schema))
+                .with_format(format)
+                .with_batch_size(rows);
             Box::new(builder.build(Cursor::new(head))?)
         }
         FileFormat::Jsonl => {
@@ -94,7 +128,9 @@ pub fn sample_file(path: &Path, rows: usize) -> Result<RecordBatch, StoreError> 
         }
     };
     let first = batches.next().transpose()?;
-    first.ok_or_else(|| StoreError::NoFile { pattern: format!("{} (it has no rows)", path.display()) })
+    first.ok_or_else(|| StoreError::NoFile {
+        pattern: format!("{} (it has no rows)", path.display()),
+    })
 }
 
 fn arrow_error(error: parquet::errors::ParquetError) -> StoreError {
@@ -105,7 +141,10 @@ fn arrow_error(error: parquet::errors::ParquetError) -> StoreError {
 fn head(source: &Source) -> Result<Vec<u8>, StoreError> {
     let mut head = Vec::new();
     let reader = source.open(Arc::new(AtomicU64::new(0)))?;
-    BufReader::new(reader).take(SAMPLE_BYTES).read_to_end(&mut head).map_err(file_error(&source.name))?;
+    BufReader::new(reader)
+        .take(SAMPLE_BYTES)
+        .read_to_end(&mut head)
+        .map_err(file_error(&source.name))?;
     if head.len() as u64 == SAMPLE_BYTES
         && let Some(end) = head.iter().rposition(|byte| *byte == b'\n')
     {
@@ -121,7 +160,10 @@ fn head(source: &Source) -> Result<Vec<u8>, StoreError> {
 fn delimiter(head: &[u8]) -> u8 {
     let header = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let count = |separator: &u8| header.iter().filter(|byte| *byte == separator).count();
-    [b',', b';', b'\t'].into_iter().max_by_key(|separator| (count(separator), *separator == b',')).unwrap_or(b',')
+    [b',', b';', b'\t']
+        .into_iter()
+        .max_by_key(|separator| (count(separator), *separator == b','))
+        .unwrap_or(b',')
 }
 
 fn tempfile_folder() -> std::path::PathBuf {
@@ -140,9 +182,17 @@ fn header(source: &Source, group: &FeatureGroup) -> Result<BTreeSet<String>, Sto
 
 /// A group of nothing but column types, for the readers.
 fn untyped_group(columns: &[(ColumnName, DataType)]) -> Result<FeatureGroup, StoreError> {
-    let name = "rows".parse().map_err(|error: definitions::ReferenceError| StoreError::Query { message: error.to_string(), hint: None })?;
+    let name = "rows"
+        .parse()
+        .map_err(|error: definitions::ReferenceError| StoreError::Query {
+            message: error.to_string(),
+            hint: None,
+        })?;
     let Some(version) = Version::new(1) else {
-        return Err(StoreError::Query { message: "no version".to_owned(), hint: None });
+        return Err(StoreError::Query {
+            message: "no version".to_owned(),
+            hint: None,
+        });
     };
     let feature = |(name, data_type): &(ColumnName, DataType)| Feature {
         name: name.clone(),

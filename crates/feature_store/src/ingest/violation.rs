@@ -102,7 +102,13 @@ pub struct Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.column {
-            Some(column) => write!(f, "{}: `{column}` is {}: {}", self.location, quoted(&self.value), self.detail),
+            Some(column) => write!(
+                f,
+                "{}: `{column}` is {}: {}",
+                self.location,
+                quoted(&self.value),
+                self.detail
+            ),
             None => write!(f, "{}: {}", self.location, self.detail),
         }
     }
@@ -157,7 +163,11 @@ impl Violations {
         if self.rows > self.first.len() as u64 {
             lines.push(format!("\n  … and {} more", self.rows - self.first.len() as u64));
         }
-        let reasons: Vec<String> = self.by_reason.iter().map(|(reason, count)| format!("{} {count}", reason.words())).collect();
+        let reasons: Vec<String> = self
+            .by_reason
+            .iter()
+            .map(|(reason, count)| format!("{} {count}", reason.words()))
+            .collect();
         lines.push(format!("\n  in all: {}", reasons.join(", ")));
         lines.concat()
     }
@@ -165,9 +175,14 @@ impl Violations {
 
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { group, rows_read, rows, .. } = self;
+        let Self {
+            group, rows_read, rows, ..
+        } = self;
         let verb = if *rows == 1 { "breaks" } else { "break" };
-        write!(f, "nothing was ingested: {rows} of {rows_read} rows {verb} the definition of `{group}`")?;
+        write!(
+            f,
+            "nothing was ingested: {rows} of {rows_read} rows {verb} the definition of `{group}`"
+        )?;
         f.write_str(&self.listed())
     }
 }
@@ -203,6 +218,12 @@ impl Tally {
     /// What there is to say.
     pub(super) fn finish(self, group: GroupRef, rows_read: u64) -> Violations {
         let Self { rows, by_reason, first } = self;
-        Violations { group, rows_read, rows, by_reason, first: first.into_values().collect() }
+        Violations {
+            group,
+            rows_read,
+            rows,
+            by_reason,
+            first: first.into_values().collect(),
+        }
     }
 }

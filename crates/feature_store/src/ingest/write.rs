@@ -42,7 +42,11 @@ pub(crate) struct TableWriter {
 pub(crate) fn table_writer(table: &DeltaTable, name: &str) -> Result<TableWriter, StoreError> {
     let writer = RecordBatchWriter::for_table(table).map_err(delta_error(name, "written"))?;
     let writer = writer.with_writer_properties(file_properties());
-    Ok(TableWriter { schema: writer.arrow_schema(), writer, name: name.to_owned() })
+    Ok(TableWriter {
+        schema: writer.arrow_schema(),
+        writer,
+        name: name.to_owned(),
+    })
 }
 
 impl TableWriter {
@@ -57,7 +61,10 @@ impl TableWriter {
         };
         let columns = self.schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
         let batch = RecordBatch::try_new(self.schema.clone(), columns)?;
-        self.writer.write(batch).await.map_err(delta_error(&self.name, "written"))
+        self.writer
+            .write(batch)
+            .await
+            .map_err(delta_error(&self.name, "written"))
     }
 
     /// Completes the file; gives it tagged as sorted by these columns, if it is.
@@ -85,9 +92,14 @@ pub(crate) fn stamp(batch: &RecordBatch, known_at: i64, ingest_id: i64) -> Resul
     let known: TimestampMicrosecondArray = TimestampMicrosecondArray::from(vec![known_at; rows]).with_timezone("UTC");
     columns.push((KNOWN_AT.to_owned(), Arc::new(known)));
     columns.push((INGEST_ID.to_owned(), Arc::new(Int64Array::from(vec![ingest_id; rows]))));
-    let names = columns.iter().map(|(name, column)| arrow::datatypes::Field::new(name, column.data_type().clone(), true));
+    let names = columns
+        .iter()
+        .map(|(name, column)| arrow::datatypes::Field::new(name, column.data_type().clone(), true));
     let schema = Arc::new(arrow::datatypes::Schema::new(names.collect::<Vec<_>>()));
-    Ok(RecordBatch::try_new(schema, columns.into_iter().map(|(_, column)| column).collect())?)
+    Ok(RecordBatch::try_new(
+        schema,
+        columns.into_iter().map(|(_, column)| column).collect(),
+    )?)
 }
 
 /// Appends on top of exactly the version at which the table is loaded, or fails: what the caller read there still holds.
@@ -97,8 +109,11 @@ pub(crate) async fn commit_actions(
     properties: CommitProperties,
 ) -> Result<i64, DeltaTableError> {
     // `false` says that nothing was read, so that no engine takes this append for one that depends on rows removed meanwhile.
-    let operation =
-        DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: Some("false".to_owned()) };
+    let operation = DeltaOperation::Write {
+        mode: SaveMode::Append,
+        partition_by: None,
+        predicate: Some("false".to_owned()),
+    };
     commit_operation(table, actions, properties, operation).await
 }
 

@@ -31,7 +31,9 @@ impl TableFunctionImpl for At {
             return plan_err!("at: no feature group `{name}` has been applied");
         };
         let table = GroupTable::new(&self.store, group, pin_at(when)?, Visible::Counting);
-        Ok(Arc::new(table.map_err(|error| DataFusionError::External(Box::new(error)))?))
+        Ok(Arc::new(
+            table.map_err(|error| DataFusionError::External(Box::new(error)))?,
+        ))
     }
 }
 
@@ -42,13 +44,19 @@ impl At {
             return self.groups.get(&reference);
         }
         let name: Name = name.parse().ok()?;
-        self.groups.iter().rev().find(|(reference, _)| reference.name == name).map(|(_, group)| group)
+        self.groups
+            .iter()
+            .rev()
+            .find(|(reference, _)| reference.name == name)
+            .map(|(_, group)| group)
     }
 }
 
 fn pin_at(when: &ScalarValue) -> Result<PinAt> {
     if let Some(Some(text)) = when.try_as_str() {
-        let time = text.parse::<WallTime>().map_err(|error| DataFusionError::Plan(format!("at: {error}")))?;
+        let time = text
+            .parse::<WallTime>()
+            .map_err(|error| DataFusionError::Plan(format!("at: {error}")))?;
         return Ok(PinAt::Time(time));
     }
     match when {

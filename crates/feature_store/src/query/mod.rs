@@ -46,14 +46,19 @@ pub struct Answer {
 /// # Errors
 /// `Query` for SQL that is wrong, that writes, or that names what is not there; whatever the reading gives.
 pub async fn query(store: &Store, groups: &BTreeMap<GroupRef, FeatureGroup>, sql: &str) -> Result<Answer, StoreError> {
-    let config = SessionConfig::new().with_target_partitions(1).with_information_schema(false);
+    let config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_information_schema(false);
     let config = config.set_bool("datafusion.execution.parquet.schema_force_view_types", false);
     let config = config.set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
     let context = SessionContext::new_with_config(config);
     let names = register(&context, store, groups).await?;
     let refused = |error| explain(error, &names);
     let plan = context.state().create_logical_plan(sql).await.map_err(refused)?;
-    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let read_only = SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false);
     read_only.verify_plan(&plan).map_err(|error| StoreError::Query {
         message: format!("only queries are allowed: {}", error.strip_backtrace()),
         hint: Some("platform query \"select …\"".to_owned()),
@@ -65,7 +70,10 @@ pub async fn query(store: &Store, groups: &BTreeMap<GroupRef, FeatureGroup>, sql
     let batches = rows
         .map_err(|error| plan_error("the query failed")(error))
         .and_then(move |batch| std::future::ready(plain_batch(&batch, &typed)));
-    Ok(Answer { schema, batches: batches.boxed() })
+    Ok(Answer {
+        schema,
+        batches: batches.boxed(),
+    })
 }
 
 /// Registers every name; gives them for messages.
@@ -89,22 +97,45 @@ async fn register(
         ];
         for (name, table) in all {
             let table_reference = datafusion::common::TableReference::bare(name.clone());
-            context.register_table(table_reference, table).map_err(plan_error("a table could not be named"))?;
+            context
+                .deregister_table(table_reference.clone())
+                .map_err(plan_error("a table could not be named"))?;
+            context
+                .register_table(table_reference, table)
+                .map_err(plan_error("a table could not be named"))?;
             names.push(name);
         }
         let folder = store.quarantine_folder(reference);
         if let Some(kept_out) = open_table(&folder, reference, None).await? {
-            kept_out.update_datafusion_session(&context.state()).map_err(delta_error(reference, "read"))?;
-            let table = kept_out.table_provider().await.map_err(plan_error("the quarantine cannot be read"))?;
+            kept_out
+                .update_datafusion_session(&context.state())
+                .map_err(delta_error(reference, "read"))?;
+            let table = kept_out
+                .table_provider()
+                .await
+                .map_err(plan_error("the quarantine cannot be read"))?;
             let table: Arc<dyn TableProvider> = table;
             for name in [reference.to_string(), reference.name.to_string()] {
-                quarantine.register_table(name, table.clone()).map_err(plan_error("a table could not be named"))?;
+                quarantine
+                    .deregister_table(&name)
+                    .map_err(plan_error("a table could not be named"))?;
+                quarantine
+                    .register_table(name, table.clone())
+                    .map_err(plan_error("a table could not be named"))?;
             }
         }
     }
-    context.register_udtf("at", Arc::new(at::At { store: store.clone(), groups: groups.clone() }));
+    context.register_udtf(
+        "at",
+        Arc::new(at::At {
+            store: store.clone(),
+            groups: groups.clone(),
+        }),
+    );
     if let Some(catalog) = context.catalog("datafusion") {
-        catalog.register_schema("quarantine", quarantine).map_err(plan_error("a schema could not be named"))?;
+        catalog
+            .register_schema("quarantine", quarantine)
+            .map_err(plan_error("a schema could not be named"))?;
     }
     names.dedup();
     Ok(names)
@@ -120,9 +151,15 @@ fn explain(error: datafusion::error::DataFusionError, names: &[String]) -> Store
     let hint = missing.map(|missing| {
         let bare = missing.rsplit('.').next().unwrap_or(missing);
         let near = nearest(bare, names.iter().map(String::as_str));
-        near.map_or_else(|| format!("tables: {}", names.join(", ")), |near| format!("did you mean `{near}`?"))
+        near.map_or_else(
+            || format!("tables: {}", names.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        )
     });
-    StoreError::Query { message: format!("the query is wrong: {message}"), hint }
+    StoreError::Query {
+        message: format!("the query is wrong: {message}"),
+        hint,
+    }
 }
 
 /// View and dictionary types become the types that other programs know.
@@ -141,9 +178,21 @@ fn plain_type(data_type: &DataType) -> DataType {
 }
 
 fn plain_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, StoreError> {
-    let typed = batch.columns().iter().zip(schema.fields()).map(|(array, field)| -> Result<ArrayRef, StoreError> {
-        if array.data_type() == field.data_type() { Ok(array.clone()) } else { Ok(cast(array, field.data_type())?) }
-    });
+    let typed = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(array, field)| -> Result<ArrayRef, StoreError> {
+            if array.data_type() == field.data_type() {
+                Ok(array.clone())
+            } else {
+                Ok(cast(array, field.data_type())?)
+            }
+        });
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(schema.clone(), typed.collect::<Result<_, _>>()?, &options)?)
+    Ok(RecordBatch::try_new_with_options(
+        schema.clone(),
+        typed.collect::<Result<_, _>>()?,
+        &options,
+    )?)
 }

@@ -26,7 +26,11 @@ pub(crate) struct Superseded {
 impl Superseded {
     /// Rows are the same when these columns are.
     pub(crate) fn new(identity: Vec<usize>) -> Self {
-        Self { identity, converter: None, held: None }
+        Self {
+            identity,
+            converter: None,
+            held: None,
+        }
     }
 
     /// The rows that are known to count now: the last row of a batch waits for the next one.
@@ -35,11 +39,18 @@ impl Superseded {
         if rows == 0 {
             return Ok(Vec::new());
         }
-        let columns: Vec<ArrayRef> = self.identity.iter().filter_map(|at| batch.columns().get(*at).cloned()).collect();
+        let columns: Vec<ArrayRef> = self
+            .identity
+            .iter()
+            .filter_map(|at| batch.columns().get(*at).cloned())
+            .collect();
         let converter = match &mut self.converter {
             Some(converter) => converter,
             None => {
-                let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
+                let fields = columns
+                    .iter()
+                    .map(|column| SortField::new(column.data_type().clone()))
+                    .collect();
                 self.converter.insert(RowConverter::new(fields)?)
             }
         };
@@ -51,7 +62,9 @@ impl Superseded {
             out.push(held);
         }
         let last = rows - 1;
-        let counts: BooleanArray = (0..rows).map(|row| Some(row < last && keys.row(row) != keys.row(row + 1))).collect();
+        let counts: BooleanArray = (0..rows)
+            .map(|row| Some(row < last && keys.row(row) != keys.row(row + 1)))
+            .collect();
         out.push(filter_record_batch(batch, &counts)?);
         self.held = Some((batch.slice(last, 1), keys.row(last).owned()));
         Ok(out)

@@ -42,9 +42,18 @@ pub(super) struct GroupTable {
 impl GroupTable {
     pub(super) fn new(store: &Store, group: &FeatureGroup, at: PinAt, visible: Visible) -> Result<Self, StoreError> {
         let stored = stored_schema(group)?;
-        let declared = stored.fields().iter().filter(|field| visible == Visible::All || !field.name().starts_with("__"));
+        let declared = stored
+            .fields()
+            .iter()
+            .filter(|field| visible == Visible::All || !field.name().starts_with("__"));
         let schema = Arc::new(Schema::new(declared.cloned().collect::<Vec<_>>()));
-        Ok(Self { store: store.clone(), group: group.clone(), at, visible, schema })
+        Ok(Self {
+            store: store.clone(),
+            group: group.clone(),
+            at,
+            visible,
+            schema,
+        })
     }
 }
 
@@ -71,8 +80,19 @@ impl TableProvider for GroupTable {
             Some(projection) => Arc::new(self.schema.project(projection)?),
             None => self.schema.clone(),
         };
-        let rows = GroupRows { table: self.clone(), pin, schema: schema.clone() };
-        Ok(Arc::new(StreamingTableExec::try_new(schema, vec![Arc::new(rows)], None, [], false, limit)?))
+        let rows = GroupRows {
+            table: self.clone(),
+            pin,
+            schema: schema.clone(),
+        };
+        Ok(Arc::new(StreamingTableExec::try_new(
+            schema,
+            vec![Arc::new(rows)],
+            None,
+            [],
+            false,
+            limit,
+        )?))
     }
 }
 
@@ -95,7 +115,14 @@ impl PartitionStream for GroupRows {
         let asked_for = schema.clone();
         let rows = async move {
             let identity = table.identity();
-            let scan = scan_group(&table.store, &table.group, &pin, &table.columns(&asked_for, &identity), None).await?;
+            let scan = scan_group(
+                &table.store,
+                &table.group,
+                &pin,
+                &table.columns(&asked_for, &identity),
+                None,
+            )
+            .await?;
             Ok::<_, StoreError>(table.visible_rows(scan, &identity, asked_for))
         };
         let rows = futures::stream::once(rows).try_flatten().map_err(external);
@@ -126,7 +153,11 @@ impl GroupTable {
         schema: SchemaRef,
     ) -> impl futures::Stream<Item = Result<RecordBatch, StoreError>> + Send + use<> {
         let places = |name: &String| scan.schema.index_of(name).ok();
-        let asked_for: Vec<usize> = schema.fields().iter().filter_map(|field| places(field.name())).collect();
+        let asked_for: Vec<usize> = schema
+            .fields()
+            .iter()
+            .filter_map(|field| places(field.name()))
+            .collect();
         let key: Vec<usize> = identity.iter().filter_map(|name| places(&name.to_string())).collect();
         let project = move |batch: RecordBatch| -> Result<RecordBatch, StoreError> {
             let columns = batch.project(&asked_for)?.columns().to_vec();
@@ -145,7 +176,10 @@ impl GroupTable {
                 },
                 (None, None) => return Ok(None),
             };
-            Ok(Some((futures::stream::iter(out.into_iter().map(Ok)), (rows, superseded))))
+            Ok(Some((
+                futures::stream::iter(out.into_iter().map(Ok)),
+                (rows, superseded),
+            )))
         };
         futures::stream::try_unfold((scan.batches.fuse(), superseded), step)
             .try_flatten()

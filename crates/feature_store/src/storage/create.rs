@@ -34,8 +34,13 @@ pub async fn create_table(store: &Store, group: &FeatureGroup) -> Result<(), Sto
     let stored: Schema = table_schema(&table, &reference)?;
     check_shape(&reference, &stored, &schema)?;
     if wanted_retention(&table, &reference).is_err() {
-        let properties: HashMap<String, String> = RETENTION.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-        table.set_tbl_properties().with_properties(properties).await.map_err(delta_error(&reference, "given its properties"))?;
+        let properties: HashMap<String, String> =
+            RETENTION.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        table
+            .set_tbl_properties()
+            .with_properties(properties)
+            .await
+            .map_err(delta_error(&reference, "given its properties"))?;
     }
     Ok(())
 }
@@ -71,7 +76,9 @@ async fn create_aside(folder: &Path, group: &GroupRef, schema: &Schema) -> Resul
     let failed = |error: DeltaTableError| delta_error(group, "created")(error);
     let fields: StructType = schema.try_into_kernel()?;
     let columns: Vec<StructField> = fields.fields().cloned().collect();
-    let table = DeltaTable::try_from_url(table_url(folder, group)?).await.map_err(failed)?;
+    let table = DeltaTable::try_from_url(table_url(folder, group)?)
+        .await
+        .map_err(failed)?;
     table
         .create()
         .with_table_name(group.to_string())
@@ -91,7 +98,13 @@ pub(crate) fn table_schema(table: &DeltaTable, group: &GroupRef) -> Result<Schem
 
 /// The declared columns must be there with their types. Further columns, which another program may have added, must be nullable.
 fn check_shape(group: &GroupRef, stored: &Schema, wanted: &Schema) -> Result<(), StoreError> {
-    let shape = |found: String, wanted: String| Err(StoreError::TableShape { group: group.clone(), found, wanted });
+    let shape = |found: String, wanted: String| {
+        Err(StoreError::TableShape {
+            group: group.clone(),
+            found,
+            wanted,
+        })
+    };
     for field in wanted.fields() {
         let wanted = format!("`{}` {}", field.name(), field.data_type());
         match stored.field_with_name(field.name()) {
@@ -102,16 +115,24 @@ fn check_shape(group: &GroupRef, stored: &Schema, wanted: &Schema) -> Result<(),
             Ok(_) => {}
         }
     }
-    let added = stored.fields().iter().find(|field| !field.is_nullable() && wanted.field_with_name(field.name()).is_err());
+    let added = stored
+        .fields()
+        .iter()
+        .find(|field| !field.is_nullable() && wanted.field_with_name(field.name()).is_err());
     match added {
-        Some(field) => shape(format!("a column `{}` that is never NULL", field.name()), "only declared columns".to_owned()),
+        Some(field) => shape(
+            format!("a column `{}` that is never NULL", field.name()),
+            "only declared columns".to_owned(),
+        ),
         None => Ok(()),
     }
 }
 
 fn plain_type(data_type: &arrow::datatypes::DataType) -> arrow::datatypes::DataType {
     match data_type {
-        arrow::datatypes::DataType::Utf8View | arrow::datatypes::DataType::LargeUtf8 => arrow::datatypes::DataType::Utf8,
+        arrow::datatypes::DataType::Utf8View | arrow::datatypes::DataType::LargeUtf8 => {
+            arrow::datatypes::DataType::Utf8
+        }
         other => other.clone(),
     }
 }
@@ -123,7 +144,12 @@ pub(crate) fn wanted_retention(table: &DeltaTable, group: &GroupRef) -> Result<(
     for (property, wanted) in RETENTION {
         let found = configuration.get(property).map_or("not set", String::as_str);
         if found != wanted {
-            return Err(StoreError::Retention { group: group.clone(), property, found: found.to_owned(), wanted });
+            return Err(StoreError::Retention {
+                group: group.clone(),
+                property,
+                found: found.to_owned(),
+                wanted,
+            });
         }
     }
     Ok(())

@@ -42,10 +42,22 @@ pub(crate) async fn read_commits(table: &DeltaTable, upto: u64, name: &str) -> R
     for (version, entry) in entries {
         let Some(entry) = entry else { continue };
         let info = commit_info(&entry);
-        let at = info.get("timestamp").and_then(Value::as_i64).map_or(latest, |millis| millis.saturating_mul(1000));
+        let at = info
+            .get("timestamp")
+            .and_then(Value::as_i64)
+            .map_or(latest, |millis| millis.saturating_mul(1000));
         latest = latest.max(at);
-        let operation = info.get("operation").and_then(Value::as_str).unwrap_or("unknown").to_owned();
-        commits.push(Commit { version, at: latest, operation, info });
+        let operation = info
+            .get("operation")
+            .and_then(Value::as_str)
+            .unwrap_or("unknown")
+            .to_owned();
+        commits.push(Commit {
+            version,
+            at: latest,
+            operation,
+            info,
+        });
     }
     Ok(commits)
 }
@@ -53,7 +65,8 @@ pub(crate) async fn read_commits(table: &DeltaTable, upto: u64, name: &str) -> R
 /// The `commitInfo` of a log entry; empty where it has none.
 fn commit_info(entry: &[u8]) -> Map<String, Value> {
     let lines = entry.split(|byte| *byte == b'\n');
-    let info = lines.filter(|line| line.starts_with(b"{\"commitInfo\"") || line.windows(12).any(|at| at == b"\"commitInfo\""));
+    let info =
+        lines.filter(|line| line.starts_with(b"{\"commitInfo\"") || line.windows(12).any(|at| at == b"\"commitInfo\""));
     for line in info {
         if let Ok(Value::Object(mut action)) = serde_json::from_slice(line)
             && let Some(Value::Object(info)) = action.remove("commitInfo")
@@ -66,7 +79,14 @@ fn commit_info(entry: &[u8]) -> Map<String, Value> {
 
 /// When a version was committed, in microseconds, from its own log entry or from the log file's age.
 pub(crate) async fn commit_time(table: &DeltaTable, version: u64, name: &str) -> Result<Option<i64>, StoreError> {
-    let entry = table.log_store().read_commit_entry(version).await.map_err(delta_error(name, "read"))?;
+    let entry = table
+        .log_store()
+        .read_commit_entry(version)
+        .await
+        .map_err(delta_error(name, "read"))?;
     let info = entry.map(|entry| commit_info(&entry)).unwrap_or_default();
-    Ok(info.get("timestamp").and_then(Value::as_i64).map(|millis| millis.saturating_mul(1000)))
+    Ok(info
+        .get("timestamp")
+        .and_then(Value::as_i64)
+        .map(|millis| millis.saturating_mul(1000)))
 }

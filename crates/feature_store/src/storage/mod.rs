@@ -58,7 +58,9 @@ impl Store {
         if root.contains("://") {
             return Err(StoreError::RemoteRoot { root: root.to_owned() });
         }
-        Ok(Self { root: std::path::absolute(root).map_err(file_error(root))? })
+        Ok(Self {
+            root: std::path::absolute(root).map_err(file_error(root))?,
+        })
     }
 
     /// The folder of a group's table.
@@ -80,12 +82,19 @@ impl Store {
     }
 
     fn folder(&self, kind: &str, group: &GroupRef) -> PathBuf {
-        self.root.join(kind).join(group.name.as_str()).join(group.version.to_string())
+        self.root
+            .join(kind)
+            .join(group.name.as_str())
+            .join(group.version.to_string())
     }
 }
 
 /// The newest state of a group's table.
-pub(crate) async fn open_group(store: &Store, group: &GroupRef, version: Option<u64>) -> Result<DeltaTable, StoreError> {
+pub(crate) async fn open_group(
+    store: &Store,
+    group: &GroupRef,
+    version: Option<u64>,
+) -> Result<DeltaTable, StoreError> {
     let folder = store.group_folder(group);
     match open_table(&folder, group, version).await? {
         Some(table) => Ok(table),
@@ -117,7 +126,10 @@ pub(crate) async fn open_table(
 
 /// Whether an error says that a folder holds no table (yet).
 fn is_not_a_table(error: &deltalake::DeltaTableError) -> bool {
-    matches!(error, deltalake::DeltaTableError::NotATable(_) | deltalake::DeltaTableError::InvalidTableLocation(_))
+    matches!(
+        error,
+        deltalake::DeltaTableError::NotATable(_) | deltalake::DeltaTableError::InvalidTableLocation(_)
+    )
 }
 
 /// The `file://` URL of a table's folder.

@@ -72,22 +72,37 @@ pub async fn pin_group(store: &Store, group: &FeatureGroup, at: PinAt) -> Result
     let newest_version = version_of(&newest, &reference)?;
     let wanted = match at {
         PinAt::Newest => newest_version,
-        PinAt::Version(version) => u64::try_from(version).ok().filter(|version| *version <= newest_version).ok_or_else(|| {
-            StoreError::NoVersion { group: reference.clone(), wanted: version, newest: newest_version as i64 }
-        })?,
+        PinAt::Version(version) => u64::try_from(version)
+            .ok()
+            .filter(|version| *version <= newest_version)
+            .ok_or_else(|| StoreError::NoVersion {
+                group: reference.clone(),
+                wanted: version,
+                newest: newest_version as i64,
+            })?,
         PinAt::Time(time) => version_at(&newest, &reference, newest_version, time).await?,
     };
-    let table = if wanted == newest_version { newest } else { open_group(store, &reference, Some(wanted)).await? };
+    let table = if wanted == newest_version {
+        newest
+    } else {
+        open_group(store, &reference, Some(wanted)).await?
+    };
     let found = version_of(&table, &reference)?;
     if found != wanted {
-        return Err(StoreError::NoVersion { group: reference, wanted: wanted as i64, newest: found as i64 });
+        return Err(StoreError::NoVersion {
+            group: reference,
+            wanted: wanted as i64,
+            newest: found as i64,
+        });
     }
     pin_table(store, &reference, &table, wanted).await
 }
 
 /// The version of a loaded table.
 fn version_of(table: &DeltaTable, group: &GroupRef) -> Result<u64, StoreError> {
-    table.version().ok_or_else(|| StoreError::NoTable { group: group.clone() })
+    table
+        .version()
+        .ok_or_else(|| StoreError::NoTable { group: group.clone() })
 }
 
 async fn version_at(table: &DeltaTable, group: &GroupRef, newest: u64, time: WallTime) -> Result<u64, StoreError> {
@@ -96,7 +111,11 @@ async fn version_at(table: &DeltaTable, group: &GroupRef, newest: u64, time: Wal
         Some(commit) => Ok(commit.version),
         None => {
             let created = WallTime(commits.first().map_or(0, |commit| commit.at));
-            Err(StoreError::BeforeCreation { group: group.clone(), wanted: time, created })
+            Err(StoreError::BeforeCreation {
+                group: group.clone(),
+                wanted: time,
+                created,
+            })
         }
     }
 }
@@ -117,9 +136,19 @@ async fn pin_table(store: &Store, group: &GroupRef, table: &DeltaTable, version:
         files.push(pinned_file(group, &folder, &view)?);
     }
     files.sort();
-    let committed_at = WallTime(commit_time(table, version, &group.to_string()).await?.unwrap_or_default());
+    let committed_at = WallTime(
+        commit_time(table, version, &group.to_string())
+            .await?
+            .unwrap_or_default(),
+    );
     let table_id = state.metadata().id().to_owned();
-    Ok(GroupPin { group: group.clone(), table_id, delta_version: version as i64, committed_at, files })
+    Ok(GroupPin {
+        group: group.clone(),
+        table_id,
+        delta_version: version as i64,
+        committed_at,
+        files,
+    })
 }
 
 /// One file of a snapshot.
@@ -144,12 +173,20 @@ pub(crate) fn pinned_file(group: &GroupRef, folder: &Path, view: &LogicalFileVie
     let tags = view.add_action().tags;
     let sorted = tags.is_some_and(|tags| tags.contains_key(SORTED_TAG));
     let bytes = u64::try_from(view.size()).unwrap_or_default();
-    Ok(PinnedFile { path, bytes, rows, sorted })
+    Ok(PinnedFile {
+        path,
+        bytes,
+        rows,
+        sorted,
+    })
 }
 
 fn rows_in_footer(path: &Path) -> Result<u64, StoreError> {
     use parquet::file::reader::FileReader;
-    let parquet = |source| StoreError::Parquet { path: path.to_owned(), source };
+    let parquet = |source| StoreError::Parquet {
+        path: path.to_owned(),
+        source,
+    };
     let file = std::fs::File::open(path).map_err(file_error(path))?;
     let reader = parquet::file::reader::SerializedFileReader::new(file).map_err(parquet)?;
     Ok(u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or_default())
@@ -165,13 +202,24 @@ pub(crate) fn check_files(store: &Store, pin: &GroupPin) -> Result<Vec<PathBuf>,
         let found = match std::fs::metadata(&path) {
             Ok(metadata) => metadata.len(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(StoreError::PinnedFileMissing { group: group.clone(), version, path });
+                return Err(StoreError::PinnedFileMissing {
+                    group: group.clone(),
+                    version,
+                    path,
+                });
             }
             Err(error) => return Err(file_error(path)(error)),
         };
         if found != file.bytes {
             let (group, wanted) = (group.clone(), file.bytes);
-            return Err(StoreError::PinnedFileChanged { group, version, path, unit: "bytes", found, wanted });
+            return Err(StoreError::PinnedFileChanged {
+                group,
+                version,
+                path,
+                unit: "bytes",
+                found,
+                wanted,
+            });
         }
         paths.push(path);
     }

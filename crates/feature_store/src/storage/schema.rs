@@ -53,7 +53,10 @@ pub(crate) fn hidden_fields() -> [Field; 3] {
 
 fn declared_fields(group: &FeatureGroup) -> Result<Vec<Field>, StoreError> {
     if let Some(feature) = group.features.iter().find(|feature| feature.data_type.is_none()) {
-        return Err(StoreError::NoType { group: group.reference(), column: feature.name.to_string() });
+        return Err(StoreError::NoType {
+            group: group.reference(),
+            column: feature.name.to_string(),
+        });
     }
     let required = |name: &str| {
         group.entity.iter().any(|column| column.name.as_str() == name)
@@ -68,7 +71,12 @@ fn declared_fields(group: &FeatureGroup) -> Result<Vec<Field>, StoreError> {
 /// The columns of the total order: the key, the event time, the declared `known_at`, and the hidden columns; ascending, NULLs first.
 pub(crate) fn order_columns(group: &FeatureGroup) -> Vec<String> {
     let mut columns: Vec<String> = group.entity.iter().map(|column| column.name.to_string()).collect();
-    columns.extend([&group.event_time, &group.known_at].into_iter().flatten().map(ToString::to_string));
+    columns.extend(
+        [&group.event_time, &group.known_at]
+            .into_iter()
+            .flatten()
+            .map(ToString::to_string),
+    );
     columns.extend([KNOWN_AT, INGEST_ID, ROW_NUMBER].map(str::to_owned));
     columns
 }

@@ -41,7 +41,10 @@ impl Apply {
         }
         let group = steps.iter().find(|step| step.new.kind == DefinitionKind::FeatureGroup);
         match group {
-            Some(step) => screen::line(format!("next: platform featuregroup ingest {} --from FILE", step.new.name)),
+            Some(step) => screen::line(format!(
+                "next: platform featuregroup ingest {} --from FILE",
+                step.new.name
+            )),
             None => Ok(()),
         }
     }

@@ -38,7 +38,11 @@ struct Examination {
 
 impl Examination {
     fn wrong(&mut self, what: impl Into<String>, wrong: impl Into<String>, hint: Option<String>) {
-        self.findings.push(Finding { what: what.into(), wrong: wrong.into(), hint });
+        self.findings.push(Finding {
+            what: what.into(),
+            wrong: wrong.into(),
+            hint,
+        });
     }
 }
 
@@ -121,7 +125,11 @@ async fn check_registry(registry: &Registry, examination: &mut Examination) -> O
     }
     for broken in report.foreign_keys {
         let row = broken.row.map_or_else(String::new, |row| format!(" row {row}"));
-        examination.wrong("registry", format!("table `{}`{row} refers to nothing in `{}`", broken.table, broken.parent), None);
+        examination.wrong(
+            "registry",
+            format!("table `{}`{row} refers to nothing in `{}`", broken.table, broken.parent),
+            None,
+        );
     }
     Ok(())
 }
@@ -133,7 +141,13 @@ async fn check_tables(repository: &Repository, registry: &Registry, examination:
         examination.checked += 1;
         feature_store::create_table(&store, &group).await?;
         match pin_group(&store, &group, PinAt::Newest).await {
-            Ok(pin) => check_files(repository, &reference.to_string(), &store.group_folder(&reference), &pin, examination),
+            Ok(pin) => check_files(
+                repository,
+                &reference.to_string(),
+                &store.group_folder(&reference),
+                &pin,
+                examination,
+            ),
             Err(error) => examination.wrong(reference.to_string(), chain(&error), error.hint()),
         }
         if let Err(failure) = ingestions::reconcile(&store, registry, &group).await {
@@ -147,9 +161,14 @@ async fn check_tables(repository: &Repository, registry: &Registry, examination:
 async fn check_pins(repository: &Repository, registry: &Registry, examination: &mut Examination) -> Outcome {
     let store = repository.store()?;
     for dataset in registry.datasets(None).await? {
-        let Ok(manifest) = load_manifest(&repository.storage.join(&dataset.path)) else { continue };
+        let Ok(manifest) = load_manifest(&repository.storage.join(&dataset.path)) else {
+            continue;
+        };
         for pin in &manifest.pins {
-            let what = format!("{} pins {} at Delta version {}", dataset.reference, pin.group, pin.delta_version);
+            let what = format!(
+                "{} pins {} at Delta version {}",
+                dataset.reference, pin.group, pin.delta_version
+            );
             check_files(repository, &what, &store.group_folder(&pin.group), pin, examination);
         }
     }
@@ -169,7 +188,11 @@ fn check_files(
         let length = std::fs::metadata(&path).map(|metadata| metadata.len());
         if length.as_ref().ok() != Some(&file.bytes) {
             let found = length.map_or_else(|error| error.to_string(), |bytes| format!("{bytes} bytes"));
-            let wrong = format!("`{}`: wanted {} bytes, found {found}", repository.shown(&path), file.bytes);
+            let wrong = format!(
+                "`{}`: wanted {} bytes, found {found}",
+                repository.shown(&path),
+                file.bytes
+            );
             examination.wrong(what, wrong, None);
         }
     }
@@ -189,7 +212,10 @@ fn report(context: &Context, examination: &Examination) -> Outcome {
     }
     match count {
         0 if context.json => Ok(()),
-        0 => screen::line(format!("{} checks: nothing is wrong", screen::count(examination.checked as u64))),
+        0 => screen::line(format!(
+            "{} checks: nothing is wrong",
+            screen::count(examination.checked as u64)
+        )),
         1 => Err(Failure::input("1 thing is wrong")),
         many => Err(Failure::input(format!("{many} things are wrong"))),
     }

@@ -57,7 +57,8 @@ impl Create {
         let repository = Repository::find(&context.start)?;
         let steps = steps(&repository).await?;
         let wanted = file_stem(&self.view);
-        let is_wanted = |name: &str, file: &str| name == self.view.to_string_lossy() || file_stem(Path::new(file)) == wanted;
+        let is_wanted =
+            |name: &str, file: &str| name == self.view.to_string_lossy() || file_stem(Path::new(file)) == wanted;
         let view = steps.iter().rev().find(|step| {
             step.new.kind == DefinitionKind::FeatureView && is_wanted(step.new.name.as_str(), &step.new.file)
         });
@@ -91,7 +92,11 @@ impl Create {
             return screen::json(&json!({ "applied": done }));
         }
         let reference = definition.reference();
-        let word = if view.action == Action::Keep { "was applied before" } else { "applied" };
+        let word = if view.action == Action::Keep {
+            "was applied before"
+        } else {
+            "applied"
+        };
         screen::line(format!("feature view {reference} {word}"))?;
         screen::line(format!("next: platform dataset create {reference}"))
     }
@@ -117,16 +122,27 @@ impl List {
             let view: FeatureView = applied::definition_of(&record)?;
             let reference = view.reference();
             let datasets = registry.datasets(Some(&view.name)).await?;
-            let of_version = datasets.iter().filter(|dataset| dataset.reference.view == reference).count();
+            let of_version = datasets
+                .iter()
+                .filter(|dataset| dataset.reference.view == reference)
+                .count();
             table.row([
                 reference.to_string(),
                 view.spine().map(ToString::to_string).unwrap_or_default(),
-                view.features.iter().map(|selection| selection.columns.len()).sum::<usize>().to_string(),
+                view.features
+                    .iter()
+                    .map(|selection| selection.columns.len())
+                    .sum::<usize>()
+                    .to_string(),
                 of_version.to_string(),
                 view.description.unwrap_or_default(),
             ]);
         }
-        if table.is_empty() { screen::line("no feature views applied yet; next: platform apply") } else { table.print() }
+        if table.is_empty() {
+            screen::line("no feature views applied yet; next: platform apply")
+        } else {
+            table.print()
+        }
     }
 }
 

@@ -79,7 +79,11 @@ impl Gc {
         let known = registry.known_paths().await?;
         for (kind, depth) in [("datasets", 3), ("models", 2)] {
             for path in descendants(&repository.storage.join(kind), depth)? {
-                let relative = path.strip_prefix(&repository.storage).unwrap_or(&path).to_string_lossy().into_owned();
+                let relative = path
+                    .strip_prefix(&repository.storage)
+                    .unwrap_or(&path)
+                    .to_string_lossy()
+                    .into_owned();
                 if !known.contains(&relative) && self.is_old(&path) {
                     found.push(self.remove("unrecorded folder", repository, &path)?);
                 }
@@ -94,9 +98,15 @@ impl Gc {
         for run in registry.running_runs().await? {
             if holder::is_gone(&run.holder) {
                 if !self.dry_run {
-                    registry.fail_run(run.id, "interrupted: its process is gone", WallTime::now()).await?;
+                    registry
+                        .fail_run(run.id, "interrupted: its process is gone", WallTime::now())
+                        .await?;
                 }
-                found.push(LeftOver { kind: "interrupted run", what: format!("run {}", run.id.0), bytes: 0 });
+                found.push(LeftOver {
+                    kind: "interrupted run",
+                    what: format!("run {}", run.id.0),
+                    bytes: 0,
+                });
             }
         }
         Ok(found)
@@ -118,7 +128,11 @@ impl Gc {
             };
             for file in vacuum(&store, &group, &request).await? {
                 let what = format!("{reference}: {}", file.path);
-                found.push(LeftOver { kind: "table file", what, bytes: file.bytes });
+                found.push(LeftOver {
+                    kind: "table file",
+                    what,
+                    bytes: file.bytes,
+                });
             }
         }
         Ok(found)
@@ -131,9 +145,17 @@ impl Gc {
     }
 
     fn remove(&self, kind: &'static str, repository: &Repository, path: &Path) -> Outcome<LeftOver> {
-        let left = LeftOver { kind, what: repository.shown(path), bytes: size(path) };
+        let left = LeftOver {
+            kind,
+            what: repository.shown(path),
+            bytes: size(path),
+        };
         if !self.dry_run {
-            let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+            let removed = if path.is_dir() {
+                std::fs::remove_dir_all(path)
+            } else {
+                std::fs::remove_file(path)
+            };
             match removed {
                 // Its owner was quicker.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -150,7 +172,10 @@ pub async fn pins(repository: &Repository, registry: &Registry) -> Outcome<BTree
     for dataset in registry.datasets(None).await? {
         let manifest = load_manifest(&repository.storage.join(&dataset.path)).map_err(|error| {
             let failure = Failure::from(error);
-            let message = format!("the pins of `{}` cannot be read, so nothing may be removed: {}", dataset.reference, failure.message);
+            let message = format!(
+                "the pins of `{}` cannot be read, so nothing may be removed: {}",
+                dataset.reference, failure.message
+            );
             Failure { message, ..failure }.hint("platform doctor")
         })?;
         for pin in manifest.pins {
@@ -171,7 +196,11 @@ fn entries(folder: &Path) -> Outcome<Vec<PathBuf>> {
     match std::fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         entries => {
-            let mut paths: Vec<PathBuf> = entries.map_err(at_path(folder))?.flatten().map(|entry| entry.path()).collect();
+            let mut paths: Vec<PathBuf> = entries
+                .map_err(at_path(folder))?
+                .flatten()
+                .map(|entry| entry.path())
+                .collect();
             paths.sort();
             Ok(paths)
         }

@@ -50,7 +50,10 @@ impl Step {
             DefinitionKind::FeatureView => "feature view",
             DefinitionKind::Pipeline => "pipeline",
         };
-        let version = self.new.version.map_or_else(String::new, |version| format!(":{version}"));
+        let version = self
+            .new
+            .version
+            .map_or_else(String::new, |version| format!(":{version}"));
         format!("{kind} {}{version}", self.new.name)
     }
 
@@ -102,8 +105,15 @@ impl Plan {
             screen::print(&step.render())?;
         }
         let of = |action| steps.iter().filter(|step| step.action == action).count();
-        let (add, change, keep, refuse) = (of(Action::Add), of(Action::Change), of(Action::Keep), of(Action::Refuse));
-        screen::line(format!("{add} to add, {change} to change, {keep} unchanged, {refuse} refused"))?;
+        let (add, change, keep, refuse) = (
+            of(Action::Add),
+            of(Action::Change),
+            of(Action::Keep),
+            of(Action::Refuse),
+        );
+        screen::line(format!(
+            "{add} to add, {change} to change, {keep} unchanged, {refuse} refused"
+        ))?;
         match steps.iter().find(|step| step.action == Action::Refuse) {
             Some(step) => Err(step.refusal()),
             None if add + change > 0 => screen::line("next: platform apply"),
@@ -135,14 +145,26 @@ pub async fn steps(repository: &Repository) -> Outcome<Vec<Step>> {
     let mut steps = Vec::new();
     for group in &catalog.groups {
         let (name, version) = (&group.definition.name, group.definition.version);
-        steps.push(step(DefinitionKind::FeatureGroup, name, Some(version), group, &applied)?);
+        steps.push(step(
+            DefinitionKind::FeatureGroup,
+            name,
+            Some(version),
+            group,
+            &applied,
+        )?);
     }
     for view in &catalog.views {
         let (name, version) = (&view.definition.name, view.definition.version);
         steps.push(step(DefinitionKind::FeatureView, name, Some(version), view, &applied)?);
     }
     for pipeline in &catalog.pipelines {
-        steps.push(step(DefinitionKind::Pipeline, &pipeline.definition.name, None, pipeline, &applied)?);
+        steps.push(step(
+            DefinitionKind::Pipeline,
+            &pipeline.definition.name,
+            None,
+            pipeline,
+            &applied,
+        )?);
     }
     Ok(steps)
 }
@@ -182,7 +204,9 @@ fn step<T: Serialize>(
         canonical: serde_json::to_value(&parsed.definition)?,
         file: parsed.file.clone(),
     };
-    let same_name = applied.iter().find(|record| record.kind == kind && record.name == *name && record.version == version);
+    let same_name = applied
+        .iter()
+        .find(|record| record.kind == kind && record.name == *name && record.version == version);
     let (action, before) = match same_name {
         None => (Action::Add, None),
         Some(before) if before.fingerprint == parsed.fingerprint => (Action::Keep, None),

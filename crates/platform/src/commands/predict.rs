@@ -54,13 +54,21 @@ impl Predict {
         if context.json {
             return screen::json(&json!({ "model": record.reference, "rows": written, "path": self.to }));
         }
-        screen::line(format!("{}: {} predictions of {}", self.to.display(), screen::count(written), record.reference))
+        screen::line(format!(
+            "{}: {} predictions of {}",
+            self.to.display(),
+            screen::count(written),
+            record.reference
+        ))
     }
 }
 
 fn columns_of(predictor: &Predictor) -> Outcome<Vec<(ColumnName, DataType)>> {
     let schema = predictor.input_schema();
-    let typed = schema.fields().iter().filter_map(|field| Some((field.name(), data_type_of(field.data_type())?)));
+    let typed = schema
+        .fields()
+        .iter()
+        .filter_map(|field| Some((field.name(), data_type_of(field.data_type())?)));
     typed.map(|(name, data_type)| Ok((name.parse()?, data_type))).collect()
 }
 
@@ -69,15 +77,25 @@ async fn joined(repository: &Repository, record: &ModelVersionRecord, file: &str
     let manifest = load_manifest(&repository.storage.join(&record.dataset_path))?;
     let view = &manifest.definitions.view.definition;
     let recorded = manifest.definitions.groups.iter();
-    let groups = recorded.map(|(reference, group)| (reference.clone(), group.definition.clone())).collect();
+    let groups = recorded
+        .map(|(reference, group)| (reference.clone(), group.definition.clone()))
+        .collect();
     let columns = entity_columns(view, &groups)?;
     let entities = read_typed_file(file, &columns)?;
     let store = repository.store()?;
     let pins = pin_features(&store, view, &groups).await?;
-    let request = EntitiesRequest { store: &store, view, groups: &groups, pins: &pins, entities: &entities, watch: &|_| {} };
+    let request = EntitiesRequest {
+        store: &store,
+        view,
+        groups: &groups,
+        pins: &pins,
+        entities: &entities,
+        watch: &|_| {},
+    };
     let features = join_entities(&request).await?;
     let both = entities.iter().zip(&features.batches);
-    both.map(|(entities, features)| side_by_side(entities, features)).collect()
+    both.map(|(entities, features)| side_by_side(entities, features))
+        .collect()
 }
 
 fn side_by_side(entities: &RecordBatch, features: &RecordBatch) -> Outcome<RecordBatch> {

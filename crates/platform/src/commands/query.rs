@@ -54,12 +54,18 @@ impl Query {
                 None => {
                     let stdout = std::io::BufWriter::new(std::io::stdout());
                     let place = PathBuf::from("stdout");
-                    write_rows::<StoreError>(stdout, &place, FileFormat::Csv, &schema, rows).map(drop).or_else(closed)
+                    write_rows::<StoreError>(stdout, &place, FileFormat::Csv, &schema, rows)
+                        .map(drop)
+                        .or_else(closed)
                 }
             });
         }
         let batches: Vec<RecordBatch> = answer.batches.try_collect().await?;
-        if context.json { print_json(&schema, &batches) } else { print_table(&schema, &batches) }
+        if context.json {
+            print_json(&schema, &batches)
+        } else {
+            print_table(&schema, &batches)
+        }
     }
 }
 
@@ -73,19 +79,34 @@ fn closed(error: StoreError) -> Outcome {
 
 /// The format that a file's name says.
 pub fn format_of(path: &std::path::Path) -> Outcome<FileFormat> {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
     let format = ending.parse::<FileFormat>();
     format.map_err(|_| {
-        Failure::input(format!("`{}`: wanted a name that ends in .csv, .parquet or .jsonl", path.display()))
+        Failure::input(format!(
+            "`{}`: wanted a name that ends in .csv, .parquet or .jsonl",
+            path.display()
+        ))
     })
 }
 
 fn print_json(schema: &arrow::datatypes::SchemaRef, batches: &[RecordBatch]) -> Outcome {
     let mut rows = Vec::new();
     let place = PathBuf::from("stdout");
-    write_rows::<StoreError>(&mut rows, &place, FileFormat::Jsonl, schema, batches.iter().cloned().map(Ok))?;
+    write_rows::<StoreError>(
+        &mut rows,
+        &place,
+        FileFormat::Jsonl,
+        schema,
+        batches.iter().cloned().map(Ok),
+    )?;
     let text = String::from_utf8_lossy(&rows);
-    let rows = text.lines().map(serde_json::from_str).collect::<Result<Vec<serde_json::Value>, _>>()?;
+    let rows = text
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<Vec<serde_json::Value>, _>>()?;
     let columns: Vec<_> = schema.fields().iter().map(|field| field.name()).collect();
     screen::json(&serde_json::json!({ "columns": columns, "rows": rows }))
 }
@@ -93,12 +114,19 @@ fn print_json(schema: &arrow::datatypes::SchemaRef, batches: &[RecordBatch]) -> 
 fn print_table(schema: &arrow::datatypes::SchemaRef, batches: &[RecordBatch]) -> Outcome {
     let headings: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let mut table = Table::new(&headings);
-    let options = FormatOptions::new().with_null("NULL").with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.fZ"));
+    let options = FormatOptions::new()
+        .with_null("NULL")
+        .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.fZ"));
     let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let mut shown = 0;
     for batch in batches {
-        let formatters = batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
-        let formatters = formatters.collect::<Result<Vec<_>, _>>().map_err(learning::LearningError::from)?;
+        let formatters = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
+        let formatters = formatters
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(learning::LearningError::from)?;
         for row in (0..batch.num_rows()).take(SHOWN - shown) {
             table.row(formatters.iter().map(|formatter| formatter.value(row).to_string()));
             shown += 1;
@@ -106,7 +134,10 @@ fn print_table(schema: &arrow::datatypes::SchemaRef, batches: &[RecordBatch]) ->
     }
     table.print()?;
     match total {
-        _ if total > shown => screen::say(format!("{shown} of {} rows shown; --csv prints all", screen::count(total as u64))),
+        _ if total > shown => screen::say(format!(
+            "{shown} of {} rows shown; --csv prints all",
+            screen::count(total as u64)
+        )),
         1 => screen::say("1 row"),
         many => screen::say(format!("{} rows", screen::count(many as u64))),
     }

@@ -32,7 +32,12 @@ struct Line {
 impl Line {
     fn new(what: impl Into<String>, registered: impl ToString, found: impl ToString) -> Self {
         let (registered, found) = (registered.to_string(), found.to_string());
-        Self { what: what.into(), same: registered == found, registered, found }
+        Self {
+            what: what.into(),
+            same: registered == found,
+            registered,
+            found,
+        }
     }
 }
 
@@ -47,14 +52,24 @@ impl Reproduce {
         let passed = lines.iter().all(|line| line.same);
         let report = serde_json::to_value(&lines)?;
         let at = WallTime::now();
-        registry.record_reproduction(&record.reference, &Reproduction { passed, report, at }).await?;
+        registry
+            .record_reproduction(&record.reference, &Reproduction { passed, report, at })
+            .await?;
         print(context, &record, &lines, passed)?;
         if passed {
             return Ok(());
         }
-        let differing: Vec<_> = lines.iter().filter(|line| !line.same).map(|line| format!("`{}`", line.what)).collect();
-        Err(Failure::input(format!("{} was not reproduced: {} differ", record.reference, differing.join(", ")))
-            .hint("platform doctor"))
+        let differing: Vec<_> = lines
+            .iter()
+            .filter(|line| !line.same)
+            .map(|line| format!("`{}`", line.what))
+            .collect();
+        Err(Failure::input(format!(
+            "{} was not reproduced: {} differ",
+            record.reference,
+            differing.join(", ")
+        ))
+        .hint("platform doctor"))
     }
 }
 
@@ -70,12 +85,22 @@ async fn compare(
     let mut lines = Vec::new();
     for part in &manifest.parts {
         let found = rebuilt.part(part.part);
-        lines.push(Line::new(format!("rows of {}", part.part), part.rows, found.map_or(0, |part| part.rows)));
+        lines.push(Line::new(
+            format!("rows of {}", part.part),
+            part.rows,
+            found.map_or(0, |part| part.rows),
+        ));
         let found = found.map_or_else(|| "none".to_owned(), |part| part.fingerprint.to_string());
         lines.push(Line::new(format!("content of {}", part.part), part.fingerprint, found));
     }
     lines.push(Line::new("dataset", record.dataset_fingerprint, rebuilt.fingerprint));
-    let lesson = Lesson { folder: staging.path(), manifest: &rebuilt, pipeline, rivals: &[], threads };
+    let lesson = Lesson {
+        folder: staging.path(),
+        manifest: &rebuilt,
+        pipeline,
+        rivals: &[],
+        threads,
+    };
     let trained = super::train::fit(&lesson)?;
     let files = Artefacts::of(&trained)?;
     for artefact in record.artefacts.iter().filter(|artefact| artefact.name != "card.md") {
@@ -85,7 +110,11 @@ async fn compare(
         let path = repository.storage.join(&record.path).join(&artefact.name);
         let on_disk = std::fs::read(&path).map(|bytes| Fingerprint::of(&bytes).to_string());
         let on_disk = on_disk.unwrap_or_else(|error| error.to_string());
-        lines.push(Line::new(format!("{} on disk", artefact.name), artefact.sha256, on_disk));
+        lines.push(Line::new(
+            format!("{} on disk", artefact.name),
+            artefact.sha256,
+            on_disk,
+        ));
     }
     if let Some(part) = trained.evaluation.gated_part() {
         for score in &part.model {
@@ -107,14 +136,32 @@ fn print(context: &Context, record: &ModelVersionRecord, lines: &[Line], passed:
     }
     let mut table = Table::new(&["compared", "registered", "made again", "same"]);
     for line in lines {
-        let short = |text: &str| if text.len() == 64 { text.chars().take(12).collect() } else { text.to_owned() };
+        let short = |text: &str| {
+            if text.len() == 64 {
+                text.chars().take(12).collect()
+            } else {
+                text.to_owned()
+            }
+        };
         let same = if line.same { "yes" } else { "NO" };
-        table.row([line.what.clone(), short(&line.registered), short(&line.found), same.to_owned()]);
+        table.row([
+            line.what.clone(),
+            short(&line.registered),
+            short(&line.found),
+            same.to_owned(),
+        ]);
     }
     table.print()?;
     if *then != now {
         screen::line(format!("software then: {then}"))?;
         screen::line(format!("software now:  {now}"))?;
     }
-    if passed { screen::line(format!("{} is reproduced: every byte and number is the same", record.reference)) } else { Ok(()) }
+    if passed {
+        screen::line(format!(
+            "{} is reproduced: every byte and number is the same",
+            record.reference
+        ))
+    } else {
+        Ok(())
+    }
 }

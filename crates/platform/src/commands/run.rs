@@ -86,7 +86,11 @@ impl List {
                 run.model.map(|model| model.to_string()).unwrap_or_default(),
             ]);
         }
-        if table.is_empty() { screen::line("no runs yet; `platform train --view VIEW` makes one") } else { table.print() }
+        if table.is_empty() {
+            screen::line("no runs yet; `platform train --view VIEW` makes one")
+        } else {
+            table.print()
+        }
     }
 }
 
@@ -99,7 +103,11 @@ impl Show {
         }
         let run = &details.run;
         screen::line(format!("run {}: {}", run.id.0, status(run)))?;
-        screen::line(format!("  pipeline   {} ({})", run.pipeline, run.pipeline_fingerprint.short()))?;
+        screen::line(format!(
+            "  pipeline   {} ({})",
+            run.pipeline,
+            run.pipeline_fingerprint.short()
+        ))?;
         screen::line(format!("  dataset    {}", run.dataset))?;
         screen::line(format!("  learner    {}, seed {}", run.learner, run.seed))?;
         screen::line(format!("  parameters {}", run.parameters))?;
@@ -119,9 +127,19 @@ fn print_gates(details: &RunDetails) -> Outcome {
     for check in &details.gate_checks {
         let passed = if check.passed { "yes" } else { "NO" };
         let value = screen::optional_value(check.value);
-        table.row([check.gate.clone(), value, check.limit.clone(), passed.to_owned(), check.detail.clone()]);
+        table.row([
+            check.gate.clone(),
+            value,
+            check.limit.clone(),
+            passed.to_owned(),
+            check.detail.clone(),
+        ]);
     }
-    if table.is_empty() { Ok(()) } else { screen::print(&format!("\n{}", table.render())) }
+    if table.is_empty() {
+        Ok(())
+    } else {
+        screen::print(&format!("\n{}", table.render()))
+    }
 }
 
 fn print_evaluations(evaluations: &[Evaluation]) -> Outcome {
@@ -136,7 +154,11 @@ fn print_evaluations(evaluations: &[Evaluation]) -> Outcome {
             screen::count(evaluation.rows),
         ]);
     }
-    if table.is_empty() { Ok(()) } else { screen::print(&format!("\n{}", table.render())) }
+    if table.is_empty() {
+        Ok(())
+    } else {
+        screen::print(&format!("\n{}", table.render()))
+    }
 }
 
 fn slice(evaluation: &Evaluation) -> String {
@@ -151,22 +173,24 @@ impl Compare {
     async fn run(self, context: &Context) -> Outcome {
         let repository = Repository::find(&context.start)?;
         let registry = repository.registry().await?;
-        let (one, other) = (registry.run(RunId(self.one)).await?, registry.run(RunId(self.other)).await?);
+        let (one, other) = (
+            registry.run(RunId(self.one)).await?,
+            registry.run(RunId(self.other)).await?,
+        );
         if context.json {
             return screen::json(&json!({ "one": one, "other": other }));
         }
         let (first, second) = (format!("run {}", self.one), format!("run {}", self.other));
         let mut table = Table::new(&["", &first, &second]);
-        let facts: [(&str, fn(&registry::Run) -> String); 4] = [
-            ("dataset", |run| run.dataset.to_string()),
-            ("learner", |run| run.learner.clone()),
-            ("parameters", |run| run.parameters.to_string()),
-            ("status", |run| status(run).to_owned()),
-        ];
-        for (name, fact) in facts {
-            table.row([name.to_owned(), fact(&one.run), fact(&other.run)]);
+        let (one_facts, other_facts) = (facts(&one.run), facts(&other.run));
+        for ((name, fact), (_, twin)) in one_facts.into_iter().zip(other_facts) {
+            table.row([name.to_owned(), fact, twin]);
         }
-        for evaluation in one.evaluations.iter().filter(|evaluation| evaluation.slice_column.is_none()) {
+        for evaluation in one
+            .evaluations
+            .iter()
+            .filter(|evaluation| evaluation.slice_column.is_none())
+        {
             let twin = other.evaluations.iter().find(|twin| {
                 twin.slice_column.is_none()
                     && (&twin.part, &twin.subject, &twin.metric)
@@ -178,4 +202,13 @@ impl Compare {
         }
         table.print()
     }
+}
+
+fn facts(run: &registry::Run) -> [(&'static str, String); 4] {
+    [
+        ("dataset", run.dataset.to_string()),
+        ("learner", run.learner.clone()),
+        ("parameters", run.parameters.to_string()),
+        ("status", status(run).to_owned()),
+    ]
 }

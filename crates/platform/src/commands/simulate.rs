@@ -44,22 +44,37 @@ impl Simulate {
     /// Writes the files, each visible when it is whole.
     pub fn run(self, context: &Context) -> Outcome {
         let Self::Fleet(options) = self;
-        let fleet = SimulatedFleet { hosts: options.hosts, days: options.days, seed: options.seed, start: START };
+        let fleet = SimulatedFleet {
+            hosts: options.hosts,
+            days: options.days,
+            seed: options.seed,
+            start: START,
+        };
         let fleet = fleet.checked().map_err(|error| Failure::input(error.to_string()))?;
         std::fs::create_dir_all(&options.out).map_err(at_path(&options.out))?;
-        let tables =
-            [("metrics", fleet.metrics()), ("late_metrics", fleet.late_metrics()), ("hosts", fleet.hosts()), ("labels", fleet.labels())];
+        let tables = [
+            ("metrics", fleet.metrics()),
+            ("late_metrics", fleet.late_metrics()),
+            ("hosts", fleet.hosts()),
+            ("labels", fleet.labels()),
+        ];
         let mut files = Vec::new();
         for (name, batches) in tables {
             let path = options.out.join(format!("{name}.{}", options.format.word()));
             let mut batches = batches.peekable();
-            let schema = batches.peek().map_or_else(|| Schema::empty().into(), RecordBatch::schema);
+            let schema = batches
+                .peek()
+                .map_or_else(|| Schema::empty().into(), RecordBatch::schema);
             let rows = write_file(&path, options.format, &schema, batches.map(Ok::<_, Failure>))?;
             if !context.json {
                 screen::line(format!("{}: {} rows", path.display(), screen::count(rows)))?;
             }
             files.push(json!({ "path": path, "rows": rows }));
         }
-        if context.json { screen::json(&json!({ "files": files })) } else { Ok(()) }
+        if context.json {
+            screen::json(&json!({ "files": files }))
+        } else {
+            Ok(())
+        }
     }
 }

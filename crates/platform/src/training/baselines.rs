@@ -23,13 +23,23 @@ pub fn forecasts(lesson: &Lesson<'_>, task: Task, classes: usize, parts: &[Ready
         return Ok(forecasts);
     }
     let seen = Seen::new(lesson, parts)?;
-    let train: Vec<f64> = parts.iter().filter(|part| part.part == Part::Train).flat_map(|part| &part.labels).copied().collect();
-    let share = |class: usize| train.iter().filter(|label| **label == class as f64).count() as f64 / train.len().max(1) as f64;
+    let train: Vec<f64> = parts
+        .iter()
+        .filter(|part| part.part == Part::Train)
+        .flat_map(|part| &part.labels)
+        .copied()
+        .collect();
+    let share =
+        |class: usize| train.iter().filter(|label| **label == class as f64).count() as f64 / train.len().max(1) as f64;
     let shares: Vec<f64> = (0..classes).map(share).collect();
     let mut sum = evaluation::Sum::default();
     train.iter().for_each(|label| sum.add(*label));
     // Among several classes a mean names none: the shares stand for it.
-    let mean = if task == Task::Multiclass { f64::NAN } else { sum.value() / train.len().max(1) as f64 };
+    let mean = if task == Task::Multiclass {
+        f64::NAN
+    } else {
+        sum.value() / train.len().max(1) as f64
+    };
     for kind in kinds {
         let observations = Observations {
             entities: &seen.entities,
@@ -71,22 +81,40 @@ struct Seen {
 
 impl Seen {
     fn new(lesson: &Lesson<'_>, parts: &[Ready]) -> Outcome<Self> {
-        let keys: Vec<&str> = lesson.manifest.columns_with(Role::Key).map(|column| column.name.as_str()).collect();
-        let time = lesson.manifest.columns_with(Role::EventTime).map(|column| column.name.as_str()).next();
-        let mut seen = Self { entities: Vec::new(), times: Vec::new(), labels: Vec::new() };
+        let keys: Vec<&str> = lesson
+            .manifest
+            .columns_with(Role::Key)
+            .map(|column| column.name.as_str())
+            .collect();
+        let time = lesson
+            .manifest
+            .columns_with(Role::EventTime)
+            .map(|column| column.name.as_str())
+            .next();
+        let mut seen = Self {
+            entities: Vec::new(),
+            times: Vec::new(),
+            labels: Vec::new(),
+        };
         let mut numbers: HashMap<Box<[u8]>, u64> = HashMap::new();
         for part in parts.iter().filter(|part| !part.labels.is_empty()) {
             let columns: Vec<ArrayRef> = keys.iter().map(|key| required(part, key)).collect::<Outcome<_>>()?;
-            let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
+            let fields = columns
+                .iter()
+                .map(|column| SortField::new(column.data_type().clone()))
+                .collect();
             let converter = RowConverter::new(fields).map_err(learning::LearningError::from)?;
-            let rows = converter.convert_columns(&columns).map_err(learning::LearningError::from)?;
+            let rows = converter
+                .convert_columns(&columns)
+                .map_err(learning::LearningError::from)?;
             for row in &rows {
                 let next = numbers.len() as u64;
                 seen.entities.push(*numbers.entry(row.as_ref().into()).or_insert(next));
             }
             match time {
                 Some(time) => {
-                    let times = cast(&required(part, time)?, &DataType::Int64).map_err(learning::LearningError::from)?;
+                    let times =
+                        cast(&required(part, time)?, &DataType::Int64).map_err(learning::LearningError::from)?;
                     seen.times.extend(times.as_primitive::<Int64Type>().values());
                 }
                 None => seen.times.extend(part.labels.iter().map(|_| 0)),
@@ -98,5 +126,6 @@ impl Seen {
 }
 
 fn required(part: &Ready, name: &str) -> Outcome<ArrayRef> {
-    part.other(name)?.ok_or_else(|| Failure::platform(format!("the dataset has lost its column `{name}`")))
+    part.other(name)?
+        .ok_or_else(|| Failure::platform(format!("the dataset has lost its column `{name}`")))
 }

@@ -29,7 +29,12 @@ pub struct Measured<'a> {
 /// Measures a model on validation and test; on train where there is neither.
 pub fn evaluate(measured: &Measured<'_>, model: &dyn Model, parts: &[Ready]) -> Outcome<Evaluation> {
     let (lesson, task) = (measured.lesson, measured.task);
-    let metrics = metrics_to_measure(task, measured.quantile, &lesson.pipeline.evaluate, &lesson.pipeline.gate)?;
+    let metrics = metrics_to_measure(
+        task,
+        measured.quantile,
+        &lesson.pipeline.evaluate,
+        &lesson.pipeline.gate,
+    )?;
     let classes = measured.target.classes().unwrap_or_default();
     let forecasts = baselines::forecasts(lesson, task, classes.len(), parts)?;
     let only_train = parts.iter().all(|part| part.part == Part::Train);
@@ -47,18 +52,33 @@ pub fn evaluate(measured: &Measured<'_>, model: &dyn Model, parts: &[Ready]) -> 
             Truth::of_classes(classes, &part.labels)
         };
         let (predictions, slices) = (model.predict(&part.matrix)?, slices(lesson, part)?);
-        let predictions = if part.labels.is_empty() { vec![Vec::new(); truth.outputs()] } else { predictions };
-        let input =
-            PartInput { part: part.part.name(), truth, predictions: &predictions, slices: &slices, rivals: &rivals };
+        let predictions = if part.labels.is_empty() {
+            vec![Vec::new(); truth.outputs()]
+        } else {
+            predictions
+        };
+        let input = PartInput {
+            part: part.part.name(),
+            truth,
+            predictions: &predictions,
+            slices: &slices,
+            rivals: &rivals,
+        };
         evaluations.push(evaluate_part(&metrics, &input)?);
     }
-    Ok(Evaluation { task, metrics: metrics.into_iter().collect::<Vec<Metric>>(), parts: evaluations })
+    Ok(Evaluation {
+        task,
+        metrics: metrics.into_iter().collect::<Vec<Metric>>(),
+        parts: evaluations,
+    })
 }
 
 fn slices(lesson: &Lesson<'_>, part: &Ready) -> Outcome<Vec<Slice>> {
     let mut slices = Vec::new();
     for name in &lesson.pipeline.evaluate.slices {
-        let Some(column) = part.other(name.as_str())? else { continue };
+        let Some(column) = part.other(name.as_str())? else {
+            continue;
+        };
         let error = learning::LearningError::from;
         if column.data_type().is_numeric() {
             let numbers = cast(&column, &DataType::Float64).map_err(error)?;
@@ -66,8 +86,11 @@ fn slices(lesson: &Lesson<'_>, part: &Ready) -> Outcome<Vec<Slice>> {
             slices.extend(slice_by_numbers(name.as_str(), &values));
         } else {
             let texts = cast(&column, &DataType::Utf8).map_err(error)?;
-            let values: Vec<Option<String>> =
-                texts.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect();
+            let values: Vec<Option<String>> = texts
+                .as_string::<i32>()
+                .iter()
+                .map(|text| text.map(str::to_owned))
+                .collect();
             slices.extend(slice_by_texts(name.as_str(), &values));
         }
     }

@@ -13,17 +13,26 @@ pub struct Artefacts(pub Vec<(String, Vec<u8>)>);
 impl Artefacts {
     /// The files of a trained model.
     pub fn of(trained: &Trained) -> Outcome<Self> {
-        let mut files: Vec<(String, Vec<u8>)> =
-            trained.model_files.iter().map(|file| (file.name.clone(), file.bytes.clone())).collect();
+        let mut files: Vec<(String, Vec<u8>)> = trained
+            .model_files
+            .iter()
+            .map(|file| (file.name.clone(), file.bytes.clone()))
+            .collect();
         files.push(("signature.json".to_owned(), pretty(&trained.signature)?));
         files.push(("preprocessing.json".to_owned(), pretty(&trained.preprocessing)?));
-        files.push(("metrics.json".to_owned(), pretty(&without_registered_rivals(&trained.evaluation))?));
+        files.push((
+            "metrics.json".to_owned(),
+            pretty(&without_registered_rivals(&trained.evaluation))?,
+        ));
         files.sort();
         Ok(Self(files))
     }
     /// The bytes of one file.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(file, _)| file == name).map(|(_, bytes)| bytes.as_slice())
+        self.0
+            .iter()
+            .find(|(file, _)| file == name)
+            .map(|(_, bytes)| bytes.as_slice())
     }
 }
 

@@ -86,7 +86,10 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
     let label = target_column(lesson)?;
     let inputs: Vec<Column> = lesson.manifest.columns_with(Role::Feature).cloned().collect();
     if inputs.is_empty() {
-        return Err(Failure::input(format!("view `{}` has no features to learn from", lesson.manifest.view)));
+        return Err(Failure::input(format!(
+            "view `{}` has no features to learn from",
+            lesson.manifest.view
+        )));
     }
     let parameters = Parameters::from_declared(&lesson.pipeline.train.lightgbm).map_err(trees::TreesError::from)?;
     let wants_classes = parameters.objective.is_some_and(trees::Objective::is_classification);
@@ -94,7 +97,10 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
     let train_part = parts.iter().find(|part| part.part == Part::Train);
     let train_part = train_part.ok_or_else(|| Failure::input("the dataset has no part `train`"))?;
     let target = Target::fit(&label.name, &train_part.labels, wants_classes)?;
-    let columns: Vec<(String, bool)> = inputs.iter().map(|column| (column.name.clone(), column.categorical)).collect();
+    let columns: Vec<(String, bool)> = inputs
+        .iter()
+        .map(|column| (column.name.clone(), column.categorical))
+        .collect();
     let schema = parts::input_schema(&inputs);
     let preprocessing = Preprocessing::fit(&train_part.inputs, &schema, &columns)?;
     let quantile = parameters.quantile();
@@ -120,7 +126,12 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
     drop(data);
     let task = Task::of_objective(learner.objective().word()).unwrap_or(Task::Regression);
     let signature = signature(lesson, &inputs, &target, &learner, quantile);
-    let measured = evaluate::Measured { lesson, task, quantile: quantile.and_then(Quantile::new), target: &target };
+    let measured = evaluate::Measured {
+        lesson,
+        task,
+        quantile: quantile.and_then(Quantile::new),
+        target: &target,
+    };
     let mut ready = Vec::new();
     for part in &parts {
         ready.push(part.ready(&preprocessing, &target, &schema)?);
@@ -152,10 +163,16 @@ fn target_column(lesson: &Lesson<'_>) -> Outcome<Column> {
     };
     found.cloned().ok_or_else(|| {
         let names: Vec<_> = labels.iter().map(|column| format!("`{}`", column.name)).collect();
-        let what = wanted.map_or_else(|| "no target is chosen".to_owned(), |wanted| format!("target `{wanted}` is no label"));
+        let what = wanted.map_or_else(
+            || "no target is chosen".to_owned(),
+            |wanted| format!("target `{wanted}` is no label"),
+        );
         let pipeline = &lesson.pipeline.name;
-        Failure::input(format!("pipeline `{pipeline}`: {what}: the view's labels are {}", names.join(", ")))
-            .hint("[train] target = \"LABEL\", then: platform apply")
+        Failure::input(format!(
+            "pipeline `{pipeline}`: {what}: the view's labels are {}",
+            names.join(", ")
+        ))
+        .hint("[train] target = \"LABEL\", then: platform apply")
     })
 }
 
@@ -171,17 +188,30 @@ fn signature(
         data_type: column.data_type,
         categorical: column.categorical,
     };
-    let output = |name: String, data_type, description: String| Output { name, data_type, description };
+    let output = |name: String, data_type, description: String| Output {
+        name,
+        data_type,
+        description,
+    };
     let of = &target.column;
     let outputs = match (target.classes(), quantile) {
         (Some(classes), _) => {
             let probability = |class: &String| {
                 let name = format!("probability_{class}");
-                output(name, definitions::DataType::Float64, format!("probability that {of} is {class}"))
+                output(
+                    name,
+                    definitions::DataType::Float64,
+                    format!("probability that {of} is {class}"),
+                )
             };
-            let predicted =
-                output("prediction".to_owned(), definitions::DataType::Utf8, format!("the most probable {of}"));
-            std::iter::once(predicted).chain(classes.iter().map(probability)).collect()
+            let predicted = output(
+                "prediction".to_owned(),
+                definitions::DataType::Utf8,
+                format!("the most probable {of}"),
+            );
+            std::iter::once(predicted)
+                .chain(classes.iter().map(probability))
+                .collect()
         }
         (None, Some(share)) => vec![output(
             format!("prediction_q{share}"),
@@ -189,7 +219,11 @@ fn signature(
             format!("the value that {of} is below with probability {share}"),
         )],
         (None, None) => {
-            vec![output("prediction".to_owned(), definitions::DataType::Float64, format!("the value of {of}"))]
+            vec![output(
+                "prediction".to_owned(),
+                definitions::DataType::Float64,
+                format!("the value of {of}"),
+            )]
         }
     };
     Signature {
@@ -199,7 +233,11 @@ fn signature(
         objective: learner.objective().word().to_owned(),
         classes: target.classes().map(<[String]>::to_vec),
         keys: lesson.manifest.columns_with(Role::Key).map(input).collect(),
-        event_time: lesson.manifest.columns_with(Role::EventTime).map(|column| column.name.clone()).next(),
+        event_time: lesson
+            .manifest
+            .columns_with(Role::EventTime)
+            .map(|column| column.name.clone())
+            .next(),
     }
 }
 
@@ -208,10 +246,14 @@ fn importance(model: &dyn Model, part: Option<&parts::Ready>) -> Outcome<Vec<Fea
         Some(part) => model.contributions(&part.spread(CONTRIBUTION_ROWS)?)?.mean_absolute(),
         None => Vec::new(),
     };
-    let all = model.importance()?.into_iter().enumerate().map(|(at, importance)| FeatureImportance {
-        importance,
-        mean_absolute_contribution: absolute.get(at).copied().unwrap_or(0.0),
-    });
+    let all = model
+        .importance()?
+        .into_iter()
+        .enumerate()
+        .map(|(at, importance)| FeatureImportance {
+            importance,
+            mean_absolute_contribution: absolute.get(at).copied().unwrap_or(0.0),
+        });
     let mut all: Vec<FeatureImportance> = all.collect();
     all.sort_by(|one, other| other.importance.gain.total_cmp(&one.importance.gain));
     Ok(all)

@@ -27,7 +27,9 @@ pub struct PartRows {
 
 /// The inputs' names and types.
 pub fn input_schema(inputs: &[Column]) -> SchemaRef {
-    let fields = inputs.iter().map(|column| Field::new(&column.name, arrow_type(column.data_type), true));
+    let fields = inputs
+        .iter()
+        .map(|column| Field::new(&column.name, arrow_type(column.data_type), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
@@ -40,22 +42,48 @@ pub fn load(lesson: &Lesson<'_>, label: &Column, inputs: &[Column]) -> Outcome<V
         is_key || evaluate.slices.iter().any(|slice| slice.as_str() == column.name)
     };
     let others: Vec<&Column> = lesson.manifest.columns.iter().filter(is_other).collect();
-    let mut wanted: Vec<String> = inputs.iter().chain(others.iter().copied()).map(|column| column.name.clone()).collect();
+    let mut wanted: Vec<String> = inputs
+        .iter()
+        .chain(others.iter().copied())
+        .map(|column| column.name.clone())
+        .collect();
     wanted.push(label.name.clone());
     wanted.sort();
     wanted.dedup();
-    let rivals_need: Vec<String> = lesson.rivals.iter().flat_map(|rival| rival.inputs_in(lesson.manifest)).collect();
-    wanted.extend(rivals_need.iter().filter(|name| !wanted.contains(name)).cloned().collect::<Vec<_>>());
-    let other_names: Vec<String> = others.iter().map(|column| column.name.clone()).chain(rivals_need).collect();
+    let rivals_need: Vec<String> = lesson
+        .rivals
+        .iter()
+        .flat_map(|rival| rival.inputs_in(lesson.manifest))
+        .collect();
+    wanted.extend(
+        rivals_need
+            .iter()
+            .filter(|name| !wanted.contains(name))
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
+    let other_names: Vec<String> = others
+        .iter()
+        .map(|column| column.name.clone())
+        .chain(rivals_need)
+        .collect();
     let mut parts = Vec::new();
     for report in &lesson.manifest.parts {
-        let mut rows = PartRows { part: report.part, inputs: Vec::new(), labels: Vec::new(), others: Vec::new() };
+        let mut rows = PartRows {
+            part: report.part,
+            inputs: Vec::new(),
+            labels: Vec::new(),
+            others: Vec::new(),
+        };
         for batch in open_part(lesson.folder, report.part, Some(&wanted))? {
             let batch = batch?;
             let column = batch.column_by_name(&label.name).cloned();
-            rows.labels.push(column.ok_or_else(|| Failure::platform("the dataset has lost its label column"))?);
-            rows.inputs.push(project(&batch, inputs.iter().map(|column| column.name.as_str()))?);
-            rows.others.push(project(&batch, other_names.iter().map(String::as_str))?);
+            rows.labels
+                .push(column.ok_or_else(|| Failure::platform("the dataset has lost its label column"))?);
+            rows.inputs
+                .push(project(&batch, inputs.iter().map(|column| column.name.as_str()))?);
+            rows.others
+                .push(project(&batch, other_names.iter().map(String::as_str))?);
         }
         parts.push(rows);
     }
@@ -63,7 +91,12 @@ pub fn load(lesson: &Lesson<'_>, label: &Column, inputs: &[Column]) -> Outcome<V
 }
 
 fn beats_a_baseline(lesson: &Lesson<'_>) -> bool {
-    lesson.pipeline.gate.beats.iter().any(|rival| matches!(rival, definitions::Rival::Baseline(_)))
+    lesson
+        .pipeline
+        .gate
+        .beats
+        .iter()
+        .any(|rival| matches!(rival, definitions::Rival::Baseline(_)))
 }
 
 fn project<'a>(batch: &RecordBatch, names: impl Iterator<Item = &'a str>) -> Outcome<RecordBatch> {
@@ -99,7 +132,10 @@ impl PartRows {
     pub fn labelled(&self, preprocessing: &Preprocessing, target: &Target, schema: &Schema) -> Outcome<Labelled> {
         let (known, labels) = self.known(target)?;
         let inputs = keep(&self.inputs, &known)?;
-        Ok(Labelled { matrix: preprocessing.apply(&inputs, schema)?, labels })
+        Ok(Labelled {
+            matrix: preprocessing.apply(&inputs, schema)?,
+            labels,
+        })
     }
 
     /// The part as it is measured.
@@ -132,7 +168,11 @@ impl PartRows {
 /// The rows that are known; a batch in which all are is not copied.
 fn keep(batches: &[RecordBatch], known: &[BooleanArray]) -> Outcome<Vec<RecordBatch>> {
     let kept = batches.iter().zip(known).map(|(batch, known)| {
-        if known.true_count() == known.len() { Ok(batch.clone()) } else { filter_record_batch(batch, known) }
+        if known.true_count() == known.len() {
+            Ok(batch.clone())
+        } else {
+            filter_record_batch(batch, known)
+        }
     });
     Ok(kept.collect::<Result<_, _>>().map_err(learning::LearningError::from)?)
 }
@@ -145,13 +185,17 @@ impl Ready {
         let (mut batches, mut first) = (Vec::new(), 0);
         for batch in self.matrix.batches() {
             let length = batch.num_rows();
-            let places = (first..first + length).filter(|row| row.is_multiple_of(step)).map(|row| (row - first) as u64);
+            let places = (first..first + length)
+                .filter(|row| row.is_multiple_of(step))
+                .map(|row| (row - first) as u64);
             let places = arrow::array::UInt64Array::from_iter_values(places);
             batches.push(take_record_batch(batch, &places).map_err(learning::LearningError::from)?);
             first += length;
         }
         let categorical = self.matrix.categorical();
-        let is_categorical = (0..self.matrix.schema().fields().len()).map(|at| categorical.contains(&at)).collect();
+        let is_categorical = (0..self.matrix.schema().fields().len())
+            .map(|at| categorical.contains(&at))
+            .collect();
         Ok(Matrix::new(self.matrix.schema().clone(), batches, is_categorical)?)
     }
 
@@ -163,9 +207,15 @@ impl Ready {
 
 /// A column over several batches; `None` where there are no rows or no such column.
 pub fn column_of(batches: &[RecordBatch], name: &str) -> Outcome<Option<ArrayRef>> {
-    let arrays: Vec<&dyn Array> = batches.iter().filter_map(|batch| batch.column_by_name(name)).map(AsRef::as_ref).collect();
+    let arrays: Vec<&dyn Array> = batches
+        .iter()
+        .filter_map(|batch| batch.column_by_name(name))
+        .map(AsRef::as_ref)
+        .collect();
     if arrays.is_empty() {
         return Ok(None);
     }
-    Ok(Some(arrow::compute::concat(&arrays).map_err(learning::LearningError::from)?))
+    Ok(Some(
+        arrow::compute::concat(&arrays).map_err(learning::LearningError::from)?,
+    ))
 }

@@ -41,13 +41,19 @@ pub async fn load_rivals(
     let mut rivals = Vec::new();
     for rival in &pipeline.gate.beats {
         let Rival::Alias(alias) = rival else { continue };
-        let reference = ModelRef::Alias { model: pipeline.model.clone(), alias: alias.clone() };
+        let reference = ModelRef::Alias {
+            model: pipeline.model.clone(),
+            alias: alias.clone(),
+        };
         let loaded = match registry.resolve(&reference).await {
             Ok(record) => Some(load_model(storage, &record, threads)?),
             Err(RegistryError::UnknownModel { .. } | RegistryError::UnknownAlias { .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        rivals.push(RivalModel { rival: rival.clone(), loaded });
+        rivals.push(RivalModel {
+            rival: rival.clone(),
+            loaded,
+        });
     }
     Ok(rivals)
 }
@@ -59,7 +65,12 @@ pub fn load_model(storage: &Path, record: &ModelVersionRecord, threads: usize) -
     let text = String::from_utf8(artefact(storage, record, "model.txt")?)
         .map_err(|error| Failure::platform(format!("`model.txt` of {} is no text: {error}", record.reference)))?;
     let model = Box::new(TreeModel::from_text(text, threads)?);
-    Ok(LoadedModel { reference: record.reference.to_string(), signature, preprocessing, model })
+    Ok(LoadedModel {
+        reference: record.reference.to_string(),
+        signature,
+        preprocessing,
+        model,
+    })
 }
 
 /// The bytes of a registered artefact, if they are those that were registered.
@@ -86,20 +97,33 @@ impl RivalModel {
     pub fn inputs_in(&self, manifest: &Manifest) -> Vec<String> {
         let inputs = self.loaded.iter().flat_map(|loaded| &loaded.signature.inputs);
         let known = |name: &str| manifest.columns.iter().any(|column| column.name == name);
-        inputs.filter(|input| known(&input.name)).map(|input| input.name.clone()).collect()
+        inputs
+            .filter(|input| known(&input.name))
+            .map(|input| input.name.clone())
+            .collect()
     }
 
     /// What it says of a part's rows: nothing (NaN) where it cannot say anything of them, so that it counts as not compared.
     pub fn forecast(&self, part: &Ready, target: &Target) -> Outcome<RivalInput> {
-        let predictions = self.loaded.as_ref().map(|loaded| loaded.predict_rows(part, target)).transpose()?;
+        let predictions = self
+            .loaded
+            .as_ref()
+            .map(|loaded| loaded.predict_rows(part, target))
+            .transpose()?;
         let model_version = self.loaded.as_ref().map(|loaded| loaded.reference.clone());
-        Ok(RivalInput { rival: self.rival.clone(), model_version, predictions })
+        Ok(RivalInput {
+            rival: self.rival.clone(),
+            model_version,
+            predictions,
+        })
     }
 }
 
 impl LoadedModel {
     fn predict_rows(&self, part: &Ready, target: &Target) -> Outcome<Vec<Vec<f64>>> {
-        let outputs = target.classes().map_or(1, |classes| if classes.len() > 2 { classes.len() } else { 1 });
+        let outputs = target
+            .classes()
+            .map_or(1, |classes| if classes.len() > 2 { classes.len() } else { 1 });
         let silent = || vec![vec![f64::NAN; part.labels.len()]; outputs];
         if part.labels.is_empty() || self.signature.classes.as_deref() != target.classes() {
             return Ok(silent());
@@ -111,7 +135,9 @@ impl LoadedModel {
                 Err(_) => return Ok(silent()),
             }
         }
-        let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(silent()) };
+        let Some(schema) = batches.first().map(RecordBatch::schema) else {
+            return Ok(silent());
+        };
         Ok(self.model.predict(&self.preprocessing.apply(&batches, &schema)?)?)
     }
 }

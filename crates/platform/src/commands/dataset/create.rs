@@ -40,7 +40,11 @@ pub struct Range {
 
 impl From<Range> for Arguments {
     fn from(range: Range) -> Self {
-        Self { from: range.from, to: range.to, as_known_at: range.as_known_at }
+        Self {
+            from: range.from,
+            to: range.to,
+            as_known_at: range.as_known_at,
+        }
     }
 }
 
@@ -50,7 +54,11 @@ impl Create {
         let repository = Repository::find(&context.start)?;
         let registry = repository.registry().await?;
         let view = applied::view(&registry, &self.view).await?.definition;
-        let if_unchanged = if self.force { IfUnchanged::CreateAgain } else { IfUnchanged::Reuse };
+        let if_unchanged = if self.force {
+            IfUnchanged::CreateAgain
+        } else {
+            IfUnchanged::Reuse
+        };
         let created = datasets::create(&repository, &registry, &view, self.range.into(), if_unchanged).await?;
         report(context, &repository, &created)
     }
@@ -77,9 +85,15 @@ pub fn report(context: &Context, repository: &Repository, created: &CreatedDatas
     }
     let reference = &dataset.reference;
     if outcome == "unchanged" {
-        return screen::line(format!("nothing has changed since {reference}: no new version (--force makes one)"));
+        return screen::line(format!(
+            "nothing has changed since {reference}: no new version (--force makes one)"
+        ));
     }
-    screen::line(format!("created {reference}: {} rows, {}", screen::count(dataset.rows), dataset.fingerprint.short()))?;
+    screen::line(format!(
+        "created {reference}: {} rows, {}",
+        screen::count(dataset.rows),
+        dataset.fingerprint.short()
+    ))?;
     part_table(&manifest).print()?;
     super::show::print_joins(&manifest)?;
     for warning in &manifest.warnings {
@@ -91,9 +105,13 @@ pub fn report(context: &Context, repository: &Repository, created: &CreatedDatas
 /// One line, for commands that make a dataset on their way.
 pub fn say(created: &CreatedDataset) -> Outcome {
     match created {
-        CreatedDataset::Created(dataset) => {
-            screen::line(format!("created {}: {} rows", dataset.reference, screen::count(dataset.rows)))
+        CreatedDataset::Created(dataset) => screen::line(format!(
+            "created {}: {} rows",
+            dataset.reference,
+            screen::count(dataset.rows)
+        )),
+        CreatedDataset::Unchanged(dataset) => {
+            screen::line(format!("using {}: nothing has changed since", dataset.reference))
         }
-        CreatedDataset::Unchanged(dataset) => screen::line(format!("using {}: nothing has changed since", dataset.reference)),
     }
 }

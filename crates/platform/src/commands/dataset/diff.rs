@@ -24,7 +24,10 @@ impl Diff {
         let repository = Repository::find(&context.start)?;
         let registry = repository.registry().await?;
         let (one, other) = (self.one.find(&registry).await?, self.other.find(&registry).await?);
-        let difference = diff(&repository.storage.join(&one.path), &repository.storage.join(&other.path))?;
+        let difference = diff(
+            &repository.storage.join(&one.path),
+            &repository.storage.join(&other.path),
+        )?;
         if context.json {
             return screen::json(&difference);
         }

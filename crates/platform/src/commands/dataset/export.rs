@@ -36,8 +36,8 @@ impl Export {
         if context.json {
             return screen::json(&json!({ "dataset": dataset.reference.to_string(), "files": files }));
         }
-        files.iter().try_for_each(|file| {
-            screen::line(format!("{}: {} rows", file.path.display(), screen::count(file.rows)))
-        })
+        files
+            .iter()
+            .try_for_each(|file| screen::line(format!("{}: {} rows", file.path.display(), screen::count(file.rows))))
     }
 }

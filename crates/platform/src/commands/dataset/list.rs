@@ -27,7 +27,10 @@ impl List {
         }
         let mut table = Table::new(&["dataset", "rows", "created", "content", "groups"]);
         for dataset in datasets {
-            let groups = dataset.groups.iter().map(|pin| format!("{}@{}", pin.group, pin.delta_version));
+            let groups = dataset
+                .groups
+                .iter()
+                .map(|pin| format!("{}@{}", pin.group, pin.delta_version));
             table.row([
                 dataset.reference.to_string(),
                 screen::count(dataset.rows),

@@ -54,10 +54,22 @@ impl std::str::FromStr for WantedDataset {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.contains('/') {
-            let DatasetRef { view: Versioned { name, version }, number } = text.parse()?;
-            return Ok(Self { view: Wanted { name, version: Some(version) }, number: Some(number) });
+            let DatasetRef {
+                view: Versioned { name, version },
+                number,
+            } = text.parse()?;
+            return Ok(Self {
+                view: Wanted {
+                    name,
+                    version: Some(version),
+                },
+                number: Some(number),
+            });
         }
-        Ok(Self { view: text.parse()?, number: None })
+        Ok(Self {
+            view: text.parse()?,
+            number: None,
+        })
     }
 }
 
@@ -65,7 +77,10 @@ impl WantedDataset {
     /// The dataset meant.
     pub async fn find(&self, registry: &Registry) -> Outcome<registry::Dataset> {
         let view = match self.view.version {
-            Some(version) => Versioned { name: self.view.name.clone(), version },
+            Some(version) => Versioned {
+                name: self.view.name.clone(),
+                version,
+            },
             None => applied::view(registry, &self.view).await?.definition.reference(),
         };
         if let Some(number) = self.number {

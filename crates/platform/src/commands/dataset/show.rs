@@ -40,12 +40,19 @@ impl Show {
         }
         for pin in &manifest.pins {
             let (rows, files) = (screen::count(pin.rows()), pin.files.len());
-            screen::line(format!("pinned {} at Delta version {}: {rows} rows in {files} files", pin.group, pin.delta_version))?;
+            screen::line(format!(
+                "pinned {} at Delta version {}: {rows} rows in {files} files",
+                pin.group, pin.delta_version
+            ))?;
         }
         for warning in &manifest.warnings {
             screen::line(format!("warning: {warning}"))?;
         }
-        if self.statistics { print_statistics(&manifest) } else { print_columns(&manifest) }
+        if self.statistics {
+            print_statistics(&manifest)
+        } else {
+            print_columns(&manifest)
+        }
     }
 }
 
@@ -55,7 +62,13 @@ pub fn part_table(manifest: &Manifest) -> Table {
     let time = |time: Option<definitions::EventTime>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
     for part in &manifest.parts {
         let (from, to) = (time(part.first_event_time), time(part.last_event_time));
-        table.row([part.part.to_string(), screen::count(part.rows), from, to, part.fingerprint.short()]);
+        table.row([
+            part.part.to_string(),
+            screen::count(part.rows),
+            from,
+            to,
+            part.fingerprint.short(),
+        ]);
     }
     if manifest.rows.gap > 0 {
         let gap = screen::count(manifest.rows.gap);
@@ -66,10 +79,21 @@ pub fn part_table(manifest: &Manifest) -> Table {
 
 /// One line a join: what became of the spine's rows.
 pub fn print_joins(manifest: &Manifest) -> Outcome {
-    let mut table =
-        Table::new(&["joined", "matched", "unknown entity", "before first", "expired", "not yet known", "by tie rule"]);
+    let mut table = Table::new(&[
+        "joined",
+        "matched",
+        "unknown entity",
+        "before first",
+        "expired",
+        "not yet known",
+        "by tie rule",
+    ]);
     for join in &manifest.joins {
-        let prefix = join.prefix.as_ref().map(|prefix| format!(" as {prefix}")).unwrap_or_default();
+        let prefix = join
+            .prefix
+            .as_ref()
+            .map(|prefix| format!(" as {prefix}"))
+            .unwrap_or_default();
         let counts = &join.outcomes;
         table.row([
             format!("{}{prefix}", join.group),
@@ -95,15 +119,18 @@ fn print_columns(manifest: &Manifest) -> Outcome {
 }
 
 fn print_statistics(manifest: &Manifest) -> Outcome {
-    let columns = manifest.parts.iter().flat_map(|part| {
-        part.statistics.iter().map(|column| (part.part.to_string(), column))
-    });
+    let columns = manifest
+        .parts
+        .iter()
+        .flat_map(|part| part.statistics.iter().map(|column| (part.part.to_string(), column)));
     statistics_table(columns)?.print()
 }
 
 /// One line a column: counts, extremes, moments.
 pub fn statistics_table<'a>(columns: impl Iterator<Item = (String, &'a ColumnStatistics)>) -> Outcome<Table> {
-    let mut table = Table::new(&["part", "column", "rows", "nulls", "min", "max", "mean", "std", "distinct"]);
+    let mut table = Table::new(&[
+        "part", "column", "rows", "nulls", "min", "max", "mean", "std", "distinct",
+    ]);
     for (part, column) in columns {
         let of = serde_json::to_value(column)?;
         let cell = |name: &str| match of.get(name) {
@@ -111,7 +138,10 @@ pub fn statistics_table<'a>(columns: impl Iterator<Item = (String, &'a ColumnSta
             Some(serde_json::Value::String(text)) => text.clone(),
             Some(number) => number.as_f64().map_or_else(|| number.to_string(), screen::value),
         };
-        let distinct = of.get("distinct").and_then(|distinct| distinct.get("count")).map(ToString::to_string);
+        let distinct = of
+            .get("distinct")
+            .and_then(|distinct| distinct.get("count"))
+            .map(ToString::to_string);
         table.row([
             part,
             column.column.clone(),

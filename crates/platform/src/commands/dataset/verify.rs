@@ -35,8 +35,14 @@ impl Verify {
         match verification.differences.len() {
             0 if context.json => Ok(()),
             0 => screen::line("every hash and fingerprint is right"),
-            many => Err(Failure::input(format!("`{}` differs from its manifest in {many} places", dataset.reference))
-                .hint(format!("platform dataset create {} --force makes it again", dataset.reference.view))),
+            many => Err(Failure::input(format!(
+                "`{}` differs from its manifest in {many} places",
+                dataset.reference
+            ))
+            .hint(format!(
+                "platform dataset create {} --force makes it again",
+                dataset.reference.view
+            ))),
         }
     }
 }

@@ -31,9 +31,20 @@ impl History {
         if context.json {
             return screen::json(&json!({ "group": group.reference(), "ingestions": receipts, "changes": changes }));
         }
-        let mut table = Table::new(&["ingestion", "Delta version", "at", "rows", "from", "to", "identical", "quarantined", "files"]);
+        let mut table = Table::new(&[
+            "ingestion",
+            "Delta version",
+            "at",
+            "rows",
+            "from",
+            "to",
+            "identical",
+            "quarantined",
+            "files",
+        ]);
         for receipt in receipts {
-            let time = |time: Option<definitions::EventTime>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+            let time =
+                |time: Option<definitions::EventTime>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
             let files: Vec<_> = receipt.sources.iter().map(|source| source.path.clone()).collect();
             table.row([
                 receipt.ingest_id.to_string(),
@@ -47,6 +58,10 @@ impl History {
                 files.join(" "),
             ]);
         }
-        if table.is_empty() { screen::line("nothing has been ingested yet") } else { table.print() }
+        if table.is_empty() {
+            screen::line("nothing has been ingested yet")
+        } else {
+            table.print()
+        }
     }
 }

@@ -47,7 +47,10 @@ impl Ingest {
         let told = progress.clone();
         let on_progress = move |at: IngestProgress| {
             let share = (at.bytes * 100).checked_div(at.bytes_total).unwrap_or(0).min(100);
-            let total = (at.rows * at.bytes_total).checked_div(at.bytes).unwrap_or(0).max(at.rows);
+            let total = (at.rows * at.bytes_total)
+                .checked_div(at.bytes)
+                .unwrap_or(0)
+                .max(at.rows);
             told.at(at.rows, total, &format!("{share} % read"));
         };
         let request = IngestRequest {
@@ -87,7 +90,9 @@ fn report(context: &Context, receipt: &IngestReceipt) -> Outcome {
         IngestOutcome::DryRun => screen::line(format!("{group}: {rows} rows are fine; nothing was written"))?,
         IngestOutcome::Committed => {
             let (id, version) = (receipt.ingest_id, receipt.delta_version);
-            screen::line(format!("{group}: {rows} rows in ingestion {id}, Delta version {version}"))?;
+            screen::line(format!(
+                "{group}: {rows} rows in ingestion {id}, Delta version {version}"
+            ))?;
         }
     }
     if let (Some(first), Some(last)) = (receipt.min_event_time, receipt.max_event_time) {
@@ -104,7 +109,9 @@ fn report(context: &Context, receipt: &IngestReceipt) -> Outcome {
         }
     }
     if receipt.quarantined > 0 {
-        screen::line(format!("  see them      platform query 'select * from quarantine.\"{group}\"'"))?;
+        screen::line(format!(
+            "  see them      platform query 'select * from quarantine.\"{group}\"'"
+        ))?;
     }
     if !receipt.ignored_columns.is_empty() {
         screen::line(format!("  not declared  {}", receipt.ignored_columns.join(", ")))?;

@@ -48,6 +48,10 @@ impl List {
         if context.json {
             return screen::json(&json!({ "groups": documents }));
         }
-        if table.is_empty() { screen::line("no feature groups applied yet; next: platform apply") } else { table.print() }
+        if table.is_empty() {
+            screen::line("no feature groups applied yet; next: platform apply")
+        } else {
+            table.print()
+        }
     }
 }

@@ -29,7 +29,10 @@ impl Stats {
         if context.json {
             return screen::json(&statistics);
         }
-        screen::line(format!("{} at Delta version {}", statistics.group, statistics.delta_version))?;
+        screen::line(format!(
+            "{} at Delta version {}",
+            statistics.group, statistics.delta_version
+        ))?;
         let superseded = match statistics.superseded {
             0 => String::new(),
             rows => format!(" and {} superseded", screen::count(rows)),
@@ -39,7 +42,11 @@ impl Stats {
         if let (Some(first), Some(last)) = (statistics.first_event_time, statistics.last_event_time) {
             screen::line(format!("  event times {first} to {last}"))?;
         }
-        screen::line(format!("  {} files, {}", statistics.files, screen::bytes(statistics.bytes)))?;
+        screen::line(format!(
+            "  {} files, {}",
+            statistics.files,
+            screen::bytes(statistics.bytes)
+        ))?;
         let columns = statistics.columns.iter().map(|column| (String::new(), column));
         statistics_table(columns)?.print()
     }

@@ -69,13 +69,24 @@ impl Inferred {
     pub fn describe(&self) -> String {
         let mut text = format!("found in `{}`:\n", self.file);
         let mut lines = Vec::new();
-        lines.extend(self.entity.iter().map(|column| (column.name.as_str(), format!("key, {}", column.data_type.word()))));
+        lines.extend(
+            self.entity
+                .iter()
+                .map(|column| (column.name.as_str(), format!("key, {}", column.data_type.word()))),
+        );
         lines.push((self.time.as_str(), "event time".to_owned()));
         lines.extend(self.features.iter().map(|column| {
             let target = if column.name == self.target { ", forecast" } else { "" };
-            (column.name.as_str(), format!("feature, {}{target}", column.data_type.word()))
+            (
+                column.name.as_str(),
+                format!("feature, {}{target}", column.data_type.word()),
+            )
         }));
-        lines.extend(self.left_out.iter().map(|(name, why)| (name.as_str(), format!("left out: {why}"))));
+        lines.extend(
+            self.left_out
+                .iter()
+                .map(|(name, why)| (name.as_str(), format!("left out: {why}"))),
+        );
         for (name, what) in lines {
             text.push_str(&format!("  {name:<24} {what}\n"));
         }
@@ -101,8 +112,15 @@ pub async fn infer(path: &Path, asked: &Asked<'_>) -> Outcome<Inferred> {
     for key in asked.entity {
         let name = find(&schema, key, "--entity")?;
         let data_type = type_of(&sample, &name).unwrap_or(DataType::Utf8);
-        let data_type = if data_type.is_number() && is_float(data_type) { DataType::Utf8 } else { data_type };
-        inferred.entity.push(Column { name: column_name(&name)?, data_type });
+        let data_type = if data_type.is_number() && is_float(data_type) {
+            DataType::Utf8
+        } else {
+            data_type
+        };
+        inferred.entity.push(Column {
+            name: column_name(&name)?,
+            data_type,
+        });
     }
     check_time(&sample, asked)?;
     for field in schema.fields() {
@@ -111,7 +129,10 @@ pub async fn infer(path: &Path, asked: &Asked<'_>) -> Outcome<Inferred> {
     let target = inferred.features.iter().find(|column| column.name == inferred.target);
     match target {
         Some(column) if column.data_type.is_number() => Ok(inferred),
-        _ => Err(Failure::input(format!("--target `{}` cannot be forecast: wanted a column of numbers", asked.target))),
+        _ => Err(Failure::input(format!(
+            "--target `{}` cannot be forecast: wanted a column of numbers",
+            asked.target
+        ))),
     }
 }
 
@@ -123,8 +144,15 @@ fn find(schema: &SchemaRef, name: &str, option: &str) -> Outcome<String> {
     if schema.field_with_name(name).is_ok() {
         return Ok(name.to_owned());
     }
-    let names: Vec<_> = schema.fields().iter().map(|field| format!("`{}`", field.name())).collect();
-    Err(Failure::input(format!("{option}: the file has no column `{name}`; it has {}", names.join(", "))))
+    let names: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|field| format!("`{}`", field.name()))
+        .collect();
+    Err(Failure::input(format!(
+        "{option}: the file has no column `{name}`; it has {}",
+        names.join(", ")
+    )))
 }
 
 fn type_of(sample: &RecordBatch, name: &str) -> Option<DataType> {
@@ -155,14 +183,25 @@ fn sort_out(sample: &RecordBatch, file_column: &str, asked: &Asked<'_>, inferred
         return Ok(());
     }
     if inferred.file_columns.iter().any(|(taken, _)| *taken == name) {
-        inferred.left_out.push((file_column.to_owned(), "its name is that of another column"));
+        inferred
+            .left_out
+            .push((file_column.to_owned(), "its name is that of another column"));
         return Ok(());
     }
     match type_of(sample, file_column) {
-        None => inferred.left_out.push((file_column.to_owned(), "empty, or of a type that features cannot have")),
+        None => inferred
+            .left_out
+            .push((file_column.to_owned(), "empty, or of a type that features cannot have")),
         Some(data_type) => {
-            let data_type = if data_type == DataType::Int64 { DataType::Float64 } else { data_type };
-            inferred.features.push(Column { name: name.clone(), data_type });
+            let data_type = if data_type == DataType::Int64 {
+                DataType::Float64
+            } else {
+                data_type
+            };
+            inferred.features.push(Column {
+                name: name.clone(),
+                data_type,
+            });
             inferred.file_columns.push((name, file_column.to_owned()));
         }
     }
@@ -170,7 +209,9 @@ fn sort_out(sample: &RecordBatch, file_column: &str, asked: &Asked<'_>, inferred
 }
 
 fn check_time(sample: &RecordBatch, asked: &Asked<'_>) -> Outcome {
-    let column = sample.column_by_name(asked.time).ok_or_else(|| Failure::input("the sample has no time column"))?;
+    let column = sample
+        .column_by_name(asked.time)
+        .ok_or_else(|| Failure::input("the sample has no time column"))?;
     let naive = match column.data_type() {
         Arrow::Timestamp(_, zone) => zone.is_none(),
         Arrow::Utf8 => {
@@ -178,12 +219,17 @@ fn check_time(sample: &RecordBatch, asked: &Asked<'_>) -> Outcome {
             chrono::DateTime::parse_from_rfc3339(&first.replacen(' ', "T", 1)).is_err()
         }
         other => {
-            return Err(Failure::input(format!("--time `{}` is no time: wanted timestamps, found {other}", asked.time)));
+            return Err(Failure::input(format!(
+                "--time `{}` is no time: wanted timestamps, found {other}",
+                asked.time
+            )));
         }
     };
     if naive && asked.time_zone.is_none() {
-        return Err(Failure::input(format!("--time `{}` has timestamps without a zone", asked.time))
-            .hint("say which zone they are in: --time-zone UTC, or --time-zone America/New_York"));
+        return Err(
+            Failure::input(format!("--time `{}` has timestamps without a zone", asked.time))
+                .hint("say which zone they are in: --time-zone UTC, or --time-zone America/New_York"),
+        );
     }
     Ok(())
 }

@@ -53,8 +53,11 @@ impl Init {
     pub async fn run(self, context: &Context) -> Outcome {
         let settings = self.folder.join(SETTINGS_FILE);
         if settings.exists() {
-            return Err(Failure::input(format!("`{}` is there already: nothing was changed", settings.display()))
-                .hint(format!("platform plan --repository {}", self.folder.display())));
+            return Err(Failure::input(format!(
+                "`{}` is there already: nothing was changed",
+                settings.display()
+            ))
+            .hint(format!("platform plan --repository {}", self.folder.display())));
         }
         let (files, inferred) = self.files().await?;
         if let Some((taken, _)) = files.iter().find(|(name, _)| self.folder.join(name).exists()) {
@@ -67,12 +70,21 @@ impl Init {
             write(&self.folder.join(name), text)?;
         }
         let names = files.into_iter().map(|(name, _)| name).collect();
-        report(context, Report { repository: self.folder, files: names, inferred })
+        report(
+            context,
+            Report {
+                repository: self.folder,
+                files: names,
+                inferred,
+            },
+        )
     }
 
     async fn files(&self) -> Outcome<(Vec<(String, String)>, Option<infer::Inferred>)> {
         let (Some(from), Some(time), Some(target)) = (&self.from, &self.time, &self.target) else {
-            let files = templates::EXAMPLE.iter().map(|&(name, text)| (name.to_owned(), text.to_owned()));
+            let files = templates::EXAMPLE
+                .iter()
+                .map(|&(name, text)| (name.to_owned(), text.to_owned()));
             return Ok((files.collect(), None));
         };
         let asked = infer::Asked {
@@ -106,7 +118,11 @@ fn report(context: &Context, report: Report) -> Outcome {
         screen::print(&inferred.describe())?;
     }
     let place = report.repository.display();
-    let step = if place.to_string() == "." { String::new() } else { format!("cd {place} && ") };
+    let step = if place.to_string() == "." {
+        String::new()
+    } else {
+        format!("cd {place} && ")
+    };
     screen::line(format!("next: {step}platform plan"))
 }
 

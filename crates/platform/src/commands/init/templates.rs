@@ -81,7 +81,10 @@ fn labels(inferred: &Inferred) -> String {
     format!(
         "name = \"labels\"\nversion = 1\ndescription = {}\nentity = [{}]\nevent_time = {}\n\n\
          [[features]]\nname = {}\ntype = \"float64\"\nhorizon = \"{}\"   # how far the label looks ahead: the split's gap comes from it\n",
-        quoted(&format!("made from metrics by labels.sql: the largest {} within {}", inferred.target, inferred.horizon)),
+        quoted(&format!(
+            "made from metrics by labels.sql: the largest {} within {}",
+            inferred.target, inferred.horizon
+        )),
         entity_list(inferred),
         quoted(inferred.time.as_str()),
         quoted(&inferred.label()),
@@ -90,7 +93,11 @@ fn labels(inferred: &Inferred) -> String {
 }
 
 fn view(inferred: &Inferred) -> String {
-    let columns: Vec<String> = inferred.features.iter().map(|feature| quoted(feature.name.as_str())).collect();
+    let columns: Vec<String> = inferred
+        .features
+        .iter()
+        .map(|feature| quoted(feature.name.as_str()))
+        .collect();
     format!(
         "name = \"forecast_fv\"\nversion = 1\ndescription = {}\n\n[labels]\ngroup = \"labels:v1\"\ncolumns = [{}]\n\n\
          [[features]]\ngroup = \"metrics:v1\"\ncolumns = [{}]\n\n\
@@ -107,7 +114,10 @@ fn pipeline(inferred: &Inferred) -> String {
          [train]\nlearner = \"lightgbm\"\n\n[train.lightgbm]\nnum_leaves = 31\nlearning_rate = 0.05\nrounds = 500\nearly_stopping = 50\n\n\
          [evaluate]\nmetrics = [\"mae\", \"rmse\", \"r2\"]\nbaselines = [\"last_value\", \"mean\"]\n\n\
          [gate]\nbeats = [\"mean\"]\n\n[card]\nintended_use = {}\n",
-        quoted(&format!("forecasts the largest {} within {}", inferred.target, inferred.horizon)),
+        quoted(&format!(
+            "forecasts the largest {} within {}",
+            inferred.target, inferred.horizon
+        )),
     )
 }
 
@@ -115,7 +125,11 @@ fn labels_query(inferred: &Inferred) -> String {
     let keys: Vec<&str> = inferred.entity.iter().map(|column| column.name.as_str()).collect();
     let quote = |name: &str| format!("\"{name}\"");
     let keys = keys.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
-    let (time, target, label) = (quote(inferred.time.as_str()), quote(inferred.target.as_str()), quote(&inferred.label()));
+    let (time, target, label) = (
+        quote(inferred.time.as_str()),
+        quote(inferred.target.as_str()),
+        quote(&inferred.label()),
+    );
     let micros = inferred.horizon.micros();
     format!(
         "-- For every row: the largest {target} in (t, t + {horizon}]; NULL where that time is not over yet.\n\

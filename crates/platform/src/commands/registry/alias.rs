@@ -58,7 +58,11 @@ struct Expect(Expected);
 impl FromStr for Expect {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let expected = if text == "none" { Expected::Absent } else { Expected::Version(text.parse()?) };
+        let expected = if text == "none" {
+            Expected::Absent
+        } else {
+            Expected::Version(text.parse()?)
+        };
         Ok(Self(expected))
     }
 }
@@ -87,14 +91,23 @@ fn change(reference: ModelRef, condition: Condition) -> Outcome<AliasChange> {
     let (model, alias) = model_and_alias(reference)?;
     let expect = condition.expect.map(|Expect(expected)| expected);
     let by = std::env::var("USER").unwrap_or_else(|_| holder::own());
-    Ok(AliasChange { model, alias, expect, by, reason: condition.reason, at: WallTime::now() })
+    Ok(AliasChange {
+        model,
+        alias,
+        expect,
+        by,
+        reason: condition.reason,
+        at: WallTime::now(),
+    })
 }
 
 fn model_and_alias(reference: ModelRef) -> Outcome<(Name, Name)> {
     match reference {
         ModelRef::Alias { model, alias } => Ok((model, alias)),
-        other => Err(Failure::input(format!("`{other}` is not an alias: wanted a model and an alias"))
-            .hint(format!("{}@champion", other.model()))),
+        other => Err(
+            Failure::input(format!("`{other}` is not an alias: wanted a model and an alias"))
+                .hint(format!("{}@champion", other.model())),
+        ),
     }
 }
 

@@ -21,6 +21,10 @@ impl Card {
     pub async fn run(self, context: &Context) -> Outcome {
         let repository = Repository::find(&context.start)?;
         let card = repository.registry_to_read().await?.card(&self.model).await?;
-        if context.json { screen::json(&json!({ "card": card })) } else { screen::print(&card) }
+        if context.json {
+            screen::json(&json!({ "card": card }))
+        } else {
+            screen::print(&card)
+        }
     }
 }

@@ -34,8 +34,19 @@ impl History {
         for entry in history {
             let reason = entry.reason.unwrap_or_default();
             let (from, to) = (shown(entry.from), shown(entry.to));
-            table.row([entry.at.to_string(), entry.alias.to_string(), from, to, entry.by, reason]);
+            table.row([
+                entry.at.to_string(),
+                entry.alias.to_string(),
+                from,
+                to,
+                entry.by,
+                reason,
+            ]);
         }
-        if table.is_empty() { screen::line("no alias has moved yet") } else { table.print() }
+        if table.is_empty() {
+            screen::line("no alias has moved yet")
+        } else {
+            table.print()
+        }
     }
 }

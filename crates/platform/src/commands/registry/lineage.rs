@@ -32,7 +32,11 @@ impl Lineage {
             (Some(model), _) => {
                 let reference = registry.resolve(&model).await?.reference;
                 let lineage = registry.lineage(&reference).await?;
-                if context.json { screen::json(&lineage) } else { print(&lineage) }
+                if context.json {
+                    screen::json(&lineage)
+                } else {
+                    print(&lineage)
+                }
             }
             (None, Some(group)) => {
                 let models = match self.ingestion {
@@ -52,12 +56,27 @@ impl Lineage {
 fn print(lineage: &registry::Lineage) -> Outcome {
     screen::line(lineage.model.to_string())?;
     screen::line(format!("  run {}", lineage.run.0))?;
-    screen::line(format!("    pipeline {} {}", lineage.pipeline, lineage.pipeline_fingerprint.short()))?;
-    screen::line(format!("    dataset {} {}", lineage.dataset, lineage.dataset_fingerprint.short()))?;
-    screen::line(format!("      view {} {}", lineage.view, lineage.view_fingerprint.short()))?;
+    screen::line(format!(
+        "    pipeline {} {}",
+        lineage.pipeline,
+        lineage.pipeline_fingerprint.short()
+    ))?;
+    screen::line(format!(
+        "    dataset {} {}",
+        lineage.dataset,
+        lineage.dataset_fingerprint.short()
+    ))?;
+    screen::line(format!(
+        "      view {} {}",
+        lineage.view,
+        lineage.view_fingerprint.short()
+    ))?;
     for group in &lineage.groups {
         let (name, version) = (&group.group, group.delta_version);
-        screen::line(format!("        group {name} {} at Delta version {version}", group.fingerprint.short()))?;
+        screen::line(format!(
+            "        group {name} {} at Delta version {version}",
+            group.fingerprint.short()
+        ))?;
         for ingestion in &group.ingestions {
             screen::line(format!(
                 "          ingestion {} of {} rows, {}, content {}",

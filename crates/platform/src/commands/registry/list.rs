@@ -21,7 +21,11 @@ impl List {
     pub async fn run(self, context: &Context) -> Outcome {
         let repository = Repository::find(&context.start)?;
         if !repository.registry_file.exists() {
-            return if context.json { screen::json(&json!({ "models": [] })) } else { nothing() };
+            return if context.json {
+                screen::json(&json!({ "models": [] }))
+            } else {
+                nothing()
+            };
         }
         let registry = repository.registry_to_read().await?;
         if let Some(model) = self.model {
@@ -33,7 +37,10 @@ impl List {
         }
         let mut table = Table::new(&["model", "newest", "versions", "registered", "aliases"]);
         for model in models {
-            let aliases = model.aliases.iter().map(|(alias, version)| format!("{alias}={version}"));
+            let aliases = model
+                .aliases
+                .iter()
+                .map(|(alias, version)| format!("{alias}={version}"));
             table.row([
                 model.model.to_string(),
                 model.newest.to_string(),

@@ -28,7 +28,10 @@ impl Pull {
         let record = repository.registry_to_read().await?.resolve(&self.model).await?;
         std::fs::create_dir_all(&self.to).map_err(at_path(&self.to))?;
         if std::fs::read_dir(&self.to).map_err(at_path(&self.to))?.next().is_some() {
-            return Err(Failure::input(format!("`{}` is not empty: nothing was copied", self.to.display())));
+            return Err(Failure::input(format!(
+                "`{}` is not empty: nothing was copied",
+                self.to.display()
+            )));
         }
         let mut files = Vec::new();
         for artefact in &record.artefacts {
@@ -53,6 +56,11 @@ impl Pull {
             return screen::json(&json!({ "model": record.reference, "to": self.to, "artefacts": record.artefacts }));
         }
         let names: Vec<_> = record.artefacts.iter().map(|artefact| artefact.name.as_str()).collect();
-        screen::line(format!("{} -> {}: {}, every hash right", record.reference, self.to.display(), names.join(", ")))
+        screen::line(format!(
+            "{} -> {}: {}, every hash right",
+            record.reference,
+            self.to.display(),
+            names.join(", ")
+        ))
     }
 }

@@ -28,7 +28,11 @@ impl Search {
     pub async fn run(self, context: &Context) -> Outcome {
         let repository = Repository::find(&context.start)?;
         let registry = repository.registry_to_read().await?;
-        let search = registry::Search { words: self.words, alias: self.alias, metrics: self.metrics };
+        let search = registry::Search {
+            words: self.words,
+            alias: self.alias,
+            metrics: self.metrics,
+        };
         print_versions(context, &registry.search(&search).await?)
     }
 }
@@ -50,12 +54,20 @@ pub fn print_versions(context: &Context, versions: &[ModelVersionSummary]) -> Ou
             aliases.join(" "),
         ]);
     }
-    if table.is_empty() { screen::line("no model version fits") } else { table.print() }
+    if table.is_empty() {
+        screen::line("no model version fits")
+    } else {
+        table.print()
+    }
 }
 
 /// `mae 2.31 rmse 4.05`
 pub fn metrics_in_short(metrics: Option<&serde_json::Value>) -> String {
-    let Some(metrics) = metrics.and_then(serde_json::Value::as_object) else { return String::new() };
-    let numbers = metrics.iter().filter_map(|(name, value)| Some(format!("{name} {}", screen::value(value.as_f64()?))));
+    let Some(metrics) = metrics.and_then(serde_json::Value::as_object) else {
+        return String::new();
+    };
+    let numbers = metrics
+        .iter()
+        .filter_map(|(name, value)| Some(format!("{name} {}", screen::value(value.as_f64()?))));
     numbers.collect::<Vec<_>>().join(" ")
 }

@@ -24,7 +24,11 @@ impl Show {
         let repository = Repository::find(&context.start)?;
         let registry = repository.registry_to_read().await?;
         let record = registry.resolve(&self.model).await?;
-        if context.json { screen::json(&document(&repository, &record)) } else { print(&repository, &record) }
+        if context.json {
+            screen::json(&document(&repository, &record))
+        } else {
+            print(&repository, &record)
+        }
     }
 }
 
@@ -69,21 +73,34 @@ fn document(repository: &Repository, record: &ModelVersionRecord) -> Value {
 fn print(repository: &Repository, record: &ModelVersionRecord) -> Outcome {
     let aliases: Vec<_> = record.aliases.iter().map(|alias| format!(" @{alias}")).collect();
     screen::line(format!("{}{}", record.reference, aliases.concat()))?;
-    let groups = record.groups.iter().map(|pin| format!("{} at Delta version {}", pin.group, pin.delta_version));
+    let groups = record
+        .groups
+        .iter()
+        .map(|pin| format!("{} at Delta version {}", pin.group, pin.delta_version));
     let mut facts = vec![
         ("registered", record.created_at.to_string()),
         ("metrics", metrics_in_short(record.metrics.as_ref())),
         ("learner", format!("{}, seed {}", record.learner, record.seed)),
-        ("pipeline", format!("{} ({})", record.pipeline, record.pipeline_fingerprint.short())),
+        (
+            "pipeline",
+            format!("{} ({})", record.pipeline, record.pipeline_fingerprint.short()),
+        ),
         ("run", record.run.0.to_string()),
-        ("dataset", format!("{} ({})", record.dataset, record.dataset_fingerprint.short())),
+        (
+            "dataset",
+            format!("{} ({})", record.dataset, record.dataset_fingerprint.short()),
+        ),
         ("view", record.view.to_string()),
         ("groups", groups.collect::<Vec<_>>().join(", ")),
         ("inputs", inputs(&record.signature)),
         ("folder", place(repository, &record.path)),
     ];
     if let Some(reproduction) = &record.reproduction {
-        let word = if reproduction.passed { "reproduced, the same" } else { "reproduced, NOT the same" };
+        let word = if reproduction.passed {
+            "reproduced, the same"
+        } else {
+            "reproduced, NOT the same"
+        };
         facts.push(("check", format!("{word}, {}", reproduction.at)));
     }
     for (name, fact) in facts {
@@ -98,6 +115,9 @@ fn print(repository: &Repository, record: &ModelVersionRecord) -> Outcome {
 
 fn inputs(signature: &Value) -> String {
     let inputs = signature.get("inputs").and_then(Value::as_array);
-    let names = inputs.into_iter().flatten().filter_map(|input| input.get("name")?.as_str());
+    let names = inputs
+        .into_iter()
+        .flatten()
+        .filter_map(|input| input.get("name")?.as_str());
     names.collect::<Vec<_>>().join(", ")
 }

@@ -45,12 +45,22 @@ impl Train {
         let pipeline = applied::pipeline(&registry, self.pipeline.as_ref(), &view.reference()).await?;
         if pipeline.definition.view != view.reference() {
             let (name, trained_on) = (&pipeline.definition.name, &pipeline.definition.view);
-            return Err(Failure::input(format!("pipeline `{name}` trains on `{trained_on}`, not on `{}`", view.reference()))
-                .hint(format!("platform train --view {trained_on} --pipeline {name}")));
+            return Err(Failure::input(format!(
+                "pipeline `{name}` trains on `{trained_on}`, not on `{}`",
+                view.reference()
+            ))
+            .hint(format!("platform train --view {trained_on} --pipeline {name}")));
         }
         check_learner(self.learner.as_deref(), pipeline.definition.train.learner)?;
         let dataset = match self.dataset {
-            Some(number) => registry.dataset(&DatasetRef { view: view.reference(), number }).await?,
+            Some(number) => {
+                registry
+                    .dataset(&DatasetRef {
+                        view: view.reference(),
+                        number,
+                    })
+                    .await?
+            }
             None => {
                 let created =
                     datasets::create(&repository, &registry, &view, Arguments::default(), IfUnchanged::Reuse).await?;
@@ -61,7 +71,13 @@ impl Train {
             }
         };
         let manifest = load_manifest(&repository.storage.join(&dataset.path))?;
-        let run = Attempt { context, repository: &repository, registry: &registry, pipeline: &pipeline, manifest: &manifest };
+        let run = Attempt {
+            context,
+            repository: &repository,
+            registry: &registry,
+            pipeline: &pipeline,
+            manifest: &manifest,
+        };
         run.make(&dataset).await
     }
 }
@@ -69,7 +85,9 @@ impl Train {
 fn check_learner(asked: Option<&str>, declared: LearnerKind) -> Outcome {
     match (asked, declared) {
         (Some("lightgbm" | "auto"), _) | (None, LearnerKind::Lightgbm | LearnerKind::Auto) => Ok(()),
-        (Some(other), _) => Err(Failure::input(format!("learner `{other}`: wanted `lightgbm`")).hint("--learner lightgbm")),
+        (Some(other), _) => {
+            Err(Failure::input(format!("learner `{other}`: wanted `lightgbm`")).hint("--learner lightgbm"))
+        }
         (None, LearnerKind::Tft) => {
             Err(Failure::input("learner `tft` is not supported yet").hint("[train] learner = \"lightgbm\""))
         }
@@ -122,7 +140,10 @@ impl Attempt<'_> {
     }
 
     async fn has_ended(&self, run: RunId) -> bool {
-        self.registry.run(run).await.is_ok_and(|details| details.run.finished_at.is_some())
+        self.registry
+            .run(run)
+            .await
+            .is_ok_and(|details| details.run.finished_at.is_some())
     }
 
     async fn learn_and_record(
@@ -145,7 +166,9 @@ impl Attempt<'_> {
             print_trained(&trained, &gates)?;
         }
         if !gates.passed {
-            self.registry.refuse_run(run, &record::evidence(&trained, &gates)?, None, WallTime::now()).await?;
+            self.registry
+                .refuse_run(run, &record::evidence(&trained, &gates)?, None, WallTime::now())
+                .await?;
             return self.refused(run, &trained, &gates);
         }
         let registered = record::register(self.repository, self.registry, run, origin, &trained, &gates).await?;
@@ -158,7 +181,10 @@ impl Attempt<'_> {
         }
         let reference = &registered.reference;
         screen::line(format!("registered {reference}: every gate passed"))?;
-        screen::line(format!("next: platform registry alias set {}@champion {}", reference.name, reference.version))
+        screen::line(format!(
+            "next: platform registry alias set {}@champion {}",
+            reference.name, reference.version
+        ))
     }
 
     fn refused(&self, run: RunId, trained: &Trained, gates: &GateReport) -> Outcome {
@@ -168,8 +194,7 @@ impl Attempt<'_> {
             }))?;
         }
         let said: Vec<String> = gates.failures().map(ToString::to_string).collect();
-        Err(Failure::input(format!("not registered: {}", said.join("; ")))
-            .hint(format!("platform run show {}", run.0)))
+        Err(Failure::input(format!("not registered: {}", said.join("; "))).hint(format!("platform run show {}", run.0)))
     }
 }
 
@@ -178,7 +203,8 @@ pub fn fit(lesson: &Lesson<'_>) -> Outcome<Trained> {
     let progress = Progress::start("training", 0);
     let mut watch = |report: &IterationReport| {
         let first = report.measured.first();
-        let note = first.map(|measured| format!("{} {} {}", measured.set, measured.metric, screen::value(measured.value)));
+        let note =
+            first.map(|measured| format!("{} {} {}", measured.set, measured.metric, screen::value(measured.value)));
         progress.at(report.iteration as u64, report.of as u64, &note.unwrap_or_default());
     };
     tokio::task::block_in_place(|| training::train(lesson, &mut watch))
@@ -196,11 +222,20 @@ fn print_trained(trained: &Trained, gates: &GateReport) -> Outcome {
     for part in &trained.evaluation.parts {
         let model = part.model.iter().map(|score| ("model".to_owned(), part.rows, score));
         let rivals = part.rivals.iter().flat_map(|rival| {
-            rival.scores.iter().map(|score| (evaluation::name_of(&rival.rival), rival.rows, score))
+            rival
+                .scores
+                .iter()
+                .map(|score| (evaluation::name_of(&rival.rival), rival.rows, score))
         });
         for (subject, rows, score) in model.chain(rivals) {
             let value = screen::optional_value(score.value);
-            table.row([part.part.clone(), subject, screen::count(rows), score.metric.to_string(), value]);
+            table.row([
+                part.part.clone(),
+                subject,
+                screen::count(rows),
+                score.metric.to_string(),
+                value,
+            ]);
         }
     }
     table.print()?;

@@ -28,8 +28,12 @@ pub fn evidence(trained: &Trained, gates: &GateReport) -> Outcome<Evidence> {
             }));
         };
         add("model", None, part.rows, &part.model);
-        part.slices.iter().for_each(|slice| add("model", Some(&slice.key), slice.rows, &slice.model));
-        part.rivals.iter().for_each(|rival| add(&name_of(&rival.rival), None, rival.rows, &rival.scores));
+        part.slices
+            .iter()
+            .for_each(|slice| add("model", Some(&slice.key), slice.rows, &slice.model));
+        part.rivals
+            .iter()
+            .for_each(|rival| add(&name_of(&rival.rival), None, rival.rows, &rival.scores));
     }
     let check = |check: &evaluation::GateCheck| GateCheck {
         gate: check.gate.clone(),
@@ -53,8 +57,14 @@ pub fn evidence(trained: &Trained, gates: &GateReport) -> Outcome<Evidence> {
 }
 
 fn in_short(trained: &Trained) -> Value {
-    let scores = trained.evaluation.gated_part().map(|part| part.model.as_slice()).unwrap_or_default();
-    let short = scores.iter().map(|score| (score.metric.to_string(), json!(score.value)));
+    let scores = trained
+        .evaluation
+        .gated_part()
+        .map(|part| part.model.as_slice())
+        .unwrap_or_default();
+    let short = scores
+        .iter()
+        .map(|score| (score.metric.to_string(), json!(score.value)));
     Value::Object(short.collect())
 }
 
@@ -80,7 +90,10 @@ pub async fn register(
         created_at: WallTime::now(),
     };
     let registered = registry.register_model(&new, |version| {
-        let model = Versioned { name: new.model.clone(), version };
+        let model = Versioned {
+            name: new.model.clone(),
+            version,
+        };
         let card = render_card(&card::evidence(&model, origin, trained, gates, &files));
         write_durably(&staging.path().join("card.md"), card.as_bytes())?;
         let path = format!("models/{}/{version}", model.name);
@@ -91,7 +104,10 @@ pub async fn register(
             sha256: Fingerprint::of(bytes),
             bytes: bytes.len() as u64,
         };
-        let artefacts = all.chain(std::iter::once(("card.md", card.as_bytes()))).map(artefact).collect();
+        let artefacts = all
+            .chain(std::iter::once(("card.md", card.as_bytes())))
+            .map(artefact)
+            .collect();
         Ok(PublishedModel { path, card, artefacts })
     });
     Ok(registered.await?)
