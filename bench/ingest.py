@@ -8,6 +8,7 @@ import glob
 import os
 
 import measurement
+import pyarrow.parquet
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BITBRAINS = os.path.join(HERE, "..", "..", "shared", "data", "bitbrains_rnd")
@@ -26,9 +27,16 @@ mode = "append"
 )
 
 
-def rows_of(platform, repository, group):
-    _, out = measurement.run([platform, "query", f"select count(*) as n from {group}", "--csv"], repository)
-    return int(out.split()[-1])
+def rows_in(files):
+    """Rows as the files hold them, duplicates included."""
+    rows = 0
+    for file in files:
+        if file.endswith(".parquet"):
+            rows += pyarrow.parquet.read_metadata(file).num_rows
+        else:
+            with open(file, "rb") as lines:
+                rows += sum(1 for _ in lines) - 1
+    return rows
 
 
 def size_of(files):
@@ -36,7 +44,7 @@ def size_of(files):
 
 
 def measure(platform, folder, what, group, files, prepare, repeat):
-    costs, rows = [], 0
+    costs, rows = [], rows_in(files)
     for _ in range(repeat):
         repository = measurement.fresh(os.path.join(folder, "repository"))
         measurement.run([platform, "init", "."], repository)
@@ -44,7 +52,6 @@ def measure(platform, folder, what, group, files, prepare, repeat):
         measurement.run([platform, "apply"], repository)
         cost, _ = measurement.run([platform, "featuregroup", "ingest", group, "--from", *files], repository)
         costs.append(cost)
-        rows = rows or rows_of(platform, repository, group)
         measurement.say(f"{what}: {cost.wall:.1f} s, {cost.peak:.0f} MiB")
     cost = measurement.median(costs)
     return [what, f"{rows:,}", f"{size_of(files):,.0f}", f"{cost.wall:.1f}", f"{rows / cost.wall:,.0f}", f"{cost.peak:,.0f}"]

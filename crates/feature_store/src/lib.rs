@@ -34,3 +34,6 @@ pub use storage::{
     GroupPin, INGEST_ID, KNOWN_AT, PinAt, PinnedFile, ROW_NUMBER, Store, arrow_type, create_table, group_schema,
     pin_group,
 };
+
+#[cfg(test)]
+mod tests;

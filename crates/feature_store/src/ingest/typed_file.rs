@@ -115,6 +115,7 @@ pub fn sample_file(path: &Path, rows: usize) -> Result<RecordBatch, StoreError> 
                 .with_header(true)
                 .with_delimiter(delimiter);
             let (schema, _) = format.infer_schema(Cursor::new(&head), Some(rows))?;
+            let schema = times_as_text(&schema);
             let builder = arrow::csv::ReaderBuilder::new(Arc::new(schema))
                 .with_format(format)
                 .with_batch_size(rows);
@@ -131,6 +132,17 @@ pub fn sample_file(path: &Path, rows: usize) -> Result<RecordBatch, StoreError> 
     first.ok_or_else(|| StoreError::NoFile {
         pattern: format!("{} (it has no rows)", path.display()),
     })
+}
+
+/// Times stay as they are written, so that it can be seen whether they have a zone.
+fn times_as_text(schema: &Schema) -> Schema {
+    let plain = |field: &Arc<Field>| match field.data_type() {
+        arrow::datatypes::DataType::Timestamp(_, _) => {
+            field.as_ref().clone().with_data_type(arrow::datatypes::DataType::Utf8)
+        }
+        _ => field.as_ref().clone(),
+    };
+    Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>())
 }
 
 fn arrow_error(error: parquet::errors::ParquetError) -> StoreError {

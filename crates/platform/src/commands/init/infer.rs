@@ -1,8 +1,9 @@
 //! What a user's own file seems to hold.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType as Arrow, SchemaRef};
 use definitions::{ColumnName, DataType, Duration};
 use serde::Serialize;
@@ -55,6 +56,10 @@ pub struct Inferred {
     pub features: Vec<Column>,
     /// Name in the definitions and name in the file, of every column used.
     pub file_columns: Vec<(ColumnName, String)>,
+    /// Texts that stand for no value.
+    pub null_values: BTreeSet<String>,
+    /// Whether times are finer than a microsecond, so that they must be cut.
+    pub truncate: bool,
     /// Columns left out, and why.
     pub left_out: Vec<(String, &'static str)>,
 }
@@ -107,6 +112,8 @@ pub async fn infer(path: &Path, asked: &Asked<'_>) -> Outcome<Inferred> {
         time_zone: asked.time_zone.map(str::to_owned),
         features: Vec::new(),
         file_columns: Vec::new(),
+        null_values: BTreeSet::new(),
+        truncate: is_too_fine(&sample, asked.time),
         left_out: Vec::new(),
     };
     for key in asked.entity {
@@ -173,8 +180,8 @@ fn type_of(sample: &RecordBatch, name: &str) -> Option<DataType> {
     }
 }
 
-/// A column that is text in a sample may be a number further down only in a sloppy file; a whole number, however, often
-/// becomes a float further down, so whole numbers of a text file are declared as floats.
+/// Whole numbers are declared as floats: further down a file they often are. Text that is numbers but for a few markers of
+/// "no value" is numbers.
 fn sort_out(sample: &RecordBatch, file_column: &str, asked: &Asked<'_>, inferred: &mut Inferred) -> Outcome {
     let name = column_name(file_column)?;
     let is_key = asked.entity.iter().any(|key| key == file_column);
@@ -183,21 +190,28 @@ fn sort_out(sample: &RecordBatch, file_column: &str, asked: &Asked<'_>, inferred
         return Ok(());
     }
     if inferred.file_columns.iter().any(|(taken, _)| *taken == name) {
-        inferred
-            .left_out
-            .push((file_column.to_owned(), "its name is that of another column"));
+        let why = "its name is that of another column";
+        inferred.left_out.push((file_column.to_owned(), why));
         return Ok(());
     }
-    match type_of(sample, file_column) {
-        None => inferred
-            .left_out
-            .push((file_column.to_owned(), "empty, or of a type that features cannot have")),
+    let data_type = match type_of(sample, file_column) {
+        Some(DataType::Int64) => Some(DataType::Float64),
+        Some(DataType::Utf8) => match text_holds(sample, file_column) {
+            TextHolds::Numbers(markers) => {
+                inferred.null_values.extend(markers);
+                Some(DataType::Float64)
+            }
+            TextHolds::Times => None,
+            TextHolds::Words => Some(DataType::Utf8),
+        },
+        other => other,
+    };
+    match data_type {
+        None => {
+            let why = "empty, a time, or of a type that features cannot have";
+            inferred.left_out.push((file_column.to_owned(), why));
+        }
         Some(data_type) => {
-            let data_type = if data_type == DataType::Int64 {
-                DataType::Float64
-            } else {
-                data_type
-            };
             inferred.features.push(Column {
                 name: name.clone(),
                 data_type,
@@ -208,6 +222,68 @@ fn sort_out(sample: &RecordBatch, file_column: &str, asked: &Asked<'_>, inferred
     Ok(())
 }
 
+/// What a column of text is, looked at closely.
+enum TextHolds {
+    /// Numbers, and these texts for "no value".
+    Numbers(BTreeSet<String>),
+    /// Points in time.
+    Times,
+    /// Words.
+    Words,
+}
+
+/// Texts that commonly stand for "no value".
+const NO_VALUE: [&str; 8] = ["NA", "N/A", "n/a", "NULL", "null", "None", "-", "?"];
+
+fn text_holds(sample: &RecordBatch, name: &str) -> TextHolds {
+    let texts = sample
+        .column_by_name(name)
+        .and_then(|column| arrow::compute::cast(column, &Arrow::Utf8).ok());
+    let Some(texts) = texts.as_ref().and_then(|texts| texts.as_string_opt::<i32>()) else {
+        return TextHolds::Words;
+    };
+    let (mut markers, mut numbers, mut times, mut words) = (BTreeSet::new(), 0, 0, 0);
+    for text in texts.iter().flatten().filter(|text| !text.is_empty()) {
+        if NO_VALUE.contains(&text) {
+            markers.insert(text.to_owned());
+        } else if text.parse::<f64>().is_ok() {
+            numbers += 1;
+        } else if is_time(text) {
+            times += 1;
+        } else {
+            words += 1;
+        }
+    }
+    match (numbers, times, words) {
+        (0, 1.., 0) => TextHolds::Times,
+        (1.., 0, 0) => TextHolds::Numbers(markers),
+        _ => TextHolds::Words,
+    }
+}
+
+fn is_time(text: &str) -> bool {
+    has_zone(text) || chrono::NaiveDateTime::parse_from_str(&text.replacen('T', " ", 1), "%Y-%m-%d %H:%M:%S%.f").is_ok()
+}
+
+fn has_zone(text: &str) -> bool {
+    chrono::DateTime::parse_from_rfc3339(&text.replacen(' ', "T", 1)).is_ok()
+}
+
+/// Whether a time has nanoseconds that a microsecond cannot hold.
+fn is_too_fine(sample: &RecordBatch, time: &str) -> bool {
+    let nanos = sample.column_by_name(time).filter(|column| {
+        matches!(
+            column.data_type(),
+            Arrow::Timestamp(arrow::datatypes::TimeUnit::Nanosecond, _)
+        )
+    });
+    let nanos = nanos.and_then(|column| arrow::compute::cast(column, &Arrow::Int64).ok());
+    let nanos = nanos
+        .as_ref()
+        .and_then(|nanos| nanos.as_primitive_opt::<arrow::datatypes::Int64Type>());
+    nanos.is_some_and(|nanos| nanos.iter().flatten().any(|nanos| nanos % 1_000 != 0))
+}
+
 fn check_time(sample: &RecordBatch, asked: &Asked<'_>) -> Outcome {
     let column = sample
         .column_by_name(asked.time)
@@ -216,7 +292,13 @@ fn check_time(sample: &RecordBatch, asked: &Asked<'_>) -> Outcome {
         Arrow::Timestamp(_, zone) => zone.is_none(),
         Arrow::Utf8 => {
             let first = arrow::util::display::array_value_to_string(column, 0).unwrap_or_default();
-            chrono::DateTime::parse_from_rfc3339(&first.replacen(' ', "T", 1)).is_err()
+            if !is_time(&first) {
+                return Err(Failure::input(format!(
+                    "--time `{}` is no time: wanted timestamps such as `2026-01-31T12:00:00Z`, found `{first}`",
+                    asked.time
+                )));
+            }
+            !has_zone(&first)
         }
         other => {
             return Err(Failure::input(format!(

@@ -58,6 +58,16 @@ fn metrics(inferred: &Inferred) -> String {
     if let Some(zone) = &inferred.time_zone {
         text.push_str(&format!("time_zone = {}\n", quoted(zone)));
     }
+    // A file of one's own may hold anything: what breaks the definition is set aside, and of two rows with one key and time the
+    // later one in the file counts.
+    text.push_str("mode = \"append\"\non_violation = \"quarantine\"\n");
+    if inferred.truncate {
+        text.push_str("truncate = true   # times are finer than a microsecond\n");
+    }
+    if !inferred.null_values.is_empty() {
+        let values: Vec<String> = inferred.null_values.iter().map(|value| quoted(value)).collect();
+        text.push_str(&format!("null_values = [{}]\n", values.join(", ")));
+    }
     let renamed: Vec<String> = inferred
         .file_columns
         .iter()
