@@ -12,5 +12,6 @@ mod sandbox;
 mod architecture;
 mod killed;
 mod main_job;
+mod oracles;
 mod real_data;
 mod two_processes;

@@ -88,6 +88,7 @@ impl Sandbox {
         said.stderr
     }
     /// Runs it with text on stdin.
+    #[allow(dead_code, reason = "for commands that read stdin")]
     pub fn pipe(&self, line: &str, input: &[u8]) -> Said {
         use std::io::Write;
         let mut command = self.command(line);

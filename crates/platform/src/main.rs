@@ -90,6 +90,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return say_usage(&usage),
     };
+    if matches!(
+        cli.command,
+        Command::Train(_) | Command::Reproduce(_) | Command::Predict(_)
+    ) {
+        threads::spin_briefly();
+    }
     let threads = threads::count(cli.threads);
     let context = Context {
         json: cli.json,

@@ -39,7 +39,10 @@ impl Apply {
         if changed.is_empty() {
             return screen::line("nothing to change");
         }
-        let group = steps.iter().find(|step| step.new.kind == DefinitionKind::FeatureGroup);
+        let group = changed
+            .iter()
+            .rev()
+            .find(|step| step.new.kind == DefinitionKind::FeatureGroup);
         match group {
             Some(step) => screen::line(format!(
                 "next: platform featuregroup ingest {} --from FILE",
