@@ -121,15 +121,19 @@ fn say_usage(usage: &clap::Error) -> ExitCode {
     }
 }
 
+/// Runs the command beside a watch for Ctrl-C, which must be heard while the command computes.
 async fn until_interrupted(command: Command, context: &Context) -> Outcome {
-    tokio::select! {
-        outcome = run(command, context) => outcome,
-        _ = tokio::signal::ctrl_c() => {
+    let start = context.start.clone();
+    let watch = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
             screen::say("interrupted: nothing half-done was recorded; type the same command again to start over");
-            repository::remove_own_staging(&context.start);
+            repository::remove_own_staging(&start);
             std::process::exit(130)
         }
-    }
+    });
+    let outcome = run(command, context).await;
+    watch.abort();
+    outcome
 }
 
 async fn run(command: Command, context: &Context) -> Outcome {
