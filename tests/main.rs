@@ -10,8 +10,11 @@
 mod sandbox;
 
 mod architecture;
+mod bad_inputs;
+mod contract;
 mod killed;
 mod main_job;
 mod oracles;
 mod real_data;
+mod screens;
 mod two_processes;

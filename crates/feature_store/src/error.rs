@@ -1,10 +1,14 @@
 //! What can go wrong in the feature store, and whose fault it is.
 
-use std::fmt;
+mod advice;
+mod cause;
+
 use std::io;
 use std::path::PathBuf;
 
-use definitions::{Duration, Fault, GroupRef};
+use definitions::{Duration, GroupRef};
+
+pub(crate) use cause::{delta_error, file_error, plan_error};
 
 pub use crate::ingest::violation::{Location, Reason, Violation, Violations};
 
@@ -224,6 +228,8 @@ pub enum StoreError {
         wanted: String,
         /// The columns that are there.
         found: Vec<String>,
+        /// Those of them that no other column of the group comes from.
+        free: Vec<String>,
     },
     /// A header names a column twice.
     #[error("`{path}` has the column `{column}` twice")]
@@ -456,124 +462,4 @@ pub enum StoreError {
         /// What was meant, perhaps.
         hint: Option<String>,
     },
-}
-
-impl StoreError {
-    /// Whose fault it is.
-    #[must_use]
-    pub fn fault(&self) -> Fault {
-        match self {
-            Self::File { source, .. } => match source.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory => Fault::Input,
-                _ => Fault::Platform,
-            },
-            Self::Json { .. }
-            | Self::Parquet { .. }
-            | Self::Arrow(_)
-            | Self::Plan { .. }
-            | Self::Delta { .. }
-            | Self::Task { .. }
-            | Self::Retention { .. }
-            | Self::TableShape { .. }
-            | Self::PinnedFileMissing { .. }
-            | Self::PinnedFileChanged { .. }
-            | Self::WrongPin { .. }
-            | Self::Contended { .. }
-            | Self::OrderBroken { .. }
-            | Self::NoSchema { .. }
-            | Self::RowsLost { .. }
-            | Self::PartsOverlap { .. }
-            | Self::UnknownGroup { .. }
-            | Self::NotPinned { .. }
-            | Self::SpineShape { .. } => Fault::Platform,
-            _ => Fault::Input,
-        }
-    }
-
-    /// What to type or do next.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::RemoteRoot { .. } => "in platform.toml: [storage] root = \".platform\"".to_owned(),
-            Self::NoTable { .. } | Self::Retention { .. } => "platform apply".to_owned(),
-            Self::NoVersion { group, .. } | Self::BeforeCreation { group, .. } => {
-                format!("platform featuregroup history {group}")
-            }
-            Self::PinnedFileMissing { .. } | Self::PinnedFileChanged { .. } => "platform doctor".to_owned(),
-            Self::UnknownFormat { .. } => "--format csv (or parquet, jsonl)".to_owned(),
-            Self::MissingFileColumn { column, found, .. } => missing_column_hint(column, found),
-            Self::FileColumnType { hint, .. } => hint.clone(),
-            Self::Violations(violations) => return violations.hint(),
-            Self::DerivedGroup { group } => format!("platform featuregroup materialize {}", group.name),
-            Self::BadTimeZone { .. } => "time_zone = \"Europe/Berlin\"".to_owned(),
-            Self::GapTooShort { .. } => "gap = \"auto\"".to_owned(),
-            Self::EmptyPart { part, in_gap, .. } => empty_part_hint(part, *in_gap),
-            Self::CutsOutOfOrder { test, .. } => format!("validation = a time before \"{test}\""),
-            Self::SharesTooLarge { .. } => "validation = 0.15, test = 0.15".to_owned(),
-            Self::Definitions(problems) => return problems.hint(),
-            Self::StaticSpine { .. } => "event_time = \"ts\" in the group of the labels".to_owned(),
-            Self::NoPart { .. } => "platform dataset show".to_owned(),
-            Self::Query { hint, .. } => return hint.clone(),
-            _ => return None,
-        })
-    }
-}
-
-fn empty_part_hint(part: &str, in_gap: u64) -> String {
-    match (part, in_gap) {
-        ("train", _) => "smaller shares or later cuts for validation and test, or more data".to_owned(),
-        (part, 0) => format!("a larger share for `{part}` or an earlier cut, or more data"),
-        (part, _) => format!("a larger share for `{part}` or an earlier cut, a shorter gap, or more data"),
-    }
-}
-
-fn missing_column_hint(column: &str, found: &[String]) -> String {
-    let nearest = found
-        .iter()
-        .map(|name| {
-            (
-                datafusion::common::utils::datafusion_strsim::normalized_levenshtein(&name.to_lowercase(), column),
-                name,
-            )
-        })
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let guess = nearest.map_or("its_name_in_the_file", |(_, name)| name.as_str());
-    format!("if it goes by another name in the file: columns = {{ {column} = \"{guess}\" }}")
-}
-
-/// Puts what was tried onto a DataFusion error; an error of ours that travelled through DataFusion comes out as it went in.
-pub(crate) fn plan_error(doing: impl fmt::Display) -> impl FnOnce(datafusion::error::DataFusionError) -> StoreError {
-    move |source| {
-        let source = match source {
-            datafusion::error::DataFusionError::External(inner) => match inner.downcast::<StoreError>() {
-                Ok(own) => return *own,
-                Err(other) => datafusion::error::DataFusionError::External(other),
-            },
-            other => other,
-        };
-        StoreError::Plan {
-            doing: doing.to_string(),
-            source: Box::new(source),
-        }
-    }
-}
-
-/// Puts the table and what was tried onto a delta-rs error.
-pub(crate) fn delta_error(
-    table: impl fmt::Display,
-    doing: &'static str,
-) -> impl FnOnce(deltalake::DeltaTableError) -> StoreError {
-    move |source| StoreError::Delta {
-        table: table.to_string(),
-        doing,
-        source: Box::new(source),
-    }
-}
-
-/// Puts the file onto an I/O error.
-pub(crate) fn file_error(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> StoreError {
-    move |source| StoreError::File {
-        path: path.into(),
-        source,
-    }
 }

@@ -39,7 +39,8 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::StoreError;
-use crate::error::plan_error;
+use crate::error::{file_error, plan_error};
+use crate::storage::spilling_context;
 use crate::storage::{GroupPin, KNOWN_AT, Store, check_files, hidden_fields, order_columns, stored_schema};
 
 pub(crate) mod order;
@@ -48,6 +49,8 @@ use order::OrderCheck;
 
 /// Rows per batch of a scan.
 const BATCH_ROWS: usize = 8192;
+/// What sorting the files of other writers may hold in memory.
+const SORT_MEMORY: u64 = 256 << 20;
 
 /// The rows of a pinned group, in total order.
 pub struct GroupScan {
@@ -105,7 +108,7 @@ pub(crate) async fn scan_columns(
         futures::stream::empty().boxed()
     } else {
         let plan = merge_plan(group, read, files).map_err(plan_error(&doing))?;
-        let rows = execute_stream(plan, Arc::new(task_context())).map_err(plan_error(&doing))?;
+        let rows = execute_stream(plan, Arc::new(task_context(store, pin)?)).map_err(plan_error(&doing))?;
         let check = ScanCheck::new(group, pin, store.group_folder(&reference), read)?;
         finish(rows, check, doing, schema.clone(), as_known_at).boxed()
     };
@@ -203,13 +206,16 @@ fn merge_plan(
     let (sorted, unsorted): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.sorted);
     let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
     if !sorted.is_empty() {
-        inputs.push(parquet_source(schema, sorted, Some(order.clone())));
+        let groups = sorted.into_iter().map(|file| FileGroup::new(vec![file.file])).collect();
+        inputs.push(parquet_source(schema, groups, Some(order.clone())));
     }
     if !unsorted.is_empty() {
-        let source = parquet_source(schema, unsorted, None);
-        inputs.push(Arc::new(
-            SortExec::new(order.clone(), source).with_preserve_partitioning(true),
-        ));
+        let source = parquet_source(
+            schema,
+            vec![FileGroup::new(unsorted.into_iter().map(|file| file.file).collect())],
+            None,
+        );
+        inputs.push(Arc::new(SortExec::new(order.clone(), source)));
     }
     let input = match inputs.pop() {
         Some(only) if inputs.is_empty() => only,
@@ -222,10 +228,9 @@ fn merge_plan(
     Ok(Arc::new(SortPreservingMergeExec::new(order, input)))
 }
 
-/// One partition per file. With an order, each file is promised to be in it.
-fn parquet_source(schema: &SchemaRef, files: Vec<SourceFile>, order: Option<LexOrdering>) -> Arc<dyn ExecutionPlan> {
+/// One partition per group of files. With an order, each group is one file, and promises to be in it.
+fn parquet_source(schema: &SchemaRef, groups: Vec<FileGroup>, order: Option<LexOrdering>) -> Arc<dyn ExecutionPlan> {
     let source = ParquetSource::new(TableSchema::from(schema.clone())).with_table_parquet_options(parquet_options());
-    let groups = files.into_iter().map(|file| FileGroup::new(vec![file.file])).collect();
     let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
         .with_file_groups(groups)
         .with_output_ordering(order.into_iter().collect())
@@ -256,11 +261,17 @@ fn lex_ordering(group: &FeatureGroup, schema: &Schema) -> datafusion::error::Res
     LexOrdering::new(exprs).ok_or_else(|| datafusion::common::internal_datafusion_err!("an empty order"))
 }
 
-fn task_context() -> TaskContext {
-    let config = SessionConfig::new()
-        .with_batch_size(BATCH_ROWS)
-        .with_target_partitions(1);
-    TaskContext::default().with_session_config(config)
+/// Merging takes a batch per file, which is not limited; sorting files of other writers is.
+fn task_context(store: &Store, pin: &GroupPin) -> Result<TaskContext, StoreError> {
+    let spill = store.spill_folder();
+    if pin.files.iter().all(|file| file.sorted) {
+        let config = SessionConfig::new()
+            .with_batch_size(BATCH_ROWS)
+            .with_target_partitions(1);
+        return Ok(TaskContext::default().with_session_config(config));
+    }
+    std::fs::create_dir_all(&spill).map_err(file_error(&spill))?;
+    spilling_context(SORT_MEMORY, BATCH_ROWS, &spill).map_err(plan_error("files could not be sorted"))
 }
 
 /// What is checked while a pin is read: the order of the rows, and at the end their number.

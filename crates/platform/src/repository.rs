@@ -80,7 +80,7 @@ impl Repository {
         let settings: Settings = toml::from_str(&text).map_err(|error| {
             let line = error
                 .span()
-                .map_or(1, |span| text.get(..span.start).unwrap_or("").lines().count().max(1));
+                .map_or(1, |span| 1 + text.get(..span.start).unwrap_or("").matches('\n').count());
             Failure::input(format!("{SETTINGS_FILE}:{line}: {}", error.message()))
                 .hint("[storage] root = \".platform\", [registry] url = \"sqlite:.platform/registry.db\"")
         })?;

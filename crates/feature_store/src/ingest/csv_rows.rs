@@ -10,7 +10,7 @@ use definitions::FeatureGroup;
 
 use super::clock::Clock;
 use super::column::{Cell, CellFault, CellKind, ColumnBuilder, Wanted};
-use super::rows::{BATCH_BYTES, BATCH_ROWS, RowReader, TypedBatch, places, unasked};
+use super::rows::{BATCH_BYTES, RowReader, TypedBatch, batch_rows, places, unasked};
 use super::source::Source;
 use super::violation::Reason;
 use crate::StoreError;
@@ -68,10 +68,11 @@ impl CsvRows {
 
     /// Reads records until the batch is full.
     fn fill(&mut self) -> Result<Vec<u64>, StoreError> {
-        let mut lines = Vec::with_capacity(BATCH_ROWS);
+        let limit = batch_rows(self.wanted.len());
+        let mut lines = Vec::with_capacity(limit);
         let mut bytes = 0;
         self.filled = 0;
-        while self.filled < BATCH_ROWS && bytes < BATCH_BYTES {
+        while self.filled < limit && bytes < BATCH_BYTES {
             if self.records.len() == self.filled {
                 self.records.push(ByteRecord::new());
             }

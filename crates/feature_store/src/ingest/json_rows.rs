@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::clock::Clock;
 use super::column::{Cell, CellFault, CellKind, ColumnBuilder, Wanted};
-use super::rows::{BATCH_BYTES, BATCH_ROWS, RowReader, TypedBatch, missing};
+use super::rows::{BATCH_BYTES, RowReader, TypedBatch, batch_rows, missing};
 use super::source::Source;
 use super::violation::Reason;
 use crate::StoreError;
@@ -68,10 +68,11 @@ impl JsonRows {
 
     /// Reads lines until the batch is full; blank ones are passed over.
     fn fill(&mut self) -> Result<Vec<u64>, StoreError> {
-        let mut numbers = Vec::with_capacity(BATCH_ROWS);
+        let limit = batch_rows(self.wanted.len());
+        let mut numbers = Vec::with_capacity(limit);
         let mut bytes = 0;
         self.filled = 0;
-        while self.filled < BATCH_ROWS && bytes < BATCH_BYTES {
+        while self.filled < limit && bytes < BATCH_BYTES {
             if self.lines.len() == self.filled {
                 self.lines.push(Vec::new());
             }

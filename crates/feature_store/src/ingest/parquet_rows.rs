@@ -12,7 +12,7 @@ use super::cast::{Becomes, convert};
 use super::clock::Clock;
 use super::column::Wanted;
 use super::raw::json_object;
-use super::rows::{BATCH_ROWS, RowReader, TypedBatch, places, unasked};
+use super::rows::{RowReader, TypedBatch, batch_rows, places, unasked};
 use super::source::Source;
 use crate::StoreError;
 
@@ -43,7 +43,7 @@ impl ParquetRows {
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         let reader = builder
             .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
+            .with_batch_size(batch_rows(wanted.len()))
             .build()
             .map_err(failed)?;
         Ok(Self {

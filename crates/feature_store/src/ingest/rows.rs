@@ -11,10 +11,19 @@ use super::source::Source;
 use super::{csv_rows, json_rows, parquet_rows};
 use crate::StoreError;
 
-/// Rows per batch.
-pub(super) const BATCH_ROWS: usize = 8192;
+/// Rows per batch, at most.
+const BATCH_ROWS: usize = 8192;
+/// Rows per batch, at least, however many columns there are.
+const FEWEST_ROWS: usize = 256;
+/// Values per batch, so that batches of many columns are not large.
+const BATCH_VALUES: usize = 1 << 18;
 /// A batch ends early when its rows, as they stand in the file, are larger than this.
 pub(super) const BATCH_BYTES: usize = 4 << 20;
+
+/// Rows per batch of so many columns.
+pub(super) fn batch_rows(columns: usize) -> usize {
+    (BATCH_VALUES / columns.max(1)).clamp(FEWEST_ROWS, BATCH_ROWS)
+}
 
 /// The next rows of a file, typed by the definition.
 pub(super) struct TypedBatch {
@@ -99,6 +108,7 @@ pub(super) fn missing(path: &str, group: &FeatureGroup, column: &Wanted, found: 
         group: group.reference(),
         column: column.name.to_string(),
         wanted: column.file_column.clone(),
+        free: unasked(&wanted_columns(group), &found).into_iter().collect(),
         found,
     }
 }

@@ -8,9 +8,6 @@ use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::DataFusionError;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
@@ -18,24 +15,22 @@ use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use datafusion::prelude::SessionConfig;
 use definitions::FeatureGroup;
 
 use super::feed::{Feed, sort_schema};
-use super::rows::BATCH_ROWS;
+use super::rows::batch_rows;
 use crate::StoreError;
 use crate::error::{file_error, plan_error};
-use crate::storage::ROW_NUMBER;
+use crate::storage::{ROW_NUMBER, spilling_context};
 
 /// Batches between the reading thread and the sort.
 const IN_FLIGHT: usize = 4;
-/// Memory that the sort keeps back for merging what it spilled.
-const MERGE_SHARE: u64 = 4;
 
 /// Reads everything, and gives it back in total order. `memory` bounds what the sort holds; `spill` is where the rest goes.
 pub(super) fn sorted_rows(feed: Feed, memory: u64, spill: &Path) -> Result<SendableRecordBatchStream, StoreError> {
     std::fs::create_dir_all(spill).map_err(file_error(spill))?;
     let group = feed.group.clone();
+    let rows = batch_rows(feed.wanted.len());
     let schema = sort_schema(&group)?;
     let doing = format!("the rows for `{}` could not be sorted", group.reference());
     let input = OneShot {
@@ -45,7 +40,7 @@ pub(super) fn sorted_rows(feed: Feed, memory: u64, spill: &Path) -> Result<Senda
     let build = || {
         let source = StreamingTableExec::try_new(schema.clone(), vec![Arc::new(input)], None, [], false, None)?;
         let sort = Arc::new(SortExec::new(ingest_ordering(&group, &schema)?, Arc::new(source)));
-        execute_stream(sort, Arc::new(task_context(memory, spill)?))
+        execute_stream(sort, Arc::new(spilling_context(memory, rows, spill)?))
     };
     build().map_err(plan_error(doing))
 }
@@ -66,25 +61,6 @@ fn ingest_ordering(group: &FeatureGroup, schema: &Schema) -> datafusion::error::
         })
         .collect::<datafusion::error::Result<Vec<_>>>()?;
     LexOrdering::new(exprs).ok_or_else(|| datafusion::common::internal_datafusion_err!("an empty order"))
-}
-
-fn task_context(memory: u64, spill: &Path) -> datafusion::error::Result<TaskContext> {
-    let disk = DiskManagerBuilder::default()
-        .with_mode(DiskManagerMode::Directories(vec![spill.to_owned()]))
-        .with_max_temp_directory_size(u64::MAX);
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(
-            usize::try_from(memory).unwrap_or(usize::MAX),
-        )))
-        .with_disk_manager_builder(disk)
-        .build_arc()?;
-    let mut config = SessionConfig::new()
-        .with_batch_size(BATCH_ROWS)
-        .with_target_partitions(1);
-    let reservation = usize::try_from(memory / MERGE_SHARE).unwrap_or(usize::MAX);
-    config.options_mut().execution.sort_spill_reservation_bytes = reservation;
-    config.options_mut().execution.spill_compression = datafusion::config::SpillCompression::Lz4Frame;
-    Ok(TaskContext::default().with_session_config(config).with_runtime(runtime))
 }
 
 /// The rows of a feed, once.

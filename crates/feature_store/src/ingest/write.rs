@@ -126,11 +126,27 @@ pub(crate) async fn commit_operation(
 ) -> Result<i64, DeltaTableError> {
     let properties = properties.with_max_retries(0).with_cleanup_expired_logs(Some(false));
     let state = table.snapshot()?;
+    let folder = table.table_url().to_file_path().unwrap_or_default();
+    for action in &actions {
+        if let Action::Add(file) = action {
+            sync(&folder.join(&file.path)).await?;
+        }
+    }
     let commit = CommitBuilder::from(properties)
         .with_actions(actions)
         .build(Some(state as &dyn TableReference), table.log_store(), operation)
         .await?;
+    let log = folder.join("_delta_log");
+    for path in [log.join(format!("{:020}.json", commit.version())), log, folder] {
+        // The commit stands; what a power failure now could do to it is no reason to say that it does not.
+        let _unsynced = sync(&path).await;
+    }
     Ok(commit.version() as i64)
+}
+
+/// Waits until a file or folder is on the disk: delta-rs does not, and a power failure would leave a commit of nothing.
+async fn sync(path: &std::path::Path) -> std::io::Result<()> {
+    tokio::fs::File::open(path).await?.sync_all().await
 }
 
 /// Whether a commit failed because another one was made first.

@@ -12,6 +12,7 @@
 //! float sums are the same bits every time.
 
 mod at;
+mod quarantine;
 pub(crate) mod superseded;
 mod table;
 
@@ -22,14 +23,14 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use definitions::{FeatureGroup, GroupRef, nearest};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
-use crate::error::{delta_error, plan_error};
-use crate::storage::open_table;
+use crate::error::plan_error;
 use crate::{PinAt, Store, StoreError};
 use table::{GroupTable, Visible};
 
@@ -52,7 +53,9 @@ pub async fn query(store: &Store, groups: &BTreeMap<GroupRef, FeatureGroup>, sql
     let config = config.set_bool("datafusion.execution.parquet.schema_force_view_types", false);
     let config = config.set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
     let context = SessionContext::new_with_config(config);
-    let names = register(&context, store, groups).await?;
+    // These tables have to be opened before they can be planned with, so only where the query is about them.
+    let asks_quarantine = sql.to_lowercase().contains("quarantine");
+    let names = register(&context, store, groups, asks_quarantine).await?;
     let refused = |error| explain(error, &names);
     let plan = context.state().create_logical_plan(sql).await.map_err(refused)?;
     let read_only = SQLOptions::new()
@@ -68,7 +71,7 @@ pub async fn query(store: &Store, groups: &BTreeMap<GroupRef, FeatureGroup>, sql
     let schema = plain_schema(&rows.schema());
     let typed = schema.clone();
     let batches = rows
-        .map_err(|error| plan_error("the query failed")(error))
+        .map_err(failed)
         .and_then(move |batch| std::future::ready(plain_batch(&batch, &typed)));
     Ok(Answer {
         schema,
@@ -81,8 +84,9 @@ async fn register(
     context: &SessionContext,
     store: &Store,
     groups: &BTreeMap<GroupRef, FeatureGroup>,
+    asks_quarantine: bool,
 ) -> Result<Vec<String>, StoreError> {
-    let quarantine = Arc::new(MemorySchemaProvider::new());
+    let kept_out = Arc::new(MemorySchemaProvider::new());
     let mut names = Vec::new();
     // Versions ascend, so the newest has the bare name in the end.
     for (reference, group) in groups {
@@ -105,23 +109,14 @@ async fn register(
                 .map_err(plan_error("a table could not be named"))?;
             names.push(name);
         }
-        let folder = store.quarantine_folder(reference);
-        if let Some(kept_out) = open_table(&folder, reference, None).await? {
-            kept_out
-                .update_datafusion_session(&context.state())
-                .map_err(delta_error(reference, "read"))?;
-            let table = kept_out
-                .table_provider()
-                .await
-                .map_err(plan_error("the quarantine cannot be read"))?;
-            let table: Arc<dyn TableProvider> = table;
+        if asks_quarantine {
+            let table = quarantine::kept_out(context, store, group).await?;
             for name in [reference.to_string(), reference.name.to_string()] {
-                quarantine
-                    .deregister_table(&name)
-                    .map_err(plan_error("a table could not be named"))?;
-                quarantine
+                let failed = "a table could not be named";
+                kept_out.deregister_table(&name).map_err(plan_error(failed))?;
+                kept_out
                     .register_table(name, table.clone())
-                    .map_err(plan_error("a table could not be named"))?;
+                    .map_err(plan_error(failed))?;
             }
         }
     }
@@ -134,7 +129,7 @@ async fn register(
     );
     if let Some(catalog) = context.catalog("datafusion") {
         catalog
-            .register_schema("quarantine", quarantine)
+            .register_schema("quarantine", kept_out)
             .map_err(plan_error("a schema could not be named"))?;
     }
     names.dedup();
@@ -142,11 +137,11 @@ async fn register(
 }
 
 /// What is wrong with a query, with the table or column that was meant.
-fn explain(error: datafusion::error::DataFusionError, names: &[String]) -> StoreError {
-    if let datafusion::error::DataFusionError::External(_) = &error {
-        return plan_error("the query failed")(error);
+fn explain(error: DataFusionError, names: &[String]) -> StoreError {
+    if let DataFusionError::External(_) = &error {
+        return failed(error);
     }
-    let message = error.strip_backtrace();
+    let message = plain_message(&error);
     let missing = message.split("table '").nth(1).and_then(|rest| rest.split('\'').next());
     let hint = missing.map(|missing| {
         let bare = missing.rsplit('.').next().unwrap_or(missing);
@@ -160,6 +155,36 @@ fn explain(error: datafusion::error::DataFusionError, names: &[String]) -> Store
         message: format!("the query is wrong: {message}"),
         hint,
     }
+}
+
+/// What went wrong while a query was answered: the values that it was asked about, or else the platform.
+fn failed(error: DataFusionError) -> StoreError {
+    match error.find_root() {
+        DataFusionError::ArrowError(_, _) | DataFusionError::Execution(_) => StoreError::Query {
+            message: format!("the query failed: {}", plain_message(&error)),
+            hint: None,
+        },
+        _ => plan_error("the query failed")(error),
+    }
+}
+
+/// An error's text without what only a reader of the query engine's source would understand.
+fn plain_message(error: &DataFusionError) -> String {
+    let text = error.strip_backtrace().replace("datafusion.public.", "");
+    let text = text.split("This issue was likely caused by").next().unwrap_or(&text);
+    let text = text.split("No function matches the given name").next().unwrap_or(text);
+    let mut text = text.trim().trim_end_matches('.');
+    for prefix in [
+        "Error during planning: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "Internal error: ",
+        "Schema error: ",
+        "SQL error: ",
+    ] {
+        text = text.strip_prefix(prefix).unwrap_or(text);
+    }
+    text.to_owned()
 }
 
 /// View and dictionary types become the types that other programs know.

@@ -199,3 +199,33 @@ async fn group_that_was_not_applied_has_no_table() {
     assert_eq!(error.to_string(), "`other:v1` has no table: it has not been applied");
     assert_eq!(error.hint().unwrap(), "platform apply");
 }
+
+#[tokio::test]
+async fn numbers_hashes_and_order_outlive_a_checkpoint() {
+    let bench = Bench::new(metrics("")).await;
+    let text = |day: u32| format!("host,ts,cpu\na,2026-01-01T00:{:02}:{:02}Z,{day}\n", day / 60, day % 60);
+    for day in 0..101 {
+        bench.ingest("1.csv", text(day)).await.unwrap();
+    }
+    let log = bench.table_folder().join("_delta_log");
+    assert!(log.join("_last_checkpoint").is_file());
+    assert_eq!(
+        bench.ingest("1.csv", text(3)).await.unwrap().outcome,
+        IngestOutcome::AlreadyThere
+    );
+    assert_eq!(bench.ingest("1.csv", text(200)).await.unwrap().ingest_id, 102);
+    let pin = bench.pin().await;
+    assert_eq!(
+        (pin.rows(), pin.files.iter().filter(|file| file.sorted).count()),
+        (102, 102)
+    );
+    assert_eq!(bench.rows().await.lines().count(), 102);
+    assert_eq!(ingestions(&bench.store, &bench.group).await.unwrap().len(), 102);
+    assert_eq!(
+        pin_group(&bench.store, &bench.group, PinAt::Version(2))
+            .await
+            .unwrap()
+            .rows(),
+        2
+    );
+}

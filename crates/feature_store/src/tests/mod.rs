@@ -172,17 +172,14 @@ pub(super) fn lines(batches: &[RecordBatch]) -> String {
 /// A table as text, without the indentation of the source.
 #[track_caller]
 pub(super) fn check(found: &str, wanted: &str) {
-    let wanted: String = wanted
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(|line| format!("{line}\n"))
-        .collect();
-    pretty(found, &wanted);
-}
-
-#[track_caller]
-pub(super) fn pretty(found: &str, wanted: &str) {
+    let plain = |text: &str| -> Vec<String> {
+        text.lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    let (found, wanted) = (plain(found).join("\n"), plain(wanted).join("\n"));
     assert!(found == wanted, "found:\n{found}\nwanted:\n{wanted}");
 }
 

@@ -24,7 +24,7 @@ pub struct Query {
     /// The query, or - to read it from stdin.
     sql: String,
     /// Print CSV.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     csv: bool,
     /// Write to a file (.csv, .parquet or .jsonl) instead.
     #[arg(long, value_name = "FILE", conflicts_with = "csv")]

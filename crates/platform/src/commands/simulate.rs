@@ -50,7 +50,10 @@ impl Simulate {
             seed: options.seed,
             start: START,
         };
-        let fleet = fleet.checked().map_err(|error| Failure::input(error.to_string()))?;
+        let fleet = fleet.checked().map_err(|error| Failure {
+            hint: error.hint(),
+            ..Failure::input(error.to_string())
+        })?;
         std::fs::create_dir_all(&options.out).map_err(at_path(&options.out))?;
         let tables = [
             ("metrics", fleet.metrics()),

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::part_table;
 use crate::applied::{self, Wanted};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::repository::Repository;
 use crate::{Context, datasets, screen};
 
@@ -51,6 +51,14 @@ impl From<Range> for Arguments {
 impl Create {
     /// Makes it, or says that nothing has changed.
     pub async fn run(self, context: &Context) -> Outcome {
+        if let (Some(from), Some(to)) = (self.range.from, self.range.to)
+            && from >= to
+        {
+            return Err(Failure::input(format!(
+                "no time lies in the range: wanted --from before --to, found {from} and {to}"
+            ))
+            .hint(format!("--from {to} --to {from}")));
+        }
         let repository = Repository::find(&context.start)?;
         let registry = repository.registry().await?;
         let view = applied::view(&registry, &self.view).await?.definition;
@@ -79,7 +87,7 @@ pub fn report(context: &Context, repository: &Repository, created: &CreatedDatas
             "fingerprint": dataset.fingerprint,
             "rows": manifest.spine.rows,
             "parts": manifest.rows,
-            "path": dataset.path,
+            "path": repository.shown(&repository.storage.join(&dataset.path)),
             "warnings": manifest.warnings,
         }));
     }

@@ -31,7 +31,11 @@ impl Show {
             return screen::json(&manifest);
         }
         screen::line(format!("{}  {}", dataset.reference, dataset.fingerprint))?;
-        screen::line(format!("  made {} in {}", dataset.created_at, dataset.path))?;
+        screen::line(format!(
+            "  made {} in {}",
+            dataset.created_at,
+            repository.shown(&repository.storage.join(&dataset.path))
+        ))?;
         part_table(&manifest).print()?;
         print_joins(&manifest)?;
         screen::line(format!("gap needed: {}", manifest.gap))?;
@@ -138,10 +142,10 @@ pub fn statistics_table<'a>(columns: impl Iterator<Item = (String, &'a ColumnSta
             Some(serde_json::Value::String(text)) => text.clone(),
             Some(number) => number.as_f64().map_or_else(|| number.to_string(), screen::value),
         };
-        let distinct = of
-            .get("distinct")
-            .and_then(|distinct| distinct.get("count"))
-            .map(ToString::to_string);
+        let distinct = column.distinct.map(|distinct| {
+            let at_least = if distinct.exact { "" } else { ">= " };
+            format!("{at_least}{}", distinct.values)
+        });
         table.row([
             part,
             column.column.clone(),
@@ -151,7 +155,7 @@ pub fn statistics_table<'a>(columns: impl Iterator<Item = (String, &'a ColumnSta
             cell("max"),
             cell("mean"),
             cell("std"),
-            distinct.unwrap_or_else(|| cell("distinct")),
+            distinct.unwrap_or_else(|| "-".to_owned()),
         ]);
     }
     Ok(table)

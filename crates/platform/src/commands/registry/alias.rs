@@ -106,7 +106,7 @@ fn model_and_alias(reference: ModelRef) -> Outcome<(Name, Name)> {
         ModelRef::Alias { model, alias } => Ok((model, alias)),
         other => Err(
             Failure::input(format!("`{other}` is not an alias: wanted a model and an alias"))
-                .hint(format!("{}@champion", other.model())),
+                .hint("platform registry list names the models; an alias is written `cpu_forecaster@champion`"),
         ),
     }
 }

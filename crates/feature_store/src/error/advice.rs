@@ -1,0 +1,93 @@
+//! Whose fault a failure is, and what to type next.
+
+use std::io;
+
+use definitions::Fault;
+
+use super::StoreError;
+
+impl StoreError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::File { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound
+                | io::ErrorKind::PermissionDenied
+                | io::ErrorKind::IsADirectory
+                | io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::InvalidData => Fault::Input,
+                _ => Fault::Platform,
+            },
+            Self::Json { .. }
+            | Self::Parquet { .. }
+            | Self::Arrow(_)
+            | Self::Plan { .. }
+            | Self::Delta { .. }
+            | Self::Task { .. }
+            | Self::Retention { .. }
+            | Self::TableShape { .. }
+            | Self::PinnedFileMissing { .. }
+            | Self::PinnedFileChanged { .. }
+            | Self::WrongPin { .. }
+            | Self::Contended { .. }
+            | Self::OrderBroken { .. }
+            | Self::NoSchema { .. }
+            | Self::RowsLost { .. }
+            | Self::PartsOverlap { .. }
+            | Self::UnknownGroup { .. }
+            | Self::NotPinned { .. }
+            | Self::SpineShape { .. } => Fault::Platform,
+            _ => Fault::Input,
+        }
+    }
+
+    /// What to type or do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::RemoteRoot { .. } => "in platform.toml: [storage] root = \".platform\"".to_owned(),
+            Self::NoTable { .. } | Self::Retention { .. } => "platform apply".to_owned(),
+            Self::NoVersion { group, .. } | Self::BeforeCreation { group, .. } => {
+                format!("platform featuregroup history {group}")
+            }
+            Self::PinnedFileMissing { .. } | Self::PinnedFileChanged { .. } => "platform doctor".to_owned(),
+            Self::UnknownFormat { .. } => "--format csv (or parquet, jsonl)".to_owned(),
+            Self::MissingFileColumn { column, free, .. } => missing_column_hint(column, free),
+            Self::FileColumnType { hint, .. } => hint.clone(),
+            Self::Violations(violations) => return violations.hint(),
+            Self::DerivedGroup { group } => format!("platform featuregroup materialize {}", group.name),
+            Self::BadTimeZone { .. } => "time_zone = \"Europe/Berlin\"".to_owned(),
+            Self::GapTooShort { .. } => "gap = \"auto\"".to_owned(),
+            Self::EmptyPart { part, in_gap, .. } => empty_part_hint(part, *in_gap),
+            Self::CutsOutOfOrder { test, .. } => format!("validation = a time before \"{test}\""),
+            Self::SharesTooLarge { .. } => "validation = 0.15, test = 0.15".to_owned(),
+            Self::Definitions(problems) => return problems.hint(),
+            Self::StaticSpine { .. } => "event_time = \"ts\" in the group of the labels".to_owned(),
+            Self::NoPart { .. } => "platform dataset show".to_owned(),
+            Self::Query { hint, .. } => return hint.clone(),
+            _ => return None,
+        })
+    }
+}
+
+fn empty_part_hint(part: &str, in_gap: u64) -> String {
+    match (part, in_gap) {
+        ("train", _) => "smaller shares or later cuts for validation and test, or more data".to_owned(),
+        (part, 0) => format!("a larger share for `{part}` or an earlier cut, or more data"),
+        (part, _) => format!("a larger share for `{part}` or an earlier cut, a shorter gap, or more data"),
+    }
+}
+
+fn missing_column_hint(column: &str, free: &[String]) -> String {
+    let alike = |name: &String| {
+        datafusion::common::utils::datafusion_strsim::normalized_levenshtein(
+            &name.to_lowercase(),
+            &column.to_lowercase(),
+        )
+    };
+    let nearest = free.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    let guess = nearest.map_or("its_name_in_the_file", String::as_str);
+    format!("if it goes by another name in the file: columns = {{ {column} = \"{guess}\" }}")
+}
