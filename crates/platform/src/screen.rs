@@ -8,8 +8,13 @@ use crate::failure::{Failure, Outcome};
 
 /// Writes to stdout; a reader that has gone away ends the program quietly, as for every filter.
 pub fn print(text: &str) -> Outcome {
+    print_bytes(text.as_bytes())
+}
+
+/// As `print`, for what is bytes already.
+pub fn print_bytes(bytes: &[u8]) -> Outcome {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => Err(Failure::platform(format!("cannot write to stdout: {error}"))),
         Ok(()) => Ok(()),

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::Args;
-use definitions::{Duration, GroupRef, WallTime};
+use definitions::{Duration, FeatureGroup, GroupRef, WallTime};
 use feature_store::dataset::load_manifest;
 use feature_store::ingest::Earnest;
-use feature_store::{GroupPin, VacuumRequest, vacuum};
+use feature_store::{GroupPin, RemovedFile, VacuumRequest, vacuum};
 use registry::Registry;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::failure::{Failure, Outcome, at_path};
+use crate::ingestions::WritingRight;
 use crate::repository::Repository;
 use crate::screen::{self, Table};
 use crate::{Context, applied, holder};
@@ -72,7 +73,8 @@ impl Gc {
             }
         }
         for path in entries(&repository.storage.join("spill"))? {
-            if self.is_old(&path) {
+            // Spill folders do not say whose they are; an ingestion at work touches its own all the time.
+            if self.is_old(&path) && is_silent(&path) {
                 found.push(self.remove("spill", repository, &path)?);
             }
         }
@@ -112,21 +114,17 @@ impl Gc {
         Ok(found)
     }
 
-    /// Table files that neither the newest version nor any dataset's pins name.
+    /// Table files that neither the newest version nor any dataset's pins name. No other process writes a table meanwhile: what it
+    /// has written and not yet committed would look like nobody's.
     async fn table_files(&self, repository: &Repository, registry: &Registry) -> Outcome<Vec<LeftOver>> {
-        let pins = pins(repository, registry).await?;
         let store = repository.store()?;
         let mut found = Vec::new();
         for (reference, group) in applied::groups(registry).await? {
             feature_store::create_table(&store, &group).await?;
-            let none = Vec::new();
-            let request = VacuumRequest {
-                pins: pins.get(&reference).unwrap_or(&none),
-                grace: self.grace,
-                now: WallTime::now(),
-                earnest: if self.dry_run { Earnest::DryRun } else { Earnest::Commit },
-            };
-            for file in vacuum(&store, &group, &request).await? {
+            let right = WritingRight::acquire(registry, &reference).await?;
+            let removed = self.vacuum_group(repository, registry, &group).await;
+            right.release().await?;
+            for file in removed? {
                 let what = format!("{reference}: {}", file.path);
                 found.push(LeftOver {
                     kind: "table file",
@@ -136,6 +134,25 @@ impl Gc {
             }
         }
         Ok(found)
+    }
+
+    async fn vacuum_group(
+        &self,
+        repository: &Repository,
+        registry: &Registry,
+        group: &FeatureGroup,
+    ) -> Outcome<Vec<RemovedFile>> {
+        let pins = pins(repository, registry)
+            .await?
+            .remove(&group.reference())
+            .unwrap_or_default();
+        let request = VacuumRequest {
+            pins: &pins,
+            grace: self.grace,
+            now: WallTime::now(),
+            earnest: if self.dry_run { Earnest::DryRun } else { Earnest::Commit },
+        };
+        Ok(vacuum(&repository.store()?, group, &request).await?)
     }
 
     fn is_old(&self, path: &Path) -> bool {
@@ -190,6 +207,17 @@ fn owner_is_gone(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let pid = name.split('-').next().and_then(|pid| pid.parse::<u32>().ok());
     pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+}
+
+/// Whether nothing in a folder has been written for an hour.
+fn is_silent(path: &Path) -> bool {
+    let own = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    let inner = entries(path).unwrap_or_default();
+    let times = inner
+        .iter()
+        .filter_map(|path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok());
+    let newest = times.chain(own.ok()).max();
+    newest.is_none_or(|newest| newest.elapsed().is_ok_and(|age| age.as_secs() > 3_600))
 }
 
 fn entries(folder: &Path) -> Outcome<Vec<PathBuf>> {

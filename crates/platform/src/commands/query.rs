@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::Args;
-use feature_store::StoreError;
 use feature_store::export::{write_file, write_rows};
 use feature_store::ingest::FileFormat;
-use futures::TryStreamExt;
 
 use crate::failure::{Failure, Outcome};
 use crate::repository::Repository;
@@ -43,37 +42,33 @@ impl Query {
         };
         let answer = feature_store::query::query(&repository.store()?, &groups, &sql).await?;
         let schema = answer.schema.clone();
-        if self.csv || self.to.is_some() {
-            let rows = futures::executor::block_on_stream(answer.batches);
-            return tokio::task::block_in_place(|| match &self.to {
-                Some(path) => {
-                    let format = format_of(path)?;
-                    let rows = write_file::<Failure>(path, format, &schema, rows.map(|batch| Ok(batch?)))?;
-                    screen::line(format!("{}: {} rows", path.display(), screen::count(rows)))
-                }
-                None => {
-                    let stdout = std::io::BufWriter::new(std::io::stdout());
-                    let place = PathBuf::from("stdout");
-                    write_rows::<StoreError>(stdout, &place, FileFormat::Csv, &schema, rows)
-                        .map(drop)
-                        .or_else(closed)
-                }
-            });
-        }
-        let batches: Vec<RecordBatch> = answer.batches.try_collect().await?;
-        if context.json {
-            print_json(&schema, &batches)
-        } else {
-            print_table(&schema, &batches)
-        }
+        let rows = futures::executor::block_on_stream(answer.batches);
+        let rows = rows.map(|batch| Ok::<_, Failure>(batch?));
+        tokio::task::block_in_place(|| match &self.to {
+            Some(path) => {
+                let rows = write_file::<Failure>(path, format_of(path)?, &schema, rows)?;
+                screen::line(format!("{}: {} rows", path.display(), screen::count(rows)))
+            }
+            None if self.csv => {
+                let place = PathBuf::from("stdout");
+                write_rows::<Failure>(Screen, &place, FileFormat::Csv, &schema, rows).map(drop)
+            }
+            None if context.json => print_json(&schema, rows),
+            None => print_table(&schema, rows),
+        })
     }
 }
 
-/// A reader that has gone away, such as `head`, is no failure.
-fn closed(error: StoreError) -> Outcome {
-    match &error {
-        StoreError::File { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(error.into()),
+/// Stdout as the rest of the program writes it: a reader that has gone away, such as `head`, ends the program quietly.
+struct Screen;
+
+impl std::io::Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        screen::print_bytes(bytes).map_err(|failure| std::io::Error::other(failure.message))?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -92,34 +87,40 @@ pub fn format_of(path: &std::path::Path) -> Outcome<FileFormat> {
     })
 }
 
-fn print_json(schema: &arrow::datatypes::SchemaRef, batches: &[RecordBatch]) -> Outcome {
-    let mut rows = Vec::new();
-    let place = PathBuf::from("stdout");
-    write_rows::<StoreError>(
-        &mut rows,
-        &place,
-        FileFormat::Jsonl,
-        schema,
-        batches.iter().cloned().map(Ok),
-    )?;
-    let text = String::from_utf8_lossy(&rows);
-    let rows = text
-        .lines()
-        .map(serde_json::from_str)
-        .collect::<Result<Vec<serde_json::Value>, _>>()?;
+/// One document, written row by row, so that a large answer is never held.
+fn print_json(schema: &SchemaRef, batches: impl Iterator<Item = Outcome<RecordBatch>>) -> Outcome {
     let columns: Vec<_> = schema.fields().iter().map(|field| field.name()).collect();
-    screen::json(&serde_json::json!({ "columns": columns, "rows": rows }))
+    let place = PathBuf::from("stdout");
+    let mut separator = "\n";
+    screen::print(&format!(
+        "{{\n  \"columns\": {},\n  \"rows\": [",
+        serde_json::to_string(&columns)?
+    ))?;
+    for batch in batches {
+        let mut lines = Vec::new();
+        write_rows::<Failure>(&mut lines, &place, FileFormat::Jsonl, schema, std::iter::once(batch))?;
+        let mut text = String::new();
+        for line in String::from_utf8_lossy(&lines).lines() {
+            text.push_str(separator);
+            text.push_str("    ");
+            text.push_str(line);
+            separator = ",\n";
+        }
+        screen::print(&text)?;
+    }
+    screen::print("\n  ]\n}\n")
 }
 
-fn print_table(schema: &arrow::datatypes::SchemaRef, batches: &[RecordBatch]) -> Outcome {
+fn print_table(schema: &SchemaRef, batches: impl Iterator<Item = Outcome<RecordBatch>>) -> Outcome {
     let headings: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let mut table = Table::new(&headings);
     let options = FormatOptions::new()
         .with_null("NULL")
         .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.fZ"));
-    let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let mut shown = 0;
+    let (mut shown, mut total) = (0, 0);
     for batch in batches {
+        let batch = batch?;
+        total += batch.num_rows();
         let formatters = batch
             .columns()
             .iter()
@@ -128,7 +129,11 @@ fn print_table(schema: &arrow::datatypes::SchemaRef, batches: &[RecordBatch]) ->
             .collect::<Result<Vec<_>, _>>()
             .map_err(learning::LearningError::from)?;
         for row in (0..batch.num_rows()).take(SHOWN - shown) {
-            table.row(formatters.iter().map(|formatter| formatter.value(row).to_string()));
+            table.row(
+                formatters
+                    .iter()
+                    .map(|formatter| on_one_line(&formatter.value(row).to_string())),
+            );
             shown += 1;
         }
     }
@@ -142,4 +147,13 @@ fn print_table(schema: &arrow::datatypes::SchemaRef, batches: &[RecordBatch]) ->
         many => screen::say(format!("{} rows", screen::count(many as u64))),
     }
     Ok(())
+}
+
+/// A cell without line breaks and other control characters, which would break the table.
+fn on_one_line(text: &str) -> String {
+    let shown = text.chars().map(|letter| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    });
+    shown.collect()
 }

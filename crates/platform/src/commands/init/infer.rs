@@ -130,8 +130,13 @@ pub async fn infer(path: &Path, asked: &Asked<'_>) -> Outcome<Inferred> {
         });
     }
     check_time(&sample, asked)?;
-    for field in schema.fields() {
-        sort_out(&sample, field.name(), asked, &mut inferred)?;
+    // Those that the user named come first, so that no other column takes their names.
+    let is_named =
+        |name: &&String| name.as_str() == asked.time || name.as_str() == asked.target || asked.entity.contains(name);
+    let (named, others): (Vec<&String>, Vec<&String>) =
+        schema.fields().iter().map(|field| field.name()).partition(is_named);
+    for name in named.into_iter().chain(others) {
+        sort_out(&sample, name, asked, &mut inferred)?;
     }
     let target = inferred.features.iter().find(|column| column.name == inferred.target);
     match target {
@@ -189,7 +194,11 @@ fn sort_out(sample: &RecordBatch, file_column: &str, asked: &Asked<'_>, inferred
         inferred.file_columns.push((name, file_column.to_owned()));
         return Ok(());
     }
-    if inferred.file_columns.iter().any(|(taken, _)| *taken == name) {
+    if inferred
+        .file_columns
+        .iter()
+        .any(|(taken, _)| taken.as_str().eq_ignore_ascii_case(name.as_str()))
+    {
         let why = "its name is that of another column";
         inferred.left_out.push((file_column.to_owned(), why));
         return Ok(());
@@ -290,6 +299,7 @@ fn check_time(sample: &RecordBatch, asked: &Asked<'_>) -> Outcome {
         .ok_or_else(|| Failure::input("the sample has no time column"))?;
     let naive = match column.data_type() {
         Arrow::Timestamp(_, zone) => zone.is_none(),
+        Arrow::Date32 | Arrow::Date64 => true,
         Arrow::Utf8 => {
             let first = arrow::util::display::array_value_to_string(column, 0).unwrap_or_default();
             if !is_time(&first) {
