@@ -66,7 +66,7 @@ fn feature(of: &crate::training::FeatureImportance) -> CardFeature {
         feature: of.importance.feature.clone(),
         gain: of.importance.gain,
         splits: of.importance.splits,
-        mean_absolute_shap: Some(of.mean_absolute_contribution),
+        mean_absolute_shap: of.mean_absolute_contribution,
     }
 }
 

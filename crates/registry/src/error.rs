@@ -285,7 +285,7 @@ impl RegistryError {
                 Some(format!("platform registry show {}:{newest}", reference.name))
             }
             Self::UnknownAlias { model, alias, existing } if existing.is_empty() => {
-                Some(format!("platform registry alias set {model}:v1 {alias}"))
+                Some(format!("platform registry alias set {model}@{alias} v1"))
             }
             Self::UnknownAlias { model, existing, .. } => existing
                 .first()

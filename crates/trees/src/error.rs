@@ -70,6 +70,16 @@ pub enum TreesError {
         /// What the labels are.
         found: String,
     },
+    /// A list with one value for each feature that has another length, or a value that the feature cannot have.
+    #[error("`{name}`: wanted {wanted}, found {found}")]
+    PerFeature {
+        /// The parameter.
+        name: &'static str,
+        /// What it should hold.
+        wanted: String,
+        /// What it holds.
+        found: String,
+    },
     /// Labels that the objective cannot learn.
     #[error("objective `{objective}` cannot learn label {found}: wanted {wanted}")]
     Label {
@@ -111,6 +121,7 @@ impl TreesError {
             | Self::NoFeatures
             | Self::Features { .. }
             | Self::Feature { .. }
+            | Self::PerFeature { .. }
             | Self::Start { .. }
             | Self::TooMany { .. } => Fault::Input,
             Self::LightGbm { said, .. } if said.contains("bad_alloc") => Fault::Platform,

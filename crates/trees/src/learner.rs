@@ -18,6 +18,15 @@ use crate::early_stopping::EarlyStopping;
 use crate::lightgbm::{Booster, Dataset, DatasetOptions, PredictKind, set_threads};
 use crate::{Objective, Parameters, TreeModel, TreesError};
 
+/// Parameters that are lists with one value for each feature.
+const PER_FEATURE: [&str; 5] = [
+    "cegb_penalty_feature_coupled",
+    "cegb_penalty_feature_lazy",
+    "feature_contri",
+    "max_bin_by_feature",
+    "monotone_constraints",
+];
+
 /// LightGBM with its parameters.
 #[derive(Debug, Clone)]
 pub struct LightGbm {
@@ -119,12 +128,47 @@ impl LightGbm {
         Ok(())
     }
 
+    /// Lists with one value for each feature: LightGBM reads them before it checks their length.
+    fn check_lists(&self, matrix: &Matrix) -> Result<(), TreesError> {
+        let (features, categorical) = (matrix.feature_names(), matrix.categorical());
+        for name in PER_FEATURE {
+            let Some(text) = self.parameters.settings.get(name) else {
+                continue;
+            };
+            let values: Vec<&str> = text.split(',').collect();
+            if values.len() != features.len() {
+                let wanted = format!(
+                    "one value for each of {} inputs ({})",
+                    features.len(),
+                    features.join(", ")
+                );
+                let found = format!("{} values", values.len());
+                return Err(TreesError::PerFeature { name, wanted, found });
+            }
+            if name == "monotone_constraints"
+                && let Some(feature) = categorical
+                    .iter()
+                    .find(|at| values.get(**at).is_some_and(|value| *value != "0"))
+            {
+                let of = features.get(*feature).cloned().unwrap_or_default();
+                let wanted = format!("0 for `{of}`, whose values are categories");
+                return Err(TreesError::PerFeature {
+                    name,
+                    wanted,
+                    found: text.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn train(
         &self,
         data: &TrainingData,
         control: &mut dyn FnMut(&IterationReport) -> Control,
     ) -> Result<TreeModel, TreesError> {
         self.check_labels(data)?;
+        self.check_lists(&data.train.matrix)?;
         set_threads(if self.parameters.works_by_blocks() {
             1
         } else {

@@ -51,7 +51,12 @@ pub fn read_typed_file(path: &str, columns: &[(ColumnName, DataType)]) -> Result
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let mut reader = open_rows(source, &group, &wanted)?;
         while let Some(batch) = reader.next_batch()? {
+            let mut rows_at_fault = BTreeSet::new();
             for fault in &batch.faults {
+                // One violation a row, its first.
+                if !rows_at_fault.insert(fault.row) {
+                    continue;
+                }
                 let line = batch.lines.get(fault.row).copied().unwrap_or_default();
                 let column = fault
                     .column

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use arrow::array::{ArrayRef, RecordBatch};
 use clap::Args;
 use definitions::{ColumnName, DataType, ModelRef};
-use feature_store::dataset::{EntitiesRequest, entity_columns, join_entities, load_manifest, pin_features};
+use feature_store::dataset::{EntitiesRequest, entity_columns, join_entities, pin_features};
 use feature_store::export::write_file;
 use feature_store::ingest::read_typed_file;
 use learning::data_type_of;
@@ -16,7 +16,7 @@ use serving::Predictor;
 use super::query::format_of;
 use crate::failure::{Failure, Outcome};
 use crate::repository::Repository;
-use crate::{Context, screen, training};
+use crate::{Context, datasets, screen, training};
 
 /// Predict with a registered model.
 #[derive(Args)]
@@ -39,12 +39,13 @@ impl Predict {
     pub async fn run(self, context: &Context) -> Outcome {
         let repository = Repository::find(&context.start)?;
         let format = format_of(&self.to)?;
-        let record = repository.registry().await?.resolve(&self.model).await?;
+        let registry = repository.registry().await?;
+        let record = registry.resolve(&self.model).await?;
         let loaded = training::load_model(&repository.storage, &record, context.threads)?;
         let predictor = Predictor::new(loaded.signature, loaded.preprocessing, loaded.model)?;
         let rows = match (&self.from, &self.entities) {
             (Some(from), _) => read_typed_file(from, &columns_of(&predictor)?)?,
-            (None, Some(entities)) => joined(&repository, &record, entities).await?,
+            (None, Some(entities)) => joined(&repository, &registry, &record, entities).await?,
             (None, None) => return Err(Failure::input("wanted --from or --entities")),
         };
         let predictions = tokio::task::block_in_place(|| predictor.predict(&rows))?;
@@ -73,8 +74,14 @@ fn columns_of(predictor: &Predictor) -> Outcome<Vec<(ColumnName, DataType)>> {
 }
 
 /// Entities with the features of the model's view, as of each row's time, from the groups as they are now.
-async fn joined(repository: &Repository, record: &ModelVersionRecord, file: &str) -> Outcome<Vec<RecordBatch>> {
-    let manifest = load_manifest(&repository.storage.join(&record.dataset_path))?;
+async fn joined(
+    repository: &Repository,
+    registry: &registry::Registry,
+    record: &ModelVersionRecord,
+    file: &str,
+) -> Outcome<Vec<RecordBatch>> {
+    let dataset = registry.dataset(&record.dataset).await?;
+    let manifest = datasets::recorded_manifest(repository, &dataset)?;
     let view = &manifest.definitions.view.definition;
     let recorded = manifest.definitions.groups.iter();
     let groups = recorded

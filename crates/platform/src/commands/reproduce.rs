@@ -2,7 +2,6 @@
 
 use clap::Args;
 use definitions::{Fingerprint, ModelRef, Pipeline, WallTime};
-use feature_store::dataset::load_manifest;
 use registry::{ModelVersionRecord, Reproduction};
 use serde::Serialize;
 use serde_json::json;
@@ -48,7 +47,8 @@ impl Reproduce {
         let registry = repository.registry().await?;
         let record = registry.resolve(&self.model).await?;
         let pipeline: Pipeline = applied::definition_of(&registry.pipeline_of_run(record.run).await?)?;
-        let lines = compare(&repository, &record, &pipeline, context.threads).await?;
+        let dataset = registry.dataset(&record.dataset).await?;
+        let lines = compare(&repository, &record, &dataset, &pipeline, context.threads).await?;
         let passed = lines.iter().all(|line| line.same);
         let report = serde_json::to_value(&lines)?;
         let at = WallTime::now();
@@ -76,10 +76,11 @@ impl Reproduce {
 async fn compare(
     repository: &Repository,
     record: &ModelVersionRecord,
+    dataset: &registry::Dataset,
     pipeline: &Pipeline,
     threads: usize,
 ) -> Outcome<Vec<Line>> {
-    let manifest = load_manifest(&repository.storage.join(&record.dataset_path))?;
+    let manifest = datasets::recorded_manifest(repository, dataset)?;
     let staging = repository.staging()?;
     let rebuilt = datasets::rebuild(repository, &manifest, staging.path()).await?.manifest;
     let mut lines = Vec::new();

@@ -53,8 +53,8 @@ pub struct FeatureImportance {
     /// Gain and splits.
     #[serde(flatten)]
     pub importance: Importance,
-    /// Mean |SHAP| over rows of the part that gates look at.
-    pub mean_absolute_contribution: f64,
+    /// Mean |SHAP| over rows of the part that gates look at; `None`: the model has none (linear trees).
+    pub mean_absolute_contribution: Option<f64>,
 }
 
 /// A model and everything that was found out about it.
@@ -105,6 +105,10 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
     let preprocessing = Preprocessing::fit(&train_part.inputs, &schema, &columns)?;
     let quantile = parameters.quantile();
     let learner = LightGbm::new(parameters, target.classes().map_or(0, <[String]>::len))?;
+    let task = Task::of_objective(learner.objective().word()).unwrap_or(Task::Regression);
+    let (evaluate, gate) = (&lesson.pipeline.evaluate, &lesson.pipeline.gate);
+    // Metrics that do not fit are refused before the long work, not after it.
+    evaluation::metrics_to_measure(task, quantile.and_then(Quantile::new), evaluate, gate)?;
     let labelled = |part: &PartRows| part.labelled(&preprocessing, &target, &schema);
     let mut sets = Vec::new();
     for part in parts.iter().filter(|part| part.part == Part::Validation) {
@@ -124,7 +128,6 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
     let fit_time = started.elapsed();
     let train_rows = data.train.labels.len();
     drop(data);
-    let task = Task::of_objective(learner.objective().word()).unwrap_or(Task::Regression);
     let signature = signature(lesson, &inputs, &target, &learner, quantile);
     let measured = evaluate::Measured {
         lesson,
@@ -138,7 +141,15 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
     }
     let evaluation = evaluate::evaluate(&measured, model.as_ref(), &ready)?;
     let judged = evaluation.gated_part().map_or("train", |part| part.part.as_str());
-    let importance = importance(model.as_ref(), ready.iter().find(|part| part.part.name() == judged))?;
+    // LightGBM has no SHAP values for linear trees.
+    let has_linear_trees = lesson
+        .pipeline
+        .train
+        .lightgbm
+        .iter()
+        .any(|(name, value)| name.starts_with("linear_tree") && *value == definitions::Parameter::Bool(true));
+    let mut explained = ready.iter().filter(|_| !has_linear_trees);
+    let importance = importance(model.as_ref(), explained.find(|part| part.part.name() == judged))?;
     Ok(Trained {
         preprocessing,
         signature,
@@ -252,7 +263,7 @@ fn importance(model: &dyn Model, part: Option<&parts::Ready>) -> Outcome<Vec<Fea
         .enumerate()
         .map(|(at, importance)| FeatureImportance {
             importance,
-            mean_absolute_contribution: absolute.get(at).copied().unwrap_or(0.0),
+            mean_absolute_contribution: absolute.get(at).copied(),
         });
     let mut all: Vec<FeatureImportance> = all.collect();
     all.sort_by(|one, other| other.importance.gain.total_cmp(&one.importance.gain));

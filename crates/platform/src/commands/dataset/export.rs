@@ -8,10 +8,9 @@ use feature_store::ingest::FileFormat;
 use serde_json::json;
 
 use super::WantedDataset;
-use crate::Context;
 use crate::failure::Outcome;
 use crate::repository::Repository;
-use crate::screen;
+use crate::{Context, datasets, screen};
 
 /// Write a dataset's parts as Parquet, CSV or JSON lines.
 #[derive(Args)]
@@ -32,6 +31,8 @@ impl Export {
         let repository = Repository::find(&context.start)?;
         let registry = repository.registry().await?;
         let dataset = self.dataset.find(&registry).await?;
+        let manifest = datasets::recorded_manifest(&repository, &dataset)?;
+        datasets::check_files(&repository, &dataset, &manifest)?;
         let files = export(&repository.storage.join(&dataset.path), &self.to, self.format)?;
         if context.json {
             return screen::json(&json!({ "dataset": dataset.reference.to_string(), "files": files }));

@@ -5,7 +5,7 @@ mod record;
 use clap::Args;
 use definitions::{DatasetRef, LearnerKind, Name, WallTime};
 use evaluation::{GateReport, check_gates};
-use feature_store::dataset::{Arguments, Manifest, load_manifest};
+use feature_store::dataset::{Arguments, Manifest};
 use learning::IterationReport;
 use registry::{IfUnchanged, NewRun, Registry, RunId};
 use serde_json::json;
@@ -51,6 +51,7 @@ impl Train {
             ))
             .hint(format!("platform train --view {trained_on} --pipeline {name}")));
         }
+        check_applied(&repository, &pipeline)?;
         check_learner(self.learner.as_deref(), pipeline.definition.train.learner)?;
         let dataset = match self.dataset {
             Some(number) => {
@@ -70,7 +71,8 @@ impl Train {
                 created.dataset().clone()
             }
         };
-        let manifest = load_manifest(&repository.storage.join(&dataset.path))?;
+        let manifest = datasets::recorded_manifest(&repository, &dataset)?;
+        datasets::check_files(&repository, &dataset, &manifest)?;
         let run = Attempt {
             context,
             repository: &repository,
@@ -79,6 +81,22 @@ impl Train {
             manifest: &manifest,
         };
         run.make(&dataset).await
+    }
+}
+
+/// A pipeline's file that says something else than what was applied would be ignored in silence.
+fn check_applied(repository: &Repository, pipeline: &Fingerprinted<definitions::Pipeline>) -> Outcome {
+    let name = &pipeline.definition.name;
+    let Ok(catalog) = repository.catalog() else {
+        return Ok(());
+    };
+    let file = catalog.pipelines.iter().find(|parsed| parsed.definition.name == *name);
+    match file.filter(|parsed| parsed.fingerprint != pipeline.fingerprint) {
+        Some(parsed) => {
+            let what = format!("pipeline `{name}` in `{}` is not what was applied", parsed.file);
+            Err(Failure::input(what).hint("platform apply"))
+        }
+        None => Ok(()),
     }
 }
 
