@@ -15,7 +15,7 @@ use std::time::Instant;
 use learning::{Control, IterationReport, Labelled, Learner, LearningError, Matrix, Measured, Model, TrainingData};
 
 use crate::early_stopping::EarlyStopping;
-use crate::lightgbm::{Booster, Dataset, DatasetOptions, PredictKind, set_threads};
+use crate::lightgbm::{Booster, Dataset, DatasetOptions, PredictKind, set_threads, turn};
 use crate::{Objective, Parameters, TreeModel, TreesError};
 
 /// Parameters that are lists with one value for each feature.
@@ -167,6 +167,7 @@ impl LightGbm {
         data: &TrainingData,
         control: &mut dyn FnMut(&IterationReport) -> Control,
     ) -> Result<TreeModel, TreesError> {
+        let _turn = turn();
         self.check_labels(data)?;
         self.check_lists(&data.train.matrix)?;
         set_threads(if self.parameters.works_by_blocks() {

@@ -3,7 +3,7 @@
 use learning::{Contributions, Importance, IterationReport, LearningError, Matrix, Model, ModelFile};
 
 use crate::TreesError;
-use crate::lightgbm::{Booster, PredictKind, set_threads};
+use crate::lightgbm::{Booster, PredictKind, set_threads, turn};
 
 /// The name of the model file, in LightGBM's own text format.
 const FILE: &str = "model.txt";
@@ -40,6 +40,7 @@ impl TreeModel {
     /// # Errors
     /// A text that is not a model of LightGBM.
     pub fn from_text(text: String, threads: usize) -> Result<Self, TreesError> {
+        let _turn = turn();
         set_threads(threads)?;
         let booster = Booster::from_text(&text)?;
         let names = text.lines().find_map(|line| line.strip_prefix("feature_names="));
@@ -66,6 +67,7 @@ impl TreeModel {
 
     fn by_output(&self, matrix: &Matrix, kind: PredictKind) -> Result<Vec<Vec<f64>>, TreesError> {
         self.check_features(matrix)?;
+        let _turn = turn();
         let outputs = self.booster.outputs()?.max(1);
         let values = self.booster.predict(matrix, kind)?;
         if outputs == 1 {
@@ -102,6 +104,7 @@ impl Model for TreeModel {
 
     fn contributions(&self, matrix: &Matrix) -> Result<Contributions, LearningError> {
         self.check_features(matrix)?;
+        let _turn = turn();
         let outputs = self.booster.outputs()?.max(1);
         let by_row = self.booster.predict(matrix, PredictKind::Contributions)?;
         let width = self.features.len() + 1;

@@ -41,6 +41,15 @@ fn call(doing: &'static str, function: impl FnOnce() -> c_int) -> Result<(), Tre
     })
 }
 
+/// LightGBM's number of threads belongs to the whole process, and its buffers are one a thread: work with one number must not meet
+/// work with another. So one piece of work is done at a time, each with all the threads it asked for.
+static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// Waits for the turn; whoever holds it works alone. A panic elsewhere leaves nothing half-done here.
+pub(crate) fn turn() -> std::sync::MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// Sets how many threads LightGBM uses, for the whole process. Results do not depend on it.
 pub(crate) fn set_threads(threads: usize) -> Result<(), TreesError> {
     let threads = count("threads", threads)?;
