@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::RecordBatch;
 use clap::Args;
 use definitions::{ColumnName, DataType, ModelRef};
 use feature_store::dataset::{EntitiesRequest, entity_columns, join_entities, pin_features};
@@ -101,19 +101,6 @@ async fn joined(
     };
     let features = join_entities(&request).await?;
     let both = entities.iter().zip(&features.batches);
-    both.map(|(entities, features)| side_by_side(entities, features))
+    both.map(|(entities, features)| training::side_by_side(features, entities))
         .collect()
-}
-
-fn side_by_side(entities: &RecordBatch, features: &RecordBatch) -> Outcome<RecordBatch> {
-    let mut columns: Vec<(String, ArrayRef)> = Vec::new();
-    for batch in [features, entities] {
-        for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-            if !columns.iter().any(|(name, _)| name == field.name()) {
-                columns.push((field.name().clone(), array.clone()));
-            }
-        }
-    }
-    let nullable = columns.into_iter().map(|(name, array)| (name, array, true));
-    Ok(RecordBatch::try_from_iter_with_nullable(nullable).map_err(learning::LearningError::from)?)
 }

@@ -142,8 +142,8 @@ impl LoadedModel {
     }
 }
 
-/// The columns of both batches; of one name, the first.
-fn side_by_side(one: &RecordBatch, other: &RecordBatch) -> Outcome<RecordBatch> {
+/// The columns of both batches, any of which may hold NULL; of one name, the first.
+pub fn side_by_side(one: &RecordBatch, other: &RecordBatch) -> Outcome<RecordBatch> {
     let mut columns: Vec<(String, arrow::array::ArrayRef)> = Vec::new();
     for batch in [one, other] {
         for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
@@ -152,5 +152,6 @@ fn side_by_side(one: &RecordBatch, other: &RecordBatch) -> Outcome<RecordBatch> 
             }
         }
     }
-    Ok(RecordBatch::try_from_iter(columns).map_err(learning::LearningError::from)?)
+    let nullable = columns.into_iter().map(|(name, array)| (name, array, true));
+    Ok(RecordBatch::try_from_iter_with_nullable(nullable).map_err(learning::LearningError::from)?)
 }
