@@ -56,8 +56,9 @@ pub struct ContentHasher {
     rows: u64,
 }
 
+/// The content of one column, batch by batch.
 #[derive(Debug, Clone)]
-struct ColumnHasher {
+pub(crate) struct ColumnHasher {
     name: String,
     data_type: definitions::DataType,
     values: Sha256,
@@ -69,21 +70,19 @@ impl ContentHasher {
     /// # Errors
     /// `UnsupportedType` for a column that no declared type can hold.
     pub fn new(schema: &Schema) -> Result<Self, StoreError> {
-        let column = |field: &arrow::datatypes::FieldRef| {
-            let data_type = declared_type(field.data_type()).ok_or_else(|| StoreError::UnsupportedType {
-                column: field.name().clone(),
-                found: field.data_type().to_string(),
-            })?;
-            Ok::<_, StoreError>(ColumnHasher {
-                name: field.name().clone(),
-                data_type,
-                values: Sha256::new(),
-            })
-        };
         Ok(Self {
-            columns: schema.fields().iter().map(column).collect::<Result<_, _>>()?,
+            columns: schema
+                .fields()
+                .iter()
+                .map(|field| ColumnHasher::new(field))
+                .collect::<Result<_, _>>()?,
             rows: 0,
         })
+    }
+
+    /// The hasher of a table whose columns were hashed one by one.
+    pub(crate) fn of_columns(columns: Vec<ColumnHasher>, rows: u64) -> Self {
+        Self { columns, rows }
     }
 
     /// Takes in the next rows; columns by place.
@@ -139,7 +138,21 @@ pub fn combine<'a>(tables: impl IntoIterator<Item = (&'a str, Fingerprint)>) -> 
 }
 
 impl ColumnHasher {
-    fn update(&mut self, array: &ArrayRef) -> Result<(), StoreError> {
+    /// A hasher for a column of this name and type.
+    pub(crate) fn new(field: &arrow::datatypes::Field) -> Result<Self, StoreError> {
+        let data_type = declared_type(field.data_type()).ok_or_else(|| StoreError::UnsupportedType {
+            column: field.name().clone(),
+            found: field.data_type().to_string(),
+        })?;
+        Ok(Self {
+            name: field.name().clone(),
+            data_type,
+            values: Sha256::new(),
+        })
+    }
+
+    /// Takes in the next values.
+    pub(crate) fn update(&mut self, array: &ArrayRef) -> Result<(), StoreError> {
         let mismatch = || StoreError::UnsupportedType {
             column: self.name.clone(),
             found: array.data_type().to_string(),

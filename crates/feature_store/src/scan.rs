@@ -44,8 +44,10 @@ use crate::storage::spilling_context;
 use crate::storage::{GroupPin, KNOWN_AT, Store, check_files, hidden_fields, order_columns, stored_schema};
 
 pub(crate) mod order;
+mod runs;
 
 use order::OrderCheck;
+pub(crate) use runs::group_runs;
 
 /// Rows per batch of a scan.
 const BATCH_ROWS: usize = 8192;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
+use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType as ArrowType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
 use definitions::{ColumnName, DataType, FeatureGroup, FeatureView, GroupRef};
+use futures::TryStreamExt;
 
-use super::build::{Scan, Watch, assemble, join_all, reports};
+use super::build::{Means, Outcomes, Sources, Watch, assemble, join_all};
 use super::manifest::JoinReport;
 use super::plan::Plan;
 use super::spine::Spine;
@@ -59,7 +60,8 @@ fn wanted(plan: &Plan) -> Vec<(ColumnName, DataType)> {
 pub(crate) async fn join(
     plan: &Plan,
     entities: &[RecordBatch],
-    scan: Scan<'_>,
+    sources: Sources<'_>,
+    means: Means,
     watch: Watch<'_>,
 ) -> Result<EntityFeatures, StoreError> {
     let wanted = wanted(plan);
@@ -68,21 +70,25 @@ pub(crate) async fn join(
         .map(|batch| checked(batch, &wanted))
         .collect::<Result<Vec<_>, _>>()?;
     let spine = Spine::new(&plan.spine, chunks, 0)?;
-    let joined = join_all(plan, &spine, scan, watch).await?;
     let schema = feature_schema(plan);
-    let mut from = 0;
-    let mut batches = Vec::new();
-    for batch in entities {
-        let to = from + batch.num_rows();
-        batches.push(match to - from {
-            0 => RecordBatch::new_empty(schema.clone()),
-            _ => assemble(&schema, Vec::new(), &joined, from..to)?,
-        });
-        from = to;
+    let mut outcomes = Outcomes::new(plan);
+    let mut all = Vec::new();
+    if let Some(joins) = join_all(plan, &spine, sources, means, watch).await? {
+        let mut stretches = joins.rows()?;
+        while let Some(joined) = stretches.try_next().await? {
+            outcomes.see(&joined);
+            all.push(assemble(&schema, Vec::new(), joined)?);
+        }
     }
+    let all = concat_batches(&schema, &all)?;
+    let mut from = 0;
+    let cut = |batch: &RecordBatch| {
+        from += batch.num_rows();
+        all.slice(from - batch.num_rows(), batch.num_rows())
+    };
     Ok(EntityFeatures {
-        batches,
-        joins: reports(plan, &joined),
+        batches: entities.iter().map(cut).collect(),
+        joins: outcomes.reports(plan, spine.rows() as u64)?,
     })
 }
 

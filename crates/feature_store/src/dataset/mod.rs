@@ -7,6 +7,7 @@
 //! `write`, `manifest`, `statistics`; then what is done with datasets: `read`, `verify`, `diff`, `export`, `entities`.
 
 mod build;
+mod columns;
 mod diff;
 mod entities;
 mod export;
@@ -24,10 +25,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use definitions::{FeatureGroup, FeatureView, Fingerprint, GroupRef, WallTime};
 use futures::FutureExt;
 use futures::stream::BoxStream;
 
+use crate::point_in_time::{GroupColumns, Run};
+use crate::scan::group_runs;
 use crate::{GroupPin, Store, StoreError, scan_group};
 
 pub use build::Watch;
@@ -103,6 +107,7 @@ pub async fn create_dataset(request: &DatasetRequest<'_>) -> Result<DatasetRecei
         staging: request.staging,
         split: request.view.split.as_ref(),
         rows_per_file: write::ROWS_PER_FILE,
+        means: build::Means::default(),
     };
     let pinned = Pinned {
         store: request.store,
@@ -110,7 +115,12 @@ pub async fn create_dataset(request: &DatasetRequest<'_>) -> Result<DatasetRecei
         pins: pins_of(request.view, request.pins)?,
     };
     let scan = |group, columns| pinned.scan(group, columns).boxed();
-    let built = build::build(&plan, &request.arguments, &target, &scan, request.watch).await?;
+    let runs = |group, schema, columns| pinned.runs(group, schema, columns).boxed();
+    let sources = build::Sources {
+        scan: &scan,
+        runs: &runs,
+    };
+    let built = build::build(&plan, &request.arguments, &target, sources, request.watch).await?;
     receipt::receipt(request, &plan, &pinned.pins, built)
 }
 
@@ -148,7 +158,12 @@ pub async fn join_entities(request: &EntitiesRequest<'_>) -> Result<EntityFeatur
         pins,
     };
     let scan = |group, columns| pinned.scan(group, columns).boxed();
-    entities::join(&plan, request.entities, &scan, request.watch).await
+    let runs = |group, schema, columns| pinned.runs(group, schema, columns).boxed();
+    let sources = build::Sources {
+        scan: &scan,
+        runs: &runs,
+    };
+    entities::join(&plan, request.entities, sources, build::Means::default(), request.watch).await
 }
 
 /// Everything that scans need: the rows as of `as_known_at` are chosen by the join, which reports those that were left out.
@@ -160,14 +175,7 @@ struct Pinned<'a> {
 
 impl Pinned<'_> {
     async fn scan(&self, group: GroupRef, columns: Vec<String>) -> Result<Rows<'_>, StoreError> {
-        let pin = self
-            .pins
-            .get(&group)
-            .ok_or_else(|| StoreError::NotPinned { group: group.clone() })?;
-        let definition = self
-            .groups
-            .get(&group)
-            .ok_or_else(|| StoreError::UnknownGroup { group: group.clone() })?;
+        let (pin, definition) = self.find(&group)?;
         let unknown = |column: &String| StoreError::UnknownColumn {
             group: group.to_string(),
             column: column.clone(),
@@ -175,6 +183,23 @@ impl Pinned<'_> {
         let columns = columns.iter().map(|column| column.parse().map_err(|_| unknown(column)));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         Ok(scan_group(self.store, definition, pin, &columns, None).await?.batches)
+    }
+
+    async fn runs(&self, group: GroupRef, schema: SchemaRef, columns: GroupColumns) -> Result<Vec<Run>, StoreError> {
+        let (pin, definition) = self.find(&group)?;
+        group_runs(self.store, definition, pin, &schema, &columns).await
+    }
+
+    fn find(&self, group: &GroupRef) -> Result<(&GroupPin, &FeatureGroup), StoreError> {
+        let pin = self
+            .pins
+            .get(group)
+            .ok_or_else(|| StoreError::NotPinned { group: group.clone() });
+        let definition = self
+            .groups
+            .get(group)
+            .ok_or_else(|| StoreError::UnknownGroup { group: group.clone() });
+        Ok((pin?, definition?))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use definitions::{
     ColumnName, DataType, FeatureGroup, FeatureView, Fill, GapSum, GroupRef, IngestMode, KeyPair, KnownAt,
@@ -33,16 +32,6 @@ pub(crate) struct SpinePlan {
 }
 
 impl SpinePlan {
-    /// The columns of the dataset that the spine gives, out of a chunk of it.
-    pub(crate) fn columns_of(&self, chunk: &RecordBatch) -> Result<Vec<ArrayRef>, StoreError> {
-        let unknown = |name: &String| StoreError::UnknownColumn {
-            group: self.group.to_string(),
-            column: name.clone(),
-        };
-        let find = |name: &String| chunk.column_by_name(name).cloned().ok_or_else(|| unknown(name));
-        self.columns.iter().map(find).collect()
-    }
-
     /// Every declared column that is read, each once.
     pub(crate) fn read(&self) -> Vec<String> {
         let mut read = self.columns.clone();
@@ -71,26 +60,6 @@ pub(crate) struct JoinPlan {
     pub schema: SchemaRef,
     /// The rule.
     pub rule: JoinRule,
-}
-
-impl JoinPlan {
-    /// Every declared column that is read, each once.
-    pub(crate) fn read(&self) -> Vec<String> {
-        let columns = &self.columns;
-        let all = columns
-            .keys
-            .iter()
-            .chain(&columns.event_time)
-            .chain(&columns.known_at)
-            .chain(&columns.values);
-        let mut read: Vec<String> = Vec::new();
-        for column in all {
-            if !read.contains(column) {
-                read.push(column.clone());
-            }
-        }
-        read
-    }
 }
 
 /// Everything that a view asks for.

@@ -17,16 +17,15 @@ use futures::TryStreamExt;
 use super::manifest::Arguments;
 use super::plan::SpinePlan;
 use super::{CHUNK_ROWS, Rows};
-use crate::point_in_time::SpineKeys;
 use crate::split::SplitRows;
 use crate::{INGEST_ID, KNOWN_AT, ROW_NUMBER, StoreError};
 
-/// The spine's rows, in chunks of [`CHUNK_ROWS`] but for the last.
+/// The spine's rows.
 pub(crate) struct Spine {
-    /// The columns that are read, in the plan's order.
-    pub chunks: Vec<RecordBatch>,
+    /// The columns that are read, by name, whole.
+    columns: Vec<(String, ArrayRef)>,
     /// The event times of all rows.
-    pub times: Vec<i64>,
+    pub times: Arc<Vec<i64>>,
     /// Rows that a later one corrects.
     pub superseded: u64,
 }
@@ -49,11 +48,7 @@ pub(crate) async fn read_spine(
     }
     match reader {
         Some(reader) => reader.finish(),
-        None => Ok(Spine {
-            chunks: Vec::new(),
-            times: Vec::new(),
-            superseded: 0,
-        }),
+        None => Spine::new(plan, Vec::new(), 0),
     }
 }
 
@@ -217,15 +212,25 @@ impl<'a> SpineReader<'a> {
 impl Spine {
     /// A spine of these rows.
     pub(crate) fn new(plan: &SpinePlan, chunks: Vec<RecordBatch>, superseded: u64) -> Result<Self, StoreError> {
-        let mut times = Vec::with_capacity(chunks.iter().map(RecordBatch::num_rows).sum());
-        for chunk in &chunks {
-            let column = column(plan, chunk, &plan.event_time)?;
-            let values = column.as_primitive_opt::<TimestampMicrosecondType>();
-            times.extend_from_slice(values.ok_or_else(|| wrong_type(&plan.event_time, column))?.values());
+        let schema = chunks.first().map(RecordBatch::schema);
+        let mut columns = Vec::new();
+        for (at, field) in schema.iter().flat_map(|schema| schema.fields().iter().enumerate()) {
+            let arrays: Vec<&dyn Array> = chunks.iter().map(|chunk| chunk.column(at).as_ref()).collect();
+            let whole = match arrays.as_slice() {
+                [_] => chunks.first().map(|chunk| chunk.column(at).clone()),
+                _ => Some(concat(&arrays)?),
+            };
+            columns.extend(whole.map(|whole| (field.name().clone(), whole)));
         }
+        let times = columns.iter().find(|(name, _)| *name == plan.event_time);
+        let micros = times.map(|(_, column)| {
+            let values = column.as_primitive_opt::<TimestampMicrosecondType>();
+            let values = values.ok_or_else(|| wrong_type(&plan.event_time, column))?;
+            Ok::<_, StoreError>(values.values().to_vec())
+        });
         Ok(Self {
-            chunks,
-            times,
+            times: Arc::new(micros.transpose()?.unwrap_or_default()),
+            columns,
             superseded,
         })
     }
@@ -235,26 +240,30 @@ impl Spine {
         self.times.len()
     }
 
-    /// The spine as a join on these columns sees it.
-    pub(crate) fn keys(&self, plan: &SpinePlan, names: &[String]) -> Result<SpineKeys, StoreError> {
-        let keys = names
+    /// These columns, each with its name, as a join sees them.
+    pub(crate) fn keys(&self, plan: &SpinePlan, names: &[String]) -> Result<Vec<(String, ArrayRef)>, StoreError> {
+        names
             .iter()
-            .map(|name| Ok::<_, StoreError>((name.clone(), self.column(plan, name)?)));
-        Ok(SpineKeys {
-            keys: keys.collect::<Result<_, _>>()?,
-            times: self.times.clone(),
-        })
+            .map(|name| Ok((name.clone(), self.column(plan, name)?)))
+            .collect()
     }
 
     /// A whole column of it.
     pub(crate) fn column(&self, plan: &SpinePlan, name: &str) -> Result<ArrayRef, StoreError> {
-        let arrays = self
-            .chunks
-            .iter()
-            .map(|chunk| column(plan, chunk, name))
-            .collect::<Result<Vec<_>, _>>()?;
-        let arrays: Vec<&dyn Array> = arrays.into_iter().map(AsRef::as_ref).collect();
-        Ok(concat(&arrays)?)
+        let column = self.columns.iter().find(|(own, _)| own == name);
+        column
+            .map(|(_, column)| column.clone())
+            .ok_or_else(|| unknown(plan, name))
+    }
+
+    /// The columns that it gives to the dataset, for some of its rows.
+    pub(crate) fn columns_of(
+        &self,
+        plan: &SpinePlan,
+        rows: std::ops::Range<usize>,
+    ) -> Result<Vec<ArrayRef>, StoreError> {
+        let cut = |name: &String| Ok(self.column(plan, name)?.slice(rows.start, rows.len()));
+        plan.columns.iter().map(cut).collect()
     }
 
     /// The rows as a split sees them.

@@ -59,8 +59,9 @@ pub struct StatisticsCollector {
     columns: Vec<Collector>,
 }
 
+/// The statistics of one column, batch by batch.
 #[derive(Debug)]
-struct Collector {
+pub(super) struct Collector {
     column: String,
     rows: u64,
     nulls: u64,
@@ -119,7 +120,8 @@ impl StatisticsCollector {
 }
 
 impl Collector {
-    fn new(column: &str, data_type: &DataType) -> Self {
+    /// Nothing yet.
+    pub(super) fn new(column: &str, data_type: &DataType) -> Self {
         let (extremes, has_mean) = match data_type {
             DataType::Boolean => (Extremes::Bool(None), true),
             DataType::Int32 | DataType::Int64 => (Extremes::Int(None), true),
@@ -141,7 +143,8 @@ impl Collector {
         }
     }
 
-    fn update(&mut self, array: &ArrayRef) -> Result<(), StoreError> {
+    /// Takes in the next values.
+    pub(super) fn update(&mut self, array: &ArrayRef) -> Result<(), StoreError> {
         let unsupported = || StoreError::UnsupportedType {
             column: self.column.clone(),
             found: array.data_type().to_string(),
@@ -224,7 +227,8 @@ impl Collector {
         }
     }
 
-    fn finish(self) -> ColumnStatistics {
+    /// The statistics of all the values so far.
+    pub(super) fn finish(self) -> ColumnStatistics {
         let is_text = matches!(self.extremes, Extremes::Text(_));
         let (min, max) = self.extremes.values();
         let moments = self.moments.filter(|moments| moments.count > 0.0);

@@ -5,26 +5,37 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
+use arrow::compute::BatchCoalescer;
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
 use definitions::{EventTime, Fingerprint};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
 use sha2::{Digest, Sha256};
 
+use super::columns::{ColumnError, Columns};
 use super::manifest::{DataFile, MANIFEST, Manifest, PartReport};
-use super::statistics::StatisticsCollector;
 use crate::StoreError;
 use crate::error::file_error;
-use crate::fingerprint::ContentHasher;
 use crate::split::Part;
 
 /// A part is cut into files of so many rows.
 pub const ROWS_PER_FILE: u64 = 1_000_000;
 
+/// A row group holds so many rows, or fewer if they are wide.
 const ROWS_PER_ROW_GROUP: usize = 131_072;
-const ZSTD_LEVEL: i32 = 3;
+/// The size of a row group before it is encoded, where rows are wide.
+const ROW_GROUP_BYTES: usize = 32 << 20;
+/// Columns work on so many blocks for a row group: what is handed to them at once.
+const BLOCKS_PER_ROW_GROUP: usize = 4;
+/// Pages are small, so that a reader that wants few rows reads little.
+const ROWS_PER_PAGE: usize = 8_192;
+/// A column with more different values than fit is written as it is: the attempt is cheap, and gives up early.
+const DICTIONARY_BYTES: usize = 64 << 10;
+const ZSTD_LEVEL: i32 = 1;
 
 /// Writes one part.
 pub(super) struct PartWriter {
@@ -33,19 +44,25 @@ pub(super) struct PartWriter {
     schema: SchemaRef,
     event_time: usize,
     rows_per_file: u64,
+    rows_per_group: u64,
     file: Option<OpenFile>,
     files: Vec<DataFile>,
     rows: u64,
     span: Option<(i64, i64)>,
-    content: ContentHasher,
-    statistics: StatisticsCollector,
+    /// Blocks of one size, whatever the batches, because a file's bytes depend on how it is fed.
+    blocks: BatchCoalescer,
+    columns: Columns,
 }
 
 struct OpenFile {
     path: PathBuf,
     name: String,
     rows: u64,
-    writer: ArrowWriter<Hashed>,
+    /// Rows in the row group that is not ended yet.
+    rows_in_group: u64,
+    row_groups: usize,
+    writer: SerializedFileWriter<Hashed>,
+    encoders: ArrowRowGroupWriterFactory,
 }
 
 /// A file that knows the hash of what was written to it.
@@ -73,25 +90,40 @@ pub(super) fn parquet_error(path: &Path) -> impl FnOnce(ParquetError) -> StoreEr
     move |source| StoreError::Parquet { path, source }
 }
 
+fn column_error(path: &Path) -> impl FnOnce(ColumnError) -> StoreError {
+    let path = path.to_owned();
+    move |error| match error {
+        ColumnError::Values(error) => error,
+        ColumnError::Encoding(source) => StoreError::Parquet { path, source },
+    }
+}
+
+/// How a part is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// The place of the spine's event time.
+    pub event_time: usize,
+    /// Rows in a file.
+    pub rows_per_file: u64,
+    /// Columns that are worked on at once.
+    pub threads: usize,
+}
+
 impl PartWriter {
-    /// A writer for a part of the dataset that is made in `staging`. `event_time` is the place of the spine's event time.
-    pub(super) fn new(
-        staging: &Path,
-        part: Part,
-        schema: &SchemaRef,
-        event_time: usize,
-        rows_per_file: u64,
-    ) -> Result<Self, StoreError> {
+    /// A writer for a part of the dataset that is made in `staging`.
+    pub(super) fn new(staging: &Path, part: Part, schema: &SchemaRef, manner: Manner) -> Result<Self, StoreError> {
         let folder = staging.join(part.name());
         std::fs::create_dir_all(&folder).map_err(file_error(folder.as_path()))?;
+        let rows_per_group = rows_within(schema, ROW_GROUP_BYTES, ROWS_PER_ROW_GROUP);
         Ok(Self {
             part,
             folder,
-            content: ContentHasher::new(schema)?,
-            statistics: StatisticsCollector::new(schema),
+            columns: Columns::new(schema, manner.threads)?,
+            blocks: BatchCoalescer::new(schema.clone(), rows_per_group / BLOCKS_PER_ROW_GROUP),
             schema: schema.clone(),
-            event_time,
-            rows_per_file,
+            event_time: manner.event_time,
+            rows_per_file: manner.rows_per_file.max(1),
+            rows_per_group: rows_per_group as u64,
             file: None,
             files: Vec::new(),
             rows: 0,
@@ -100,9 +132,7 @@ impl PartWriter {
     }
 
     /// Writes the part's next rows.
-    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
-        self.content.update(batch)?;
-        self.statistics.update(batch)?;
+    pub(super) fn write(&mut self, batch: RecordBatch) -> Result<(), StoreError> {
         self.rows += batch.num_rows() as u64;
         if let Some(times) = batch
             .column(self.event_time)
@@ -113,77 +143,110 @@ impl PartWriter {
                 self.span = Some((first.min(time), last.max(time)));
             }
         }
-        let mut done = 0;
-        while done < batch.num_rows() {
-            let rows_per_file = self.rows_per_file;
-            let file = self.open_file()?;
-            let rows = (batch.num_rows() - done).min((rows_per_file - file.rows) as usize);
-            file.writer
-                .write(&batch.slice(done, rows))
-                .map_err(parquet_error(&file.path))?;
-            file.rows += rows as u64;
-            done += rows;
-            if file.rows == rows_per_file {
-                self.close_file()?;
+        self.blocks.push_batch(batch)?;
+        self.write_blocks()
+    }
+
+    fn write_blocks(&mut self) -> Result<(), StoreError> {
+        while let Some(block) = self.blocks.next_completed_batch() {
+            let mut done = 0;
+            while done < block.num_rows() {
+                let left = self.room()?;
+                let rows = (block.num_rows() - done).min(usize::try_from(left).unwrap_or(usize::MAX));
+                self.encode(&block.slice(done, rows))?;
+                done += rows;
             }
+        }
+        Ok(())
+    }
+
+    /// How many rows fit into the open row group; begins one where there is none.
+    fn room(&mut self) -> Result<u64, StoreError> {
+        let (rows_per_file, rows_per_group) = (self.rows_per_file, self.rows_per_group);
+        if self.file.is_none() {
+            self.file = Some(self.new_file()?);
+        }
+        let Some(file) = &mut self.file else { return Ok(0) };
+        if file.rows_in_group == 0 {
+            let writers = file.encoders.create_column_writers(file.row_groups);
+            self.columns.begin(writers.map_err(parquet_error(&file.path))?);
+        }
+        Ok((rows_per_file - file.rows).min(rows_per_group - file.rows_in_group))
+    }
+
+    fn encode(&mut self, rows: &RecordBatch) -> Result<(), StoreError> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        self.columns.update(rows).map_err(column_error(&file.path))?;
+        file.rows += rows.num_rows() as u64;
+        file.rows_in_group += rows.num_rows() as u64;
+        if file.rows == self.rows_per_file {
+            return self.close_file();
+        }
+        if file.rows_in_group == self.rows_per_group {
+            file.end_group(&mut self.columns)?;
         }
         Ok(())
     }
 
     /// Ends the part: everything is on disk. A part without rows has one file, with the schema.
     pub(super) fn finish(mut self) -> Result<PartReport, StoreError> {
-        if self.files.is_empty() {
-            self.open_file()?;
+        self.blocks.finish_buffered_batch()?;
+        self.write_blocks()?;
+        if self.files.is_empty() && self.file.is_none() {
+            self.file = Some(self.new_file()?);
         }
         self.close_file()?;
         sync_folder(&self.folder)?;
+        let (fingerprint, statistics) = self.columns.finish();
         Ok(PartReport {
             part: self.part,
             rows: self.rows,
             first_event_time: self.span.map(|(first, _)| EventTime(first)),
             last_event_time: self.span.map(|(_, last)| EventTime(last)),
-            fingerprint: self.content.finish(),
+            fingerprint,
             files: self.files,
-            statistics: self.statistics.finish(),
+            statistics,
         })
     }
 
-    fn open_file(&mut self) -> Result<&mut OpenFile, StoreError> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => {
-                let name = format!("part-{:05}.parquet", self.files.len());
-                let path = self.folder.join(&name);
-                let file = BufWriter::new(File::create_new(&path).map_err(file_error(path.as_path()))?);
-                let hashed = Hashed {
-                    file,
-                    sha256: Sha256::new(),
-                    bytes: 0,
-                };
-                let properties = properties().map_err(parquet_error(&path))?;
-                let writer = ArrowWriter::try_new(hashed, self.schema.clone(), Some(properties))
-                    .map_err(parquet_error(&path))?;
-                OpenFile {
-                    path,
-                    name: format!("{}/{name}", self.part),
-                    rows: 0,
-                    writer,
-                }
-            }
+    fn new_file(&self) -> Result<OpenFile, StoreError> {
+        let name = format!("part-{:05}.parquet", self.files.len());
+        let path = self.folder.join(&name);
+        let file = BufWriter::new(File::create_new(&path).map_err(file_error(path.as_path()))?);
+        let hashed = Hashed {
+            file,
+            sha256: Sha256::new(),
+            bytes: 0,
         };
-        Ok(self.file.insert(file))
+        let properties = properties().map_err(parquet_error(&path))?;
+        let writer = ArrowWriter::try_new(hashed, self.schema.clone(), Some(properties));
+        let parts = writer.and_then(ArrowWriter::into_serialized_writer);
+        let (writer, encoders) = parts.map_err(parquet_error(&path))?;
+        Ok(OpenFile {
+            path,
+            name: format!("{}/{name}", self.part),
+            rows: 0,
+            rows_in_group: 0,
+            row_groups: 0,
+            writer,
+            encoders,
+        })
     }
 
     fn close_file(&mut self) -> Result<(), StoreError> {
-        let Some(OpenFile {
+        let Some(mut open) = self.file.take() else {
+            return Ok(());
+        };
+        if open.rows_in_group > 0 {
+            open.end_group(&mut self.columns)?;
+        }
+        let OpenFile {
             path,
             name,
             rows,
             writer,
-        }) = self.file.take()
-        else {
-            return Ok(());
-        };
+            ..
+        } = open;
         let Hashed { file, sha256, bytes } = writer.into_inner().map_err(parquet_error(&path))?;
         let file = file
             .into_inner()
@@ -199,10 +262,37 @@ impl PartWriter {
     }
 }
 
+impl OpenFile {
+    fn end_group(&mut self, columns: &mut Columns) -> Result<(), StoreError> {
+        let chunks = columns.end().map_err(column_error(&self.path))?;
+        let append = |writer: &mut SerializedFileWriter<Hashed>| -> Result<(), ParquetError> {
+            let mut group = writer.next_row_group()?;
+            for chunk in chunks {
+                chunk.append_to_row_group(&mut group)?;
+            }
+            group.close().map(|_| ())
+        };
+        append(&mut self.writer).map_err(parquet_error(&self.path))?;
+        self.rows_in_group = 0;
+        self.row_groups += 1;
+        Ok(())
+    }
+}
+
+/// How many rows of these columns fit into so many bytes: a power of two, at most `most`.
+pub(super) fn rows_within(schema: &Schema, bytes: usize, most: usize) -> usize {
+    let width = |data_type: &DataType| data_type.primitive_width().unwrap_or(16);
+    let row: usize = schema.fields().iter().map(|field| width(field.data_type())).sum();
+    let fit = bytes / row.max(1);
+    let power = if fit < 2 { 1 } else { 1 << fit.ilog2() };
+    power.clamp(1_024, most.max(1_024))
+}
+
 fn properties() -> Result<WriterProperties, ParquetError> {
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-        .set_max_row_group_row_count(Some(ROWS_PER_ROW_GROUP))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        .set_data_page_row_count_limit(ROWS_PER_PAGE)
         .build())
 }
 

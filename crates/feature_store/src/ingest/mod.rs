@@ -69,7 +69,8 @@ pub use typed_file::{read_typed_file, sample_file};
 pub(crate) use quarantine::{INGESTION, quarantine_schema};
 pub(crate) use receipt::receipt_of;
 pub(crate) use write::{
-    COMMIT_ATTEMPTS, back_off, commit_operation, discard as discard_files, is_lost_race, table_writer as group_writer,
+    COMMIT_ATTEMPTS, back_off, commit_operation, discard as discard_files, file_properties, is_lost_race,
+    table_writer as group_writer,
 };
 
 /// What the sort may hold in memory unless told otherwise.

@@ -20,6 +20,10 @@ use crate::storage::{INGEST_ID, KNOWN_AT, SORTED_TAG};
 /// How often a commit is tried when other writers win.
 pub(crate) const COMMIT_ATTEMPTS: u32 = 30;
 const ROWS_PER_ROW_GROUP: usize = 131_072;
+/// Pages are small, so that a join that needs few rows reads little.
+const ROWS_PER_PAGE: usize = 8_192;
+/// A column with more different values than fit is written as it is: the attempt is cheap, and gives up early.
+const DICTIONARY_BYTES: usize = 128 << 10;
 const ZSTD_LEVEL: i32 = 3;
 
 /// How all files of tables are written.
@@ -28,6 +32,8 @@ pub(crate) fn file_properties() -> WriterProperties {
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROWS_PER_ROW_GROUP))
+        .set_data_page_row_count_limit(ROWS_PER_PAGE)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .build()
 }
 

@@ -1,12 +1,11 @@
-//! Keys as bytes that compare as the typed values do.
+//! Keys as bytes that compare as the typed values do, one for each stretch of rows with the same key.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef};
-use arrow::buffer::NullBuffer;
+use arrow::array::{Array, ArrayRef, UInt64Array};
+use arrow::compute::{partition, take};
 use arrow::datatypes::DataType;
-use arrow::row::{Row, RowConverter, Rows, SortField};
+use arrow::row::{RowConverter, Rows, SortField};
 
 use crate::StoreError;
 use crate::fingerprint::plain;
@@ -17,10 +16,10 @@ pub(super) struct KeyEncoder {
     converter: RowConverter,
 }
 
-/// Keys, row by row; `None` where a NULL stands in any column.
-pub(super) struct Keys {
-    rows: Rows,
-    nulls: Option<NullBuffer>,
+/// Neighbouring rows with the same key, each stretch with its key. Rows with a NULL in the key are in none.
+pub(super) struct Stretches {
+    ranges: Vec<Range<usize>>,
+    keys: Rows,
 }
 
 impl KeyEncoder {
@@ -32,29 +31,67 @@ impl KeyEncoder {
         })
     }
 
-    /// The keys in these columns, which [`plain_key`] made plain.
-    pub(super) fn encode(&self, columns: &[ArrayRef]) -> Result<Keys, StoreError> {
-        let rows = self.converter.convert_columns(columns)?;
-        let nulls = columns
+    /// The stretches of these columns, which [`plain_key`] made plain. Only one key of each stretch is encoded.
+    pub(super) fn stretches(&self, columns: &[ArrayRef]) -> Result<Stretches, StoreError> {
+        let mut ranges = partition(columns)?.ranges();
+        if columns.iter().any(|column| column.null_count() > 0) {
+            ranges.retain(|rows| columns.iter().all(|column| column.is_valid(rows.start)));
+        }
+        let firsts: UInt64Array = ranges.iter().map(|rows| rows.start as u64).collect::<Vec<_>>().into();
+        let firsts = columns
             .iter()
-            .fold(None, |all, column| NullBuffer::union(all.as_ref(), column.nulls()));
-        Ok(Keys { rows, nulls })
+            .map(|column| take(column, &firsts, None))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Stretches {
+            ranges,
+            keys: self.converter.convert_columns(&firsts)?,
+        })
     }
 }
 
-impl Keys {
-    /// The key of a row; `None`: it holds a NULL, or there is no such row.
-    pub(super) fn get(&self, row: usize) -> Option<Row<'_>> {
-        let is_null = self
-            .nulls
-            .as_ref()
-            .is_some_and(|nulls| row < nulls.len() && nulls.is_null(row));
-        (row < self.rows.num_rows() && !is_null).then(|| self.rows.row(row))
-    }
-
+impl Stretches {
     /// Their number.
     pub(super) fn len(&self) -> usize {
-        self.rows.num_rows()
+        self.ranges.len()
+    }
+
+    /// The rows of a stretch.
+    pub(super) fn rows(&self, stretch: usize) -> Range<usize> {
+        self.ranges.get(stretch).cloned().unwrap_or_default()
+    }
+
+    /// The key of a stretch; past the last one a key that is before all others.
+    pub(super) fn key(&self, stretch: usize) -> &[u8] {
+        if stretch < self.ranges.len() {
+            self.keys.row(stretch).data()
+        } else {
+            &[]
+        }
+    }
+
+    /// Whether each key comes after the one before it.
+    pub(super) fn are_ascending(&self) -> bool {
+        (1..self.len()).all(|stretch| self.key(stretch - 1) < self.key(stretch))
+    }
+
+    /// The first stretch from `from` on whose key is not before this one.
+    pub(super) fn seek(&self, from: usize, key: &[u8]) -> usize {
+        let mut step = 1;
+        let mut low = from;
+        while low + step < self.len() && self.key(low + step) < key {
+            low += step;
+            step *= 2;
+        }
+        let mut high = (low + step).min(self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.key(middle) < key {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
     }
 }
 
@@ -64,69 +101,4 @@ pub(super) fn plain_key(column: &str, array: &ArrayRef) -> Result<ArrayRef, Stor
         column: column.to_owned(),
         found: array.data_type().to_string(),
     })
-}
-
-/// The spine's places in the order of the merge: by key, then time, then place. Rows with a NULL in the key are left out.
-pub(super) struct SortedSpine {
-    keys: Keys,
-    times: Vec<i64>,
-    order: Vec<usize>,
-    next: usize,
-}
-
-impl SortedSpine {
-    /// Sorts a spine; linear where it is sorted already.
-    pub(super) fn new(keys: Keys, times: Vec<i64>) -> Self {
-        let mut order: Vec<usize> = (0..keys.len()).filter(|place| keys.get(*place).is_some()).collect();
-        order.sort_by(|a, b| {
-            let by_key = keys
-                .get(*a)
-                .map(|key| key.data())
-                .cmp(&keys.get(*b).map(|key| key.data()));
-            by_key.then_with(|| times.get(*a).cmp(&times.get(*b)))
-        });
-        Self {
-            keys,
-            times,
-            order,
-            next: 0,
-        }
-    }
-
-    /// Which stretch of the order has this key; keys must be asked for in ascending order.
-    pub(super) fn advance(&mut self, key: &Row<'_>) -> Range<usize> {
-        let compare =
-            |keys: &Keys, place: usize| keys.get(place).map_or(Ordering::Less, |own| own.data().cmp(key.data()));
-        while self
-            .order
-            .get(self.next)
-            .is_some_and(|place| compare(&self.keys, *place).is_lt())
-        {
-            self.next += 1;
-        }
-        let from = self.next;
-        while self
-            .order
-            .get(self.next)
-            .is_some_and(|place| compare(&self.keys, *place).is_eq())
-        {
-            self.next += 1;
-        }
-        from..self.next
-    }
-
-    /// The places in a stretch of the order, ascending in time.
-    pub(super) fn places(&self, stretch: Range<usize>) -> &[usize] {
-        self.order.get(stretch).unwrap_or_default()
-    }
-
-    /// The time of a spine row.
-    pub(super) fn time(&self, place: usize) -> i64 {
-        self.times.get(place).copied().unwrap_or(i64::MIN)
-    }
-
-    /// The spine's rows.
-    pub(super) fn len(&self) -> usize {
-        self.times.len()
-    }
 }

@@ -32,37 +32,57 @@
 //! chosen row's key and event time: then the order decided. In a static group every second row that qualifies ties.
 //!
 //! # How
-//! The group comes as one stream in total order (key, event time, known at, ingestion), the spine's places are sorted by (key, time):
-//! one merge over both, one key's rows at a time. Row `i` of a key (numbered in order) becomes visible at
-//! `a(i) = max(event_time, the clocks that count)`; what `t` sees is the largest `i` with `a(i) <= t`. So the rows are taken in order
-//! of `a` while `t` ascends, and the largest so far is kept: no walking back, whatever arrives late. As `i` grows with event time, if
-//! that row is too old then every other visible one is. `fill = "last_known"` is the same sweep over the rows where the column is not NULL.
+//! ```text
+//!   spine, in key order      group, as runs (sorted files), cut into blocks whose bounds are known
+//!   ┌ stretch 1 ┐ ──►  1 choose   blocks that may hold its keys, near enough in time
+//!   │ a a a b b │      2 look     at the keys and times of those, and nothing else
+//!   ├ stretch 2 ┤      3 match    one merge over both; the rule decides which row each spine row sees
+//!   │ b c c d e │      4 fetch    the values of the rows that were seen, from the blocks that hold them
+//!   └─    …    ─┘      5 give     the stretch, with its new columns
+//! ```
+//! Stretches are independent, so threads take one each, and their results are put in order. Row `i` of a key (numbered in total order)
+//! becomes visible at `a(i) = max(event_time, the clocks that count)`; what `t` sees is the largest `i` with `a(i) <= t`. So the rows are
+//! taken in order of `a` while `t` ascends, and the largest so far is kept: no walking back, whatever arrives late. As `i` grows with
+//! event time, if that row is too old then every other visible one is. `fill = "last_known"` is the same sweep over the rows where the
+//! column is not NULL. Where no clock counts and no two rows of a key share an event time, that comes to a search among sorted times, and
+//! the hidden columns are not read.
 //!
-//! With `s` spine rows, `g` group rows: time `O(s log s + g)`, plus `O(n log n)` for a key's `n` rows when they arrived out of order
-//! (sorting what is sorted already is linear); one more sweep per filled column. Memory: the spine's keys and times, 8 bytes per spine
-//! row and filled column, the matched rows (each once), and the rows of one key.
+//! Blocks that are too old, or too late, for a whole stretch are not looked at. Only where a spine row sees nothing are their keys
+//! read, because it matters to the outcome's name whether the entity has other rows.
+//!
+//! A group whose key is not the spine's order (flights joined by their destination) is matched first, in the order of its own key; the rows
+//! that are seen are kept, each once for a stretch of the sorted spine, and gathered when their spine row is given.
+//!
+//! With `s` spine rows and `g` rows in the blocks that are chosen: time `O(s + g)` where both come in order, `O(s log s)` more where the spine
+//! has to be sorted, `O(n log n)` for a key's `n` rows that arrived out of order. Memory: the spine; for each thread one stretch, the keys
+//! and times that are looked at for it, and its columns; for groups with another key the rows that are seen, and 8 bytes per spine row.
 //!
 //! # Awkward cases
-//! Keys are compared in arrow-row's encoding, which is exact and keeps the order, so composite keys cannot collide. The stream's order
-//! is checked while it is read: data that is not sorted is an error, not a wrong dataset. Rows in = rows out, checked at the end.
+//! Keys are compared in arrow-row's encoding, which is exact and keeps the order, so composite keys cannot collide. The order of the rows
+//! is checked as they are read: data that is not sorted is an error, not a wrong dataset. Several runs may hold rows of one key:
+//! they are merged by the total order. An entity with more rows than a stretch may look at is looked at whole.
 //!
-//! Files: this one holds what goes in and comes out; `keys` the encoding; `stream` is the merge, `window` cuts the group into keys, `sweep` is the
-//! rule, `joined` what comes out.
+//! Files: this one holds what goes in and comes out; `run` is sorted rows by place, `keys` their encoding, `slice` rows that were read to be
+//! matched; `group` chooses and matches, `sweep` is the rule, `fetch` reads values; `joins` does it for all groups and stretches,
+//! `gathered` where the order differs; `work` counts.
 
-mod joined;
+mod fetch;
+mod gathered;
+mod group;
+mod joins;
 mod keys;
-mod stream;
+mod run;
+mod slice;
 mod sweep;
-mod window;
+mod work;
 
-use arrow::array::{ArrayRef, RecordBatch};
 use definitions::{Availability, Boundary, Duration, KnownAt};
 use serde::{Deserialize, Serialize};
 
-use crate::StoreError;
-
-pub use joined::Joined;
-pub use stream::Join;
+pub(crate) use group::Group;
+pub(crate) use joins::{Joined, Joins, Limits, Member};
+pub(crate) use run::Run;
+pub use work::WorkReport;
 
 /// What of the rule a view may choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,15 +126,6 @@ pub struct GroupColumns {
     pub last_known: Vec<String>,
 }
 
-/// The spine as a join sees it: keys and times, row by row.
-#[derive(Debug, Clone)]
-pub struct SpineKeys {
-    /// For each key column of the group, in the group's order, the spine's column and its name.
-    pub keys: Vec<(String, ArrayRef)>,
-    /// The times, in UTC microseconds.
-    pub times: Vec<i64>,
-}
-
 /// What became of one spine row in one join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -154,6 +165,18 @@ impl OutcomeCounts {
         self.matched + self.unknown_entity + self.before_first + self.expired + self.not_yet_known
     }
 
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            matched: self.matched + other.matched,
+            unknown_entity: self.unknown_entity + other.unknown_entity,
+            before_first: self.before_first + other.before_first,
+            expired: self.expired + other.expired,
+            not_yet_known: self.not_yet_known + other.not_yet_known,
+            tied: self.tied + other.tied,
+        }
+    }
+
     pub(crate) fn add(&mut self, outcome: Outcome) {
         let count = match outcome {
             Outcome::Matched => &mut self.matched,
@@ -164,29 +187,6 @@ impl OutcomeCounts {
         };
         *count += 1;
     }
-}
-
-/// Joins a group that is in memory, in total order, to a spine. [`Join`] does the same for a stream.
-///
-/// # Errors
-/// As [`Join::new`] and [`Join::push`].
-pub fn match_rows(
-    spine: &SpineKeys,
-    group: &[RecordBatch],
-    columns: &GroupColumns,
-    rule: JoinRule,
-) -> Result<Joined, StoreError> {
-    let schema = group
-        .first()
-        .map(RecordBatch::schema)
-        .ok_or_else(|| StoreError::NoSchema {
-            group: columns.group.clone(),
-        })?;
-    let mut join = Join::new(spine, &schema, columns.clone(), rule)?;
-    for batch in group {
-        join.push(batch)?;
-    }
-    join.finish()
 }
 
 #[cfg(test)]

@@ -22,7 +22,18 @@ fn features(world: &World, view: &FeatureView, entities: &[RecordBatch]) -> Resu
         let rows = world.rows(&group, &columns, 2);
         async move { Ok(rows) }.boxed()
     };
-    futures::executor::block_on(join(&plan, entities, &scan, &|_| ()))
+    let runs = |group: GroupRef, _: SchemaRef, columns: GroupColumns| {
+        let runs = world.runs(&group, &columns, 2);
+        async move { runs }.boxed()
+    };
+    let sources = Sources {
+        scan: &scan,
+        runs: &runs,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(join(&plan, entities, sources, Means::default(), &|_| ()))
 }
 
 fn check_features(view: &FeatureView, entities: &[&str], expected: &[&str]) {

@@ -22,7 +22,7 @@ use arrow::datatypes::{Field, Schema};
 use definitions::{FeatureGroup, FeatureView, GroupRef, WallTime, parse_feature_group, parse_feature_view};
 use futures::StreamExt;
 
-use super::build::{Target, build};
+use super::build::{Means, Sources, Target, build};
 use super::plan::Plan;
 use super::*;
 use crate::point_in_time::tests::table::{cells, group_table};
@@ -124,6 +124,17 @@ impl World {
         futures::stream::iter((0..rows).step_by(batch_rows).map(cut).collect::<Vec<_>>()).boxed()
     }
 
+    /// The rows of a group as two runs, in blocks of so many.
+    fn runs(&self, group: &GroupRef, columns: &GroupColumns, block_rows: usize) -> Result<Vec<Run>, StoreError> {
+        let table = &self.tables[group];
+        let deal = |run: u32| {
+            let rows: Vec<u32> = (0..table.num_rows() as u32).filter(|row| row % 2 == run).collect();
+            let rows = arrow::array::UInt32Array::from(rows);
+            Run::of_batch(take_record_batch(table, &rows)?, columns, block_rows)
+        };
+        (0..2).map(deal).collect()
+    }
+
     /// Makes a dataset in a folder.
     pub fn create(
         &self,
@@ -149,12 +160,24 @@ impl World {
             staging,
             split: view.split.as_ref(),
             rows_per_file: how.rows_per_file,
+            means: Means::default(),
         };
         let scan = |group: GroupRef, columns: Vec<String>| {
             let rows = self.rows(&group, &columns, how.batch_rows);
             async move { Ok(rows) }.boxed()
         };
-        let built = futures::executor::block_on(build(&plan, &arguments, &target, &scan, &|_| ()))?;
+        let runs = |group: GroupRef, _: SchemaRef, columns: GroupColumns| {
+            let runs = self.runs(&group, &columns, how.batch_rows);
+            async move { runs }.boxed()
+        };
+        let sources = Sources {
+            scan: &scan,
+            runs: &runs,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let built = runtime.block_on(build(&plan, &arguments, &target, sources, &|_| ()))?;
         receipt::receipt(&request, &plan, &pins_of(view, request.pins)?, built)
     }
 }

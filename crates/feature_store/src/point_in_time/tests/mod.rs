@@ -15,13 +15,139 @@ mod property;
 mod rows;
 pub(crate) mod table;
 
-use arrow::array::{AsArray, RecordBatch};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{concat, concat_batches};
 use arrow::datatypes::TimestampMicrosecondType;
 use definitions::{Availability, Boundary, KnownAt};
 
 use self::table::{cells, group_table, table};
-use super::{GroupColumns, JoinRule, Joined, Outcome, SpineKeys, match_rows};
+use super::{Group, GroupColumns, JoinRule, Joins, Limits, Member, Outcome, OutcomeCounts, Run};
 use crate::StoreError;
+
+/// The spine as a join sees it.
+struct SpineKeys {
+    keys: Vec<(String, ArrayRef)>,
+    times: Vec<i64>,
+}
+
+/// A join's whole result.
+struct Whole {
+    values: RecordBatch,
+    outcomes: Vec<Outcome>,
+    counts: OutcomeCounts,
+}
+
+/// How the group's rows lie, and how the work is cut: it must not matter.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    /// Rows are dealt to so many runs.
+    runs: usize,
+    /// Rows in a block.
+    block_rows: usize,
+    /// Whether runs are Parquet files.
+    in_files: bool,
+    limits: Limits,
+}
+
+impl Layout {
+    fn blocks_of(block_rows: usize) -> Self {
+        let limits = Limits {
+            spine_rows: 1_000,
+            group_rows: 1_000,
+            threads: 2,
+        };
+        Self {
+            runs: 1,
+            block_rows,
+            in_files: false,
+            limits,
+        }
+    }
+
+    fn run(&self, rows: RecordBatch, columns: &GroupColumns) -> Result<Run, StoreError> {
+        if !self.in_files {
+            return Run::of_batch(rows, columns, self.block_rows);
+        }
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let properties = parquet::file::properties::WriterProperties::builder()
+            .set_data_page_row_count_limit(self.block_rows)
+            .set_write_batch_size(self.block_rows)
+            .set_max_row_group_row_count(Some(self.block_rows * 3))
+            .build();
+        let handle = file.reopen().expect("a file");
+        let mut writer =
+            parquet::arrow::ArrowWriter::try_new(handle, rows.schema(), Some(properties)).expect("a writer");
+        writer.write(&rows).expect("written");
+        writer.close().expect("closed");
+        Run::of_file(file.path(), &rows.schema(), columns)
+    }
+}
+
+/// Joins rows in total order to a spine.
+fn match_rows(
+    spine: &SpineKeys,
+    group: &[RecordBatch],
+    columns: &GroupColumns,
+    rule: JoinRule,
+    layout: Layout,
+) -> Result<Whole, StoreError> {
+    let schema = group.first().expect("a schema").schema();
+    let all = concat_batches(&schema, group)?;
+    let dealt = |run: usize| {
+        let rows: arrow::array::UInt32Array = (0..all.num_rows() as u32)
+            .filter(|row| *row as usize % layout.runs == run)
+            .collect::<Vec<_>>()
+            .into();
+        layout.run(arrow::compute::take_record_batch(&all, &rows)?, columns)
+    };
+    let runs = (0..layout.runs).map(dealt).collect::<Result<Vec<_>, _>>()?;
+    let member = Member {
+        group: Group::new(&schema, Arc::new(runs), columns.clone(), rule)?,
+        keys: spine.keys.clone(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        use futures::TryStreamExt;
+        let joins = Arc::new(Joins::new(Arc::new(spine.times.clone()), vec![member], layout.limits).await?);
+        let stretches: Vec<_> = joins.rows()?.try_collect().await?;
+        let mut whole = Whole {
+            values: RecordBatch::new_empty(Arc::new(schema.project(&values_at(&schema, columns))?)),
+            outcomes: Vec::new(),
+            counts: OutcomeCounts::default(),
+        };
+        let mut pieces: Vec<Vec<ArrayRef>> = vec![Vec::new(); columns.values.len()];
+        for stretch in stretches {
+            assert_eq!(stretch.rows.start, whole.outcomes.len(), "stretches are in order");
+            whole.counts = whole.counts.and(stretch.counts()[0]);
+            whole.outcomes.extend(&stretch.outcomes[0]);
+            for (all, piece) in pieces.iter_mut().zip(&stretch.columns) {
+                all.push(piece.clone());
+            }
+        }
+        if !spine.times.is_empty() {
+            let column = |pieces: Vec<ArrayRef>| concat(&pieces.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+            let arrays = pieces.into_iter().map(column).collect::<Result<Vec<_>, _>>()?;
+            let fields = columns.values.iter().zip(&arrays);
+            let fields: Vec<_> = fields
+                .map(|(name, array)| arrow::datatypes::Field::new(name, array.data_type().clone(), true))
+                .collect();
+            whole.values = RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(fields)), arrays)?;
+        }
+        Ok(whole)
+    })
+}
+
+fn values_at(schema: &arrow::datatypes::Schema, columns: &GroupColumns) -> Vec<usize> {
+    columns
+        .values
+        .iter()
+        .map(|name| schema.index_of(name).expect("a value"))
+        .collect()
+}
 
 /// A join as text. Keys are `host`, times `ts`, and the group gives `v`, unless it says otherwise.
 #[derive(Clone, Copy)]
@@ -90,7 +216,7 @@ impl Case<'_> {
         }
     }
 
-    fn try_join(&self, batch_rows: usize) -> Result<Joined, StoreError> {
+    fn try_join(&self, batch_rows: usize) -> Result<Whole, StoreError> {
         let group = group_table(self.group);
         let batches: Vec<RecordBatch> = (0..group.num_rows().max(1))
             .step_by(batch_rows)
@@ -101,6 +227,7 @@ impl Case<'_> {
             &batches,
             &self.columns(),
             self.rule,
+            Layout::blocks_of(batch_rows),
         )
     }
 
@@ -109,14 +236,14 @@ impl Case<'_> {
         let expected: Vec<Vec<String>> = expected.lines().map(words).filter(|line| !line.is_empty()).collect();
         for batch_rows in [1, 2, 3, 1000] {
             let joined = self.try_join(batch_rows).expect("a join");
-            let rows = joined.outcomes().len();
-            let mut found = cells(&joined.rows(0..rows).expect("rows"));
-            for (line, outcome) in found.iter_mut().zip(joined.outcomes()) {
+            let rows = joined.outcomes.len();
+            let mut found = cells(&joined.values);
+            for (line, outcome) in found.iter_mut().zip(&joined.outcomes) {
                 line.push(word(*outcome).to_owned());
             }
             assert_eq!(found, expected, "in batches of {batch_rows}");
-            assert_eq!(joined.counts().tied, ties, "ties, in batches of {batch_rows}");
-            assert_eq!(joined.counts().rows(), rows as u64);
+            assert_eq!(joined.counts.tied, ties, "ties, in batches of {batch_rows}");
+            assert_eq!(joined.counts.rows(), rows as u64);
         }
     }
 

@@ -77,7 +77,7 @@ fn outcomes_sum_to_the_spines_rows() {
         "- expired \n 1 matched \n - before \n - unknown \n - unknown \n - unseen",
         0,
     );
-    let counts = case.try_join(10).unwrap().counts();
+    let counts = case.try_join(10).unwrap().counts;
     let expected = super::super::OutcomeCounts {
         matched: 1,
         unknown_entity: 2,

@@ -17,7 +17,8 @@ struct World {
     group: Vec<GroupRow>,
     nature: Nature,
     rule: JoinRule,
-    batch_rows: usize,
+    layout: Layout,
+    spine_is_sorted: bool,
 }
 
 fn key() -> impl Strategy<Value = Vec<Option<i64>>> {
@@ -58,40 +59,67 @@ fn rule() -> impl Strategy<Value = JoinRule> {
     })
 }
 
+fn layout() -> impl Strategy<Value = Layout> {
+    let limits = (1..12_usize, 1..30_usize, 1..4_usize).prop_map(|(spine_rows, group_rows, threads)| Limits {
+        spine_rows,
+        group_rows,
+        threads,
+    });
+    (1..4_usize, 1..12_usize, 0..8_u8, limits).prop_map(|(runs, block_rows, kind, limits)| Layout {
+        runs,
+        block_rows,
+        in_files: kind == 0,
+        limits,
+    })
+}
+
 fn world() -> impl Strategy<Value = World> {
     let spine_row = (key(), 0..24_i64).prop_map(|(key, time)| SpineRow { key, time });
     let spine = proptest::collection::vec(spine_row, 0..40);
     let group = proptest::collection::vec(group_row(), 0..60);
-    (spine, group, any::<bool>(), any::<bool>(), rule(), 1..12_usize).prop_map(
-        |(spine, mut group, is_static, declares_known_at, rule, batch_rows)| {
-            for (place, row) in group.iter_mut().enumerate() {
-                row.row_number = place as i64;
-            }
-            let nature = Nature {
-                is_static,
-                declares_known_at,
-            };
-            group.sort_by_key(|row| {
-                let event_time = if is_static { 0 } else { row.event_time };
-                let declared = if declares_known_at { row.declared } else { None };
-                (
-                    row.key.clone(),
-                    event_time,
-                    declared,
-                    row.ingested,
-                    row.ingest_id,
-                    row.row_number,
-                )
-            });
-            World {
-                spine,
-                group,
-                nature,
-                rule,
-                batch_rows,
-            }
-        },
+    (
+        spine,
+        group,
+        any::<bool>(),
+        any::<bool>(),
+        rule(),
+        layout(),
+        any::<bool>(),
     )
+        .prop_map(
+            |(mut spine, mut group, is_static, declares_known_at, rule, layout, spine_is_sorted)| {
+                if spine_is_sorted {
+                    spine.sort_by_key(|row| (row.key.clone(), row.time));
+                }
+                for (place, row) in group.iter_mut().enumerate() {
+                    row.row_number = place as i64;
+                }
+                let nature = Nature {
+                    is_static,
+                    declares_known_at,
+                };
+                group.sort_by_key(|row| {
+                    let event_time = if is_static { 0 } else { row.event_time };
+                    let declared = if declares_known_at { row.declared } else { None };
+                    (
+                        row.key.clone(),
+                        event_time,
+                        declared,
+                        row.ingested,
+                        row.ingest_id,
+                        row.row_number,
+                    )
+                });
+                World {
+                    spine,
+                    group,
+                    nature,
+                    rule,
+                    layout,
+                    spine_is_sorted,
+                }
+            },
+        )
 }
 
 fn text(keys: &[Vec<Option<i64>>]) -> ArrayRef {
@@ -133,16 +161,10 @@ impl World {
             ),
         ])
         .unwrap();
-        let rows = all.num_rows();
-        let cut = |from| all.slice(from, self.batch_rows.min(rows - from));
-        if rows == 0 {
-            vec![all]
-        } else {
-            (0..rows).step_by(self.batch_rows).map(cut).collect()
-        }
+        vec![all]
     }
 
-    fn join(&self) -> Joined {
+    fn join(&self) -> Whole {
         let keys: Vec<_> = self.spine.iter().map(|row| row.key.clone()).collect();
         let spine = SpineKeys {
             keys: vec![
@@ -159,7 +181,7 @@ impl World {
             values: vec!["row".to_owned(), "v".to_owned()],
             last_known: vec!["v".to_owned()],
         };
-        match_rows(&spine, &self.batches(), &columns, self.rule).expect("a join")
+        match_rows(&spine, &self.batches(), &columns, self.rule, self.layout).expect("a join")
     }
 
     fn naive(&self) -> Vec<Answer> {
@@ -170,17 +192,18 @@ impl World {
     }
 }
 
-fn read(joined: &Joined) -> Vec<(Option<i64>, Option<i64>, Outcome)> {
-    let rows = joined.rows(0..joined.outcomes().len()).unwrap();
+fn read(joined: &Whole) -> Vec<(Option<i64>, Option<i64>, Outcome)> {
     let column = |at: usize| {
-        rows.column(at)
+        joined
+            .values
+            .column(at)
             .as_primitive::<arrow::datatypes::Int64Type>()
             .iter()
             .collect::<Vec<_>>()
     };
     let (chosen, filled) = (column(0), column(1));
-    (0..rows.num_rows())
-        .map(|row| (chosen[row], filled[row], joined.outcomes()[row]))
+    (0..joined.values.num_rows())
+        .map(|row| (chosen[row], filled[row], joined.outcomes[row]))
         .collect()
 }
 
@@ -196,8 +219,8 @@ proptest! {
             prop_assert_eq!(found, &(expected.chosen.map(|at| at as i64), expected.filled, expected.outcome));
         }
         let ties = expected.iter().filter(|answer| answer.tied).count() as u64;
-        prop_assert_eq!(joined.counts().tied, ties);
-        prop_assert_eq!(joined.counts().rows(), world.spine.len() as u64);
+        prop_assert_eq!(joined.counts.tied, ties);
+        prop_assert_eq!(joined.counts.rows(), world.spine.len() as u64);
     }
 
     #[test]
@@ -225,8 +248,8 @@ proptest! {
     }
 
     #[test]
-    fn batches_do_not_matter(world in world(), batch_rows in 1..100_usize) {
-        let other = World { batch_rows, ..world.clone() };
+    fn layout_does_not_matter(world in world(), layout in layout()) {
+        let other = World { layout, ..world.clone() };
         prop_assert_eq!(read(&world.join()), read(&other.join()));
     }
 }
