@@ -20,7 +20,7 @@ pub struct Labels {
 }
 
 /// Whether a feature row at exactly the spine row's time may be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Boundary {
     /// `event_time <= t`
@@ -30,7 +30,7 @@ pub enum Boundary {
 }
 
 /// Which clock says what was known at a spine row's time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Availability {
     /// The group's `known_at` column where it declares one; otherwise a row is known from its event time on.

@@ -48,6 +48,8 @@ mod runs;
 
 use order::OrderCheck;
 pub(crate) use runs::group_runs;
+#[cfg(test)]
+pub(crate) use runs::parquet_run;
 
 /// Rows per batch of a scan.
 const BATCH_ROWS: usize = 8192;
@@ -273,7 +275,7 @@ fn task_context(store: &Store, pin: &GroupPin) -> Result<TaskContext, StoreError
         return Ok(TaskContext::default().with_session_config(config));
     }
     std::fs::create_dir_all(&spill).map_err(file_error(&spill))?;
-    spilling_context(SORT_MEMORY, BATCH_ROWS, &spill).map_err(plan_error("files could not be sorted"))
+    spilling_context(SORT_MEMORY, 1, BATCH_ROWS, &spill).map_err(plan_error("files could not be sorted"))
 }
 
 /// What is checked while a pin is read: the order of the rows, and at the end their number.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use definitions::{DatasetRef, FeatureView, Fingerprint, WallTime};
 use feature_store::dataset::{
-    Arguments, DatasetProgress, DatasetReceipt, DatasetRequest, MANIFEST, Manifest, create_dataset, load_manifest,
-    pin_view, pins_key,
+    Arguments, DatasetProgress, DatasetReceipt, DatasetRequest, MANIFEST, Manifest, Means, Work, create_dataset,
+    load_manifest, pin_view, pins_key,
 };
 use feature_store::{GroupPin, Store};
 use registry::{CreatedDataset, IfUnchanged, NewDataset, PinnedGroup, PublishedDataset, Registry};
@@ -24,7 +24,8 @@ pub async fn create(
     view: &FeatureView,
     arguments: Arguments,
     if_unchanged: IfUnchanged,
-) -> Outcome<CreatedDataset> {
+    means: Means,
+) -> Outcome<(CreatedDataset, Option<Work>)> {
     let reference = view.reference();
     let groups = applied::groups_of(registry, view).await?;
     let store = repository.store()?;
@@ -36,10 +37,10 @@ pub async fn create(
     if if_unchanged == IfUnchanged::Reuse
         && let Some(dataset) = registry.dataset_with_pins(&reference, &key).await?
     {
-        return Ok(CreatedDataset::Unchanged(dataset));
+        return Ok((CreatedDataset::Unchanged(dataset), None));
     }
     let staging = repository.staging()?;
-    let receipt = build(&store, view, &groups, &pins, arguments, staging.path()).await?;
+    let receipt = build(&store, view, &groups, &pins, arguments, means, staging.path()).await?;
     let manifest = &receipt.manifest;
     let new = NewDataset {
         view: reference.clone(),
@@ -62,7 +63,7 @@ pub async fn create(
             manifest_sha256: receipt.manifest_sha256,
         })
     });
-    Ok(created.await?)
+    Ok((created.await?, Some(receipt.work)))
 }
 
 /// The manifest of a recorded dataset, if it is the one that was recorded.
@@ -109,7 +110,16 @@ pub async fn rebuild(repository: &Repository, manifest: &Manifest, staging: &Pat
         .map(|(reference, group)| (reference.clone(), group.definition.clone()))
         .collect();
     let (view, arguments) = (&definitions.view.definition, manifest.arguments);
-    build(&repository.store()?, view, &groups, &manifest.pins, arguments, staging).await
+    build(
+        &repository.store()?,
+        view,
+        &groups,
+        &manifest.pins,
+        arguments,
+        repository.means,
+        staging,
+    )
+    .await
 }
 
 async fn build(
@@ -118,6 +128,7 @@ async fn build(
     groups: &std::collections::BTreeMap<definitions::GroupRef, definitions::FeatureGroup>,
     pins: &[GroupPin],
     arguments: Arguments,
+    means: Means,
     staging: &Path,
 ) -> Outcome<DatasetReceipt> {
     let progress = Progress::start("dataset", 0);
@@ -131,6 +142,7 @@ async fn build(
         staging,
         software: software::versions(),
         now: WallTime::now(),
+        means,
         watch: &watch,
     };
     Ok(create_dataset(&request).await?)

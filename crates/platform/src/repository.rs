@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use definitions::Catalog;
 use feature_store::Store;
+use feature_store::dataset::Means;
 use registry::Registry;
 use serde::Deserialize;
 
 use crate::failure::{Failure, Outcome, at_path};
+use crate::memory::Memory;
 
 /// The file that marks a repository.
 pub const SETTINGS_FILE: &str = "platform.toml";
@@ -21,6 +23,14 @@ struct Settings {
     storage: StorageSettings,
     #[serde(default)]
     registry: RegistrySettings,
+    #[serde(default)]
+    engine: EngineSettings,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct EngineSettings {
+    memory: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +70,8 @@ pub struct Repository {
     pub storage: PathBuf,
     /// The registry's file.
     pub registry_file: PathBuf,
+    /// What joins may take, unless a command says otherwise.
+    pub means: Means,
 }
 
 impl Repository {
@@ -82,7 +94,7 @@ impl Repository {
                 .span()
                 .map_or(1, |span| 1 + text.get(..span.start).unwrap_or("").matches('\n').count());
             Failure::input(format!("{SETTINGS_FILE}:{line}: {}", error.message()))
-                .hint("[storage] root = \".platform\", [registry] url = \"sqlite:.platform/registry.db\"")
+                .hint("[storage] root = \".platform\", [registry] url = \"sqlite:.platform/registry.db\", [engine] memory = \"1GB\"")
         })?;
         if settings.storage.root.contains("://") {
             return Err(Failure::input(format!(
@@ -99,7 +111,16 @@ impl Repository {
             .hint("[registry] url = \"sqlite:.platform/registry.db\""));
         };
         let registry = registry.strip_prefix("//").unwrap_or(registry);
+        let mut means = Means::default();
+        if let Some(memory) = settings.engine.memory {
+            let memory = memory.parse::<Memory>().map_err(|problem| {
+                Failure::input(format!("{SETTINGS_FILE}: engine memory `{memory}`: {problem}"))
+                    .hint("[engine] memory = \"2GB\"")
+            })?;
+            means.memory = memory.0;
+        }
         Ok(Self {
+            means,
             root: root.to_owned(),
             storage: root.join(settings.storage.root),
             registry_file: root.join(registry),

@@ -4,10 +4,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::{EmptyRecordBatchStream, ExecutionPlan};
 use definitions::{GroupRef, Split};
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
@@ -15,19 +19,23 @@ use futures::future::BoxFuture;
 use super::manifest::{Arguments, JoinReport, PartReport};
 use super::plan::{JoinPlan, Plan};
 use super::spine::{Spine, read_spine};
-use super::write::{Manner, PartWriter, rows_within};
+use super::write::{Manner, PartWriter};
 use super::{DatasetProgress, Rows};
 use crate::StoreError;
-use crate::point_in_time::{Group, GroupColumns, Joined, Joins, Limits, Member, OutcomeCounts, Run, WorkReport};
+use crate::error::{file_error, plan_error};
+use crate::point_in_time::{GroupJoin, PointInTimeJoinExec, SpineExec, WorkReport};
 use crate::split::{Divided, Part, divide, parts_of};
+use crate::storage::spilling_context;
+
+const JOINING: &str = "the point-in-time join failed";
 
 /// Gives the rows of a group in total order: these declared columns, then the hidden ones.
 pub(crate) type Scan<'a> =
     &'a (dyn Fn(GroupRef, Vec<String>) -> BoxFuture<'a, Result<Rows<'a>, StoreError>> + Send + Sync);
 
-/// Gives the rows of a group as runs, whose columns come in the types of the schema.
+/// Gives the plans of a group's runs, whose columns come in the types of the schema.
 pub(crate) type Runs<'a> =
-    &'a (dyn Fn(GroupRef, SchemaRef, GroupColumns) -> BoxFuture<'a, Result<Vec<Run>, StoreError>> + Send + Sync);
+    &'a (dyn Fn(&GroupRef, &SchemaRef) -> Result<Vec<Arc<dyn ExecutionPlan>>, StoreError> + Send + Sync);
 
 /// Where rows come from.
 #[derive(Clone, Copy)]
@@ -36,11 +44,13 @@ pub(crate) struct Sources<'a> {
     pub scan: Scan<'a>,
     /// For the groups that are joined to it.
     pub runs: Runs<'a>,
+    /// The folder for what does not fit into memory.
+    pub spill: &'a Path,
 }
 
-/// How much memory stretches of work may take, and how many threads work.
+/// What work may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Means {
+pub struct Means {
     /// Bytes for everything that is worked on at once.
     pub memory: u64,
     /// Threads.
@@ -72,8 +82,23 @@ pub(crate) struct Built {
     pub spine_rows: u64,
     /// Rows that are no spine rows.
     pub superseded: u64,
+    /// How the work was done.
+    pub work: Work,
+}
+
+/// How a dataset was made, for people who ask where the time goes; none of it is part of the dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Work {
+    /// The plan, as DataFusion explains it, with what was counted.
+    pub plan: String,
     /// What each join did.
-    pub work: Vec<WorkReport>,
+    pub joins: Vec<WorkReport>,
+    /// What did not fit into memory and went to disk for a while.
+    pub spilled_bytes: u64,
+    /// Reading the spine and dividing it.
+    pub spine_micros: u64,
+    /// Joining and writing, at the same time.
+    pub join_micros: u64,
 }
 
 /// Where a dataset is written, and how its rows are divided.
@@ -96,6 +121,7 @@ pub(crate) async fn build(
     sources: Sources<'_>,
     watch: Watch<'_>,
 ) -> Result<Built, StoreError> {
+    let begun = Instant::now();
     let rows = (sources.scan)(plan.spine.group.clone(), plan.spine.read()).await?;
     watch(DatasetProgress {
         step: "reading the spine",
@@ -105,9 +131,10 @@ pub(crate) async fn build(
     let spine = read_spine(&plan.spine, arguments, rows).await?;
     let keys = spine_keys(plan, &spine)?;
     let divided = divide(target.split, &plan.gap, &spine.split_rows(&keys))?;
-    let joins = join_all(plan, &spine, sources, target.means, watch).await?;
-    let mut outcomes = Outcomes::new(plan);
-    let parts = write_parts(plan, &spine, &joins, &mut outcomes, &divided, target, watch).await?;
+    let spine_micros = micros_since(begun);
+    let begun = Instant::now();
+    let join = JoinRun::new(plan, &spine, sources, target.means)?;
+    let parts = write_parts(plan, &spine, &join, &divided, target, watch).await?;
     let written: u64 = parts.iter().map(|report| report.rows).sum();
     let counts = divided.counts();
     if written + counts.gap != spine.rows() as u64 {
@@ -119,52 +146,16 @@ pub(crate) async fn build(
     }
     Ok(Built {
         parts,
-        joins: outcomes.reports(plan, spine.rows() as u64)?,
+        joins: join.reports(plan, spine.rows() as u64)?,
         spine_rows: spine.rows() as u64,
         superseded: spine.superseded,
-        work: joins.map(|joins| joins.work()).unwrap_or_default(),
+        work: join.work(spine_micros, micros_since(begun)),
         divided,
     })
 }
 
-/// What became of the spine rows so far, in each join.
-pub(crate) struct Outcomes {
-    counts: Vec<OutcomeCounts>,
-}
-
-impl Outcomes {
-    pub(crate) fn new(plan: &Plan) -> Self {
-        Self {
-            counts: vec![OutcomeCounts::default(); plan.joins.len()],
-        }
-    }
-
-    /// Counts rows that were joined.
-    pub(crate) fn see(&mut self, joined: &Joined) {
-        for (all, more) in self.counts.iter_mut().zip(joined.counts()) {
-            *all = all.and(more);
-        }
-    }
-
-    /// The counts by join.
-    ///
-    /// # Errors
-    /// `RowsLost` if they do not sum to the spine's rows.
-    pub(crate) fn reports(self, plan: &Plan, spine: u64) -> Result<Vec<JoinReport>, StoreError> {
-        let report = |(join, outcomes): (&JoinPlan, OutcomeCounts)| match outcomes.rows() == spine {
-            true => Ok(JoinReport {
-                group: join.group.clone(),
-                prefix: join.prefix.clone(),
-                outcomes,
-            }),
-            false => Err(StoreError::RowsLost {
-                group: join.group.to_string(),
-                spine,
-                joined: outcomes.rows(),
-            }),
-        };
-        plan.joins.iter().zip(self.counts).map(report).collect()
-    }
+fn micros_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 fn spine_keys(plan: &Plan, spine: &Spine) -> Result<Vec<ArrayRef>, StoreError> {
@@ -179,53 +170,108 @@ fn spine_keys(plan: &Plan, spine: &Spine) -> Result<Vec<ArrayRef>, StoreError> {
         .collect()
 }
 
-/// Everything that is joined to the spine, ready to give rows; none for an empty spine.
-pub(crate) async fn join_all(
-    plan: &Plan,
-    spine: &Spine,
-    sources: Sources<'_>,
-    means: Means,
-    watch: Watch<'_>,
-) -> Result<Option<Arc<Joins>>, StoreError> {
-    if spine.rows() == 0 {
-        return Ok(None);
-    }
-    let mut members = Vec::new();
-    for join in &plan.joins {
-        watch(DatasetProgress {
-            step: &format!("opening {}", join.group),
-            done: 0,
-            total: 0,
-        });
-        let runs = (sources.runs)(join.group.clone(), join.schema.clone(), join.columns.clone()).await?;
-        let names: Vec<String> = join.keys.iter().map(|pair| pair.spine.to_string()).collect();
-        members.push(Member {
-            group: Group::new(&join.schema, Arc::new(runs), join.columns.clone(), join.rule)?,
-            keys: spine.keys(&plan.spine, &names)?,
-        });
-    }
-    let joins = Joins::new(spine.times.clone(), members, limits(plan, means)).await?;
-    Ok(Some(Arc::new(joins)))
+/// Everything that a view joins to its spine, as one operator.
+pub(crate) struct JoinRun {
+    /// `None` where the spine has no rows: nothing is read then.
+    plan: Option<Arc<PointInTimeJoinExec>>,
+    context: Arc<TaskContext>,
 }
 
-/// What a stretch may hold: with every thread at work, a quarter of the memory in rows that are given, a quarter in keys and times.
-fn limits(plan: &Plan, means: Means) -> Limits {
-    const KEY_BYTES: usize = 64;
-    const MOST_ROWS: usize = 131_072;
-    let share = usize::try_from(means.memory).unwrap_or(usize::MAX) / (4 * means.threads.max(1));
-    // What is given is held twice: as it was read, and in its places.
-    let spine_rows = rows_within(&plan.schema(), share.min(32 << 20) / 2, MOST_ROWS);
-    Limits {
-        spine_rows: spine_rows.min((MOST_ROWS * 32 / plan.joins.len().max(1)).max(1_024)),
-        group_rows: (share / KEY_BYTES).clamp(65_536, 1 << 20),
-        threads: means.threads,
+impl JoinRun {
+    /// Plans it.
+    pub(crate) fn new(plan: &Plan, spine: &Spine, sources: Sources<'_>, means: Means) -> Result<Self, StoreError> {
+        const BATCH_ROWS: usize = 8_192;
+        const DOING: &str = "the point-in-time join could not be planned";
+        std::fs::create_dir_all(sources.spill).map_err(file_error(sources.spill))?;
+        let context =
+            spilling_context(means.memory, means.threads, BATCH_ROWS, sources.spill).map_err(plan_error(DOING))?;
+        let context = Arc::new(context);
+        if spine.rows() == 0 {
+            return Ok(Self { plan: None, context });
+        }
+        let mut inputs: Vec<Arc<dyn ExecutionPlan>> = vec![Arc::new(SpineExec::new(spine.rows_of()?))];
+        let mut joins = Vec::new();
+        for join in &plan.joins {
+            let runs = (sources.runs)(&join.group, &join.schema)?;
+            joins.push(GroupJoin {
+                columns: join.columns.clone(),
+                rule: join.rule,
+                on: join.keys.iter().map(|pair| pair.spine.to_string()).collect(),
+                names: join.columns.values.clone(),
+                runs: runs.len(),
+            });
+            inputs.extend(runs);
+        }
+        let join = PointInTimeJoinExec::try_new(plan.spine.event_time.clone(), joins, inputs);
+        Ok(Self {
+            plan: Some(Arc::new(join.map_err(plan_error(DOING))?)),
+            context,
+        })
+    }
+
+    /// The rows: the spine's columns, then those of every join.
+    pub(crate) fn rows(&self) -> Result<SendableRecordBatchStream, StoreError> {
+        match &self.plan {
+            Some(plan) => plan.execute(0, Arc::clone(&self.context)).map_err(plan_error(JOINING)),
+            None => Ok(Box::pin(EmptyRecordBatchStream::new(Arc::new(Schema::empty())))),
+        }
+    }
+
+    /// What became of the spine's rows, by join.
+    ///
+    /// # Errors
+    /// `RowsLost` if the outcomes do not sum to the spine's rows.
+    pub(crate) fn reports(&self, plan: &Plan, spine: u64) -> Result<Vec<JoinReport>, StoreError> {
+        let done = self.plan.as_ref().map(|plan| plan.reports()).unwrap_or_default();
+        let report = |(at, join): (usize, &JoinPlan)| {
+            let outcomes = done.get(at).map(|report| report.outcomes).unwrap_or_default();
+            if outcomes.rows() == spine {
+                return Ok(JoinReport {
+                    group: join.group.clone(),
+                    prefix: join.prefix.clone(),
+                    outcomes,
+                });
+            }
+            Err(StoreError::RowsLost {
+                group: join.group.to_string(),
+                spine,
+                joined: outcomes.rows(),
+            })
+        };
+        plan.joins.iter().enumerate().map(report).collect()
+    }
+
+    fn work(&self, spine_micros: u64, join_micros: u64) -> Work {
+        let Some(plan) = &self.plan else { return Work::default() };
+        let joins = plan.reports().into_iter().map(|report| report.work).collect();
+        let plan: Arc<dyn ExecutionPlan> = Arc::clone(plan) as Arc<dyn ExecutionPlan>;
+        Work {
+            plan: DisplayableExecutionPlan::with_metrics(plan.as_ref())
+                .indent(false)
+                .to_string(),
+            joins,
+            spilled_bytes: spilled_bytes(&plan),
+            spine_micros,
+            join_micros,
+        }
     }
 }
 
-/// Rows of the dataset, in its columns: those of the spine, then those of every join.
-pub(crate) fn assemble(schema: &SchemaRef, spine: Vec<ArrayRef>, joined: Joined) -> Result<RecordBatch, StoreError> {
-    let rows = joined.rows.len();
-    let columns = spine.into_iter().chain(joined.columns);
+fn spilled_bytes(plan: &Arc<dyn ExecutionPlan>) -> u64 {
+    let own = plan
+        .metrics()
+        .and_then(|metrics| metrics.spilled_bytes())
+        .unwrap_or_default() as u64;
+    own + plan.children().into_iter().map(spilled_bytes).sum::<u64>()
+}
+
+/// Rows of the dataset, in its columns: those of the spine that are wanted, then those of every join.
+pub(crate) fn assemble(
+    schema: &SchemaRef,
+    spine: Vec<ArrayRef>,
+    joined: &[ArrayRef],
+) -> Result<RecordBatch, StoreError> {
+    let columns = spine.into_iter().chain(joined.iter().cloned());
     let typed = columns.zip(schema.fields()).map(|(array, field)| {
         if array.data_type() == field.data_type() {
             Ok(array)
@@ -233,16 +279,16 @@ pub(crate) fn assemble(schema: &SchemaRef, spine: Vec<ArrayRef>, joined: Joined)
             cast(&array, field.data_type())
         }
     });
-    let typed = typed.collect::<Result<Vec<_>, _>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    Ok(RecordBatch::try_new_with_options(schema.clone(), typed, &options)?)
+    Ok(RecordBatch::try_new(
+        schema.clone(),
+        typed.collect::<Result<Vec<_>, _>>()?,
+    )?)
 }
 
 async fn write_parts(
     plan: &Plan,
     spine: &Spine,
-    joins: &Option<Arc<Joins>>,
-    outcomes: &mut Outcomes,
+    join: &JoinRun,
     divided: &Divided,
     target: &Target<'_>,
     watch: Watch<'_>,
@@ -256,20 +302,20 @@ async fn write_parts(
     let writer = |part| Ok((part, PartWriter::new(target.staging, part, &schema, manner)?));
     let parts = parts_of(target.split).into_iter().map(writer);
     let mut writers: Vec<(Part, PartWriter)> = parts.collect::<Result<_, StoreError>>()?;
-    if let Some(joins) = joins {
-        let mut stretches = joins.rows()?;
-        while let Some(joined) = stretches.try_next().await? {
-            outcomes.see(&joined);
-            let rows = joined.rows.clone();
-            let batch = assemble(&schema, spine.columns_of(&plan.spine, rows.clone())?, joined)?;
-            write_rows(&mut writers, batch, divided.parts.get(rows.clone()).unwrap_or_default())?;
-            watch(DatasetProgress {
-                step: "joining",
-                done: rows.end as u64,
-                total: spine.rows() as u64,
-            });
-            tokio::task::yield_now().await;
-        }
+    let mut stretches = join.rows()?;
+    let mut from = 0;
+    while let Some(joined) = stretches.try_next().await.map_err(plan_error(JOINING))? {
+        let rows = from..from + joined.num_rows();
+        let values = joined.columns().get(spine.width()..).unwrap_or_default();
+        let batch = assemble(&schema, spine.columns_of(&plan.spine, rows.clone())?, values)?;
+        write_rows(&mut writers, batch, divided.parts.get(rows.clone()).unwrap_or_default())?;
+        watch(DatasetProgress {
+            step: "joining",
+            done: rows.end as u64,
+            total: spine.rows() as u64,
+        });
+        from = rows.end;
+        tokio::task::yield_now().await;
     }
     writers.into_iter().map(|(_, writer)| writer.finish()).collect()
 }

@@ -9,10 +9,11 @@ use arrow::datatypes::{DataType as ArrowType, Field, Int64Type, Schema, SchemaRe
 use definitions::{ColumnName, DataType, FeatureGroup, FeatureView, GroupRef};
 use futures::TryStreamExt;
 
-use super::build::{Means, Outcomes, Sources, Watch, assemble, join_all};
+use super::build::{JoinRun, Means, Sources, assemble};
 use super::manifest::JoinReport;
 use super::plan::Plan;
 use super::spine::Spine;
+use crate::error::plan_error;
 use crate::fingerprint::declared_type;
 use crate::{StoreError, arrow_type};
 
@@ -62,7 +63,6 @@ pub(crate) async fn join(
     entities: &[RecordBatch],
     sources: Sources<'_>,
     means: Means,
-    watch: Watch<'_>,
 ) -> Result<EntityFeatures, StoreError> {
     let wanted = wanted(plan);
     let chunks = entities
@@ -71,14 +71,16 @@ pub(crate) async fn join(
         .collect::<Result<Vec<_>, _>>()?;
     let spine = Spine::new(&plan.spine, chunks, 0)?;
     let schema = feature_schema(plan);
-    let mut outcomes = Outcomes::new(plan);
+    let run = JoinRun::new(plan, &spine, sources, means)?;
+    let mut stretches = run.rows()?;
     let mut all = Vec::new();
-    if let Some(joins) = join_all(plan, &spine, sources, means, watch).await? {
-        let mut stretches = joins.rows()?;
-        while let Some(joined) = stretches.try_next().await? {
-            outcomes.see(&joined);
-            all.push(assemble(&schema, Vec::new(), joined)?);
-        }
+    while let Some(joined) = stretches
+        .try_next()
+        .await
+        .map_err(plan_error("the features could not be joined"))?
+    {
+        let values = joined.columns().get(spine.width()..).unwrap_or_default();
+        all.push(assemble(&schema, Vec::new(), values)?);
     }
     let all = concat_batches(&schema, &all)?;
     let mut from = 0;
@@ -88,7 +90,7 @@ pub(crate) async fn join(
     };
     Ok(EntityFeatures {
         batches: entities.iter().map(cut).collect(),
-        joins: outcomes.reports(plan, spine.rows() as u64)?,
+        joins: run.reports(plan, spine.rows() as u64)?,
     })
 }
 

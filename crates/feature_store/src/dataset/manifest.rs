@@ -198,6 +198,9 @@ pub struct Manifest {
     pub pins: Vec<GroupPin>,
     /// The definitions.
     pub definitions: RecordedDefinitions,
+    /// What did not fit into memory while it was made, and went to disk for a while.
+    #[serde(default)]
+    pub spilled_bytes: u64,
     /// The programs that made it, with their versions.
     pub software: BTreeMap<String, String>,
     /// When it was made. It is part of no fingerprint of content.

@@ -23,18 +23,19 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::physical_plan::ExecutionPlan;
 use definitions::{FeatureGroup, FeatureView, Fingerprint, GroupRef, WallTime};
 use futures::FutureExt;
 use futures::stream::BoxStream;
 
-use crate::point_in_time::{GroupColumns, Run};
 use crate::scan::group_runs;
 use crate::{GroupPin, Store, StoreError, scan_group};
 
-pub use build::Watch;
+pub use build::{Means, Watch, Work};
 pub use diff::{ColumnDiff, DatasetDiff, Drift, PinnedState, RowsDiff, Sides, diff};
 pub use entities::{EntityFeatures, entity_columns};
 pub use export::{ExportedPart, export};
@@ -83,6 +84,8 @@ pub struct DatasetRequest<'a> {
     pub software: BTreeMap<String, String>,
     /// What the clock on the wall says.
     pub now: WallTime,
+    /// What the work may take.
+    pub means: Means,
     /// Told how far the work has come.
     pub watch: Watch<'a>,
 }
@@ -94,6 +97,8 @@ pub struct DatasetReceipt {
     pub manifest: Manifest,
     /// The SHA-256 of `manifest.json`.
     pub manifest_sha256: Fingerprint,
+    /// How it was made.
+    pub work: Work,
 }
 
 /// Makes a dataset in the staging folder. When it returns, every file is on disk; the manifest was written last.
@@ -107,7 +112,7 @@ pub async fn create_dataset(request: &DatasetRequest<'_>) -> Result<DatasetRecei
         staging: request.staging,
         split: request.view.split.as_ref(),
         rows_per_file: write::ROWS_PER_FILE,
-        means: build::Means::default(),
+        means: request.means,
     };
     let pinned = Pinned {
         store: request.store,
@@ -115,10 +120,12 @@ pub async fn create_dataset(request: &DatasetRequest<'_>) -> Result<DatasetRecei
         pins: pins_of(request.view, request.pins)?,
     };
     let scan = |group, columns| pinned.scan(group, columns).boxed();
-    let runs = |group, schema, columns| pinned.runs(group, schema, columns).boxed();
+    let runs = |group: &GroupRef, schema: &SchemaRef| pinned.runs(group, schema);
+    let spill = request.store.spill_folder();
     let sources = build::Sources {
         scan: &scan,
         runs: &runs,
+        spill: &spill,
     };
     let built = build::build(&plan, &request.arguments, &target, sources, request.watch).await?;
     receipt::receipt(request, &plan, &pinned.pins, built)
@@ -136,8 +143,8 @@ pub struct EntitiesRequest<'a> {
     pub pins: &'a [GroupPin],
     /// The entities: the columns of [`entity_columns`], and any others, which are left alone.
     pub entities: &'a [RecordBatch],
-    /// Told how far the work has come.
-    pub watch: Watch<'a>,
+    /// What the work may take.
+    pub means: Means,
 }
 
 /// Joins a view's features to entities as of each row's time, by the code that makes datasets; labels are absent. Rows in = rows out, in
@@ -158,12 +165,14 @@ pub async fn join_entities(request: &EntitiesRequest<'_>) -> Result<EntityFeatur
         pins,
     };
     let scan = |group, columns| pinned.scan(group, columns).boxed();
-    let runs = |group, schema, columns| pinned.runs(group, schema, columns).boxed();
+    let runs = |group: &GroupRef, schema: &SchemaRef| pinned.runs(group, schema);
+    let spill = request.store.spill_folder();
     let sources = build::Sources {
         scan: &scan,
         runs: &runs,
+        spill: &spill,
     };
-    entities::join(&plan, request.entities, sources, build::Means::default(), request.watch).await
+    entities::join(&plan, request.entities, sources, request.means).await
 }
 
 /// Everything that scans need: the rows as of `as_known_at` are chosen by the join, which reports those that were left out.
@@ -185,9 +194,9 @@ impl Pinned<'_> {
         Ok(scan_group(self.store, definition, pin, &columns, None).await?.batches)
     }
 
-    async fn runs(&self, group: GroupRef, schema: SchemaRef, columns: GroupColumns) -> Result<Vec<Run>, StoreError> {
-        let (pin, definition) = self.find(&group)?;
-        group_runs(self.store, definition, pin, &schema, &columns).await
+    fn runs(&self, group: &GroupRef, schema: &SchemaRef) -> Result<Vec<Arc<dyn ExecutionPlan>>, StoreError> {
+        let (pin, definition) = self.find(group)?;
+        group_runs(self.store, definition, pin, schema)
     }
 
     fn find(&self, group: &GroupRef) -> Result<(&GroupPin, &FeatureGroup), StoreError> {

@@ -20,6 +20,7 @@ pub(super) fn receipt(
     built: Built,
 ) -> Result<DatasetReceipt, StoreError> {
     let pins: Vec<GroupPin> = pins.values().cloned().collect();
+    let work = built.work.clone();
     let manifest = Manifest {
         format: FORMAT,
         view: request.view.reference(),
@@ -47,6 +48,7 @@ pub(super) fn receipt(
         parts: built.parts,
         pins,
         definitions: recorded(request)?,
+        spilled_bytes: built.work.spilled_bytes,
         software: request.software.clone(),
         created_at: request.now,
     };
@@ -54,6 +56,7 @@ pub(super) fn receipt(
     Ok(DatasetReceipt {
         manifest,
         manifest_sha256,
+        work,
     })
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Spine {
     /// The columns that are read, by name, whole.
     columns: Vec<(String, ArrayRef)>,
     /// The event times of all rows.
-    pub times: Arc<Vec<i64>>,
+    pub times: Vec<i64>,
     /// Rows that a later one corrects.
     pub superseded: u64,
 }
@@ -229,7 +229,7 @@ impl Spine {
             Ok::<_, StoreError>(values.values().to_vec())
         });
         Ok(Self {
-            times: Arc::new(micros.transpose()?.unwrap_or_default()),
+            times: micros.transpose()?.unwrap_or_default(),
             columns,
             superseded,
         })
@@ -238,14 +238,6 @@ impl Spine {
     /// Their number.
     pub(crate) fn rows(&self) -> usize {
         self.times.len()
-    }
-
-    /// These columns, each with its name, as a join sees them.
-    pub(crate) fn keys(&self, plan: &SpinePlan, names: &[String]) -> Result<Vec<(String, ArrayRef)>, StoreError> {
-        names
-            .iter()
-            .map(|name| Ok((name.clone(), self.column(plan, name)?)))
-            .collect()
     }
 
     /// A whole column of it.
@@ -264,6 +256,19 @@ impl Spine {
     ) -> Result<Vec<ArrayRef>, StoreError> {
         let cut = |name: &String| Ok(self.column(plan, name)?.slice(rows.start, rows.len()));
         plan.columns.iter().map(cut).collect()
+    }
+
+    /// All of its columns, as one batch without a copy.
+    pub(crate) fn rows_of(&self) -> Result<RecordBatch, StoreError> {
+        let columns = self.columns.iter();
+        Ok(RecordBatch::try_from_iter_with_nullable(
+            columns.map(|(name, column)| (name.as_str(), column.clone(), true)),
+        )?)
+    }
+
+    /// How many columns it has.
+    pub(crate) fn width(&self) -> usize {
+        self.columns.len()
     }
 
     /// The rows as a split sees them.

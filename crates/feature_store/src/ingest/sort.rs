@@ -40,7 +40,7 @@ pub(super) fn sorted_rows(feed: Feed, memory: u64, spill: &Path) -> Result<Senda
     let build = || {
         let source = StreamingTableExec::try_new(schema.clone(), vec![Arc::new(input)], None, [], false, None)?;
         let sort = Arc::new(SortExec::new(ingest_ordering(&group, &schema)?, Arc::new(source)));
-        execute_stream(sort, Arc::new(spilling_context(memory, rows, spill)?))
+        execute_stream(sort, Arc::new(spilling_context(memory, 1, rows, spill)?))
     };
     build().map_err(plan_error(doing))
 }

@@ -73,6 +73,11 @@ impl Stretch {
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self { matches, lanes })
     }
+
+    /// The memory of what is kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.lanes.iter().map(|(batch, _)| batch.get_array_memory_size()).sum()
+    }
 }
 
 impl Gathered {

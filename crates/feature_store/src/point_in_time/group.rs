@@ -23,7 +23,7 @@ pub(super) const NOTHING: Place = (u32::MAX, u32::MAX);
 
 /// A group, ready to be matched.
 #[derive(Debug)]
-pub(crate) struct Group {
+pub(super) struct Group {
     pub(super) columns: GroupColumns,
     pub(super) values: SchemaRef,
     pub(super) runs: Arc<Vec<Run>>,
@@ -71,7 +71,7 @@ impl Group {
     /// # Errors
     /// `UnknownColumn` when the schema misses a column; `UnsupportedType` for a key that cannot be compared; `OrderBroken` when a run's
     /// bounds are not in order.
-    pub(crate) fn new(
+    pub(super) fn new(
         schema: &Schema,
         runs: Arc<Vec<Run>>,
         columns: GroupColumns,

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
+use datafusion::execution::memory_pool::MemoryReservation;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use super::gathered::{Gathered, Stretch, key_order, sorted};
@@ -14,10 +15,11 @@ use super::group::Group;
 use super::work::WorkReport;
 use super::{Outcome, OutcomeCounts};
 use crate::StoreError;
+use crate::error::plan_error;
 
 /// How much is done at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
+pub(super) struct Limits {
     /// Rows of the spine in a stretch.
     pub spine_rows: usize,
     /// Rows of one group that are looked at for a stretch, unless a single spine row needs more.
@@ -27,7 +29,7 @@ pub(crate) struct Limits {
 }
 
 /// One group, and the spine's columns that are compared with its key.
-pub(crate) struct Member {
+pub(super) struct Member {
     /// The group.
     pub group: Group,
     /// For each key column of the group, in the group's order, the spine's column and its name.
@@ -36,7 +38,7 @@ pub(crate) struct Member {
 
 /// Joins that are ready to give rows.
 #[derive(Debug)]
-pub(crate) struct Joins {
+pub(super) struct Joins {
     times: Arc<Vec<i64>>,
     members: Vec<Ready>,
     limits: Limits,
@@ -58,7 +60,7 @@ enum Way {
 
 /// What a stretch of the spine gets.
 #[derive(Debug)]
-pub(crate) struct Joined {
+pub(super) struct Joined {
     /// Which rows of the spine.
     pub rows: Range<usize>,
     /// The columns of every group, one after the other.
@@ -74,7 +76,12 @@ impl Joins {
     ///
     /// # Errors
     /// As [`Group::check_keys`] and [`Group::matches`].
-    pub(crate) async fn new(times: Arc<Vec<i64>>, members: Vec<Member>, limits: Limits) -> Result<Self, StoreError> {
+    pub(super) async fn new(
+        times: Arc<Vec<i64>>,
+        members: Vec<Member>,
+        limits: Limits,
+        memory: &MemoryReservation,
+    ) -> Result<Self, StoreError> {
         let mut ready = Vec::new();
         let mut orders: Vec<(Vec<String>, Arc<arrow::array::UInt32Array>)> = Vec::new();
         for member in members {
@@ -96,7 +103,7 @@ impl Joins {
                     order
                 }
             };
-            let gathered = gather(&group, &keys, &times, &order, limits).await?;
+            let gathered = gather(&group, &keys, &times, &order, limits, memory).await?;
             ready.push(Ready {
                 group,
                 way: Way::Gathered(gathered),
@@ -110,7 +117,7 @@ impl Joins {
     }
 
     /// The rows, stretch by stretch, in the spine's order.
-    pub(crate) fn rows(self: &Arc<Self>) -> Result<BoxStream<'static, Result<Joined, StoreError>>, StoreError> {
+    pub(super) fn rows(self: &Arc<Self>) -> Result<BoxStream<'static, Result<Joined, StoreError>>, StoreError> {
         let work = stretches(self.times.len(), self.limits, |rows| self.candidates(rows))?;
         let joins = Arc::clone(self);
         let threads = self.limits.threads.max(1);
@@ -122,7 +129,7 @@ impl Joins {
     }
 
     /// What was done so far, by group.
-    pub(crate) fn work(&self) -> Vec<WorkReport> {
+    pub(super) fn work(&self) -> Vec<WorkReport> {
         let report = |ready: &Ready| {
             let rows: usize = ready.group.runs.iter().map(super::run::Run::rows).sum();
             ready.group.work.report(rows as u64, ready.group.runs.len() as u64)
@@ -188,6 +195,7 @@ async fn gather(
     times: &Arc<Vec<i64>>,
     order: &Arc<arrow::array::UInt32Array>,
     limits: Limits,
+    memory: &MemoryReservation,
 ) -> Result<Gathered, StoreError> {
     let work = stretches(times.len(), limits, |rows| {
         let (keys, times) = sorted(keys, times, order, rows)?;
@@ -207,6 +215,9 @@ async fn gather(
     let mut gathered = Gathered::new(group, times.len())?;
     while let Some(stretch) = done.next().await {
         let (rows, stretch) = stretch?;
+        memory
+            .try_grow(stretch.bytes())
+            .map_err(plan_error("the rows that a join keeps do not fit into its memory"))?;
         gathered.take_in(order.slice(rows.start, rows.len()).values(), stretch);
     }
     Ok(gathered)
@@ -255,7 +266,7 @@ async fn in_background<T: Send + 'static>(
 
 impl Joined {
     /// How many rows met which outcome, by group.
-    pub(crate) fn counts(&self) -> Vec<OutcomeCounts> {
+    pub(super) fn counts(&self) -> Vec<OutcomeCounts> {
         let count = |(outcomes, tied): (&Vec<Outcome>, &u64)| {
             let mut counts = OutcomeCounts {
                 tied: *tied,

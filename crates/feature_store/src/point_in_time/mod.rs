@@ -64,13 +64,14 @@
 //!
 //! Files: this one holds what goes in and comes out; `run` is sorted rows by place, `keys` their encoding, `slice` rows that were read to be
 //! matched; `group` chooses and matches, `sweep` is the rule, `fetch` reads values; `joins` does it for all groups and stretches,
-//! `gathered` where the order differs; `work` counts.
+//! `gathered` where the order differs; `work` counts; `operator` is all of it for DataFusion.
 
 mod fetch;
 mod gathered;
 mod group;
 mod joins;
 mod keys;
+mod operator;
 mod run;
 mod slice;
 mod sweep;
@@ -79,13 +80,14 @@ mod work;
 use definitions::{Availability, Boundary, Duration, KnownAt};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use group::Group;
-pub(crate) use joins::{Joined, Joins, Limits, Member};
-pub(crate) use run::Run;
+pub use operator::{
+    GroupJoin, GroupReport, PointInTimeCodec, PointInTimeJoin, PointInTimeJoinExec, PointInTimePlanner, RunExec,
+    SpineExec,
+};
 pub use work::WorkReport;
 
 /// What of the rule a view may choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct JoinRule {
     /// Whether a row at exactly the spine row's time may be seen.
     pub boundary: Boundary,
@@ -110,7 +112,7 @@ impl Default for JoinRule {
 }
 
 /// Which columns of a group's rows play which part. The hidden columns (`__known_at`, `__ingest_id`, `__row_number`) go by their names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GroupColumns {
     /// The group, for messages.
     pub group: String,

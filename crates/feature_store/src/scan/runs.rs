@@ -1,54 +1,70 @@
-//! A pinned group as runs: its sorted files as they are; those of other writers sorted first, into a file that nobody else sees.
+//! A pinned group as runs: each of its sorted files by itself; those of other writers together, sorted as they are read.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::datasource::physical_plan::FileGroup;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use definitions::FeatureGroup;
-use futures::TryStreamExt;
-use parquet::arrow::ArrowWriter;
-use parquet::errors::ParquetError;
 
-use super::{read_schema, scan_columns};
+use super::{SourceFile, lex_ordering, parquet_source};
 use crate::StoreError;
-use crate::error::file_error;
-use crate::ingest::file_properties;
-use crate::point_in_time::{GroupColumns, Run};
-use crate::storage::{GroupPin, Store, check_files};
+use crate::error::plan_error;
+use crate::point_in_time::RunExec;
+use crate::storage::{GroupPin, Store, check_files, rows_in_footer};
 
-/// The rows of a pin as runs, with columns in the types of this schema.
+/// Plans that read a pin as runs, with columns in the types of this schema; at least one.
 ///
 /// # Errors
-/// As [`crate::scan_group`].
-pub(crate) async fn group_runs(
+/// `PinnedFileMissing` or `PinnedFileChanged` when the files are not what was pinned.
+pub(crate) fn group_runs(
     store: &Store,
     group: &FeatureGroup,
     pin: &GroupPin,
     schema: &SchemaRef,
-    columns: &GroupColumns,
-) -> Result<Vec<Run>, StoreError> {
+) -> Result<Vec<Arc<dyn ExecutionPlan>>, StoreError> {
+    let doing = format!("`{}` could not be read", pin.group);
+    let order = lex_ordering(group, schema).map_err(plan_error(&doing))?;
     let paths = check_files(store, pin)?;
-    let (mut runs, mut unsorted) = (Vec::new(), Vec::new());
+    let (mut runs, mut unsorted): (Vec<Arc<dyn ExecutionPlan>>, Vec<_>) = (Vec::new(), Vec::new());
     for (file, path) in pin.files.iter().zip(&paths) {
+        check_rows(pin, path, file.rows)?;
+        let source = SourceFile::new(file, path)?.file;
         if file.sorted {
-            let run = Run::of_file(path, schema, columns)?;
-            check_rows(pin, path, file.rows, run.rows() as u64)?;
-            runs.push(run);
+            let input = parquet_source(schema, vec![FileGroup::new(vec![source])], Some(order.clone()));
+            runs.push(Arc::new(RunExec::new(path.clone(), input)));
         } else {
-            unsorted.push(file.clone());
+            unsorted.push(source);
         }
     }
     if !unsorted.is_empty() {
-        let part = GroupPin {
-            files: unsorted,
-            ..pin.clone()
-        };
-        runs.push(sorted_run(store, group, &part, schema, columns).await?);
+        let input = parquet_source(schema, vec![FileGroup::new(unsorted)], None);
+        runs.push(Arc::new(SortExec::new(order, input)));
+    }
+    if runs.is_empty() {
+        runs.push(Arc::new(EmptyExec::new(schema.clone())));
     }
     Ok(runs)
 }
 
-fn check_rows(pin: &GroupPin, path: &Path, wanted: u64, found: u64) -> Result<(), StoreError> {
+/// A plan that reads one file, in no declared order.
+#[cfg(test)]
+pub(crate) fn parquet_run(path: &Path, schema: &SchemaRef) -> Result<Arc<dyn ExecutionPlan>, StoreError> {
+    let file = crate::PinnedFile {
+        path: String::new(),
+        bytes: std::fs::metadata(path).map_err(crate::error::file_error(path))?.len(),
+        rows: 0,
+        sorted: true,
+    };
+    let source = SourceFile::new(&file, path)?.file;
+    Ok(parquet_source(schema, vec![FileGroup::new(vec![source])], None))
+}
+
+fn check_rows(pin: &GroupPin, path: &Path, wanted: u64) -> Result<(), StoreError> {
+    let found = rows_in_footer(path)?;
     if wanted == found {
         return Ok(());
     }
@@ -60,47 +76,4 @@ fn check_rows(pin: &GroupPin, path: &Path, wanted: u64, found: u64) -> Result<()
         found,
         wanted,
     })
-}
-
-/// Files in no order, sorted into one file. It is unlinked while it is open, so that it is gone with the work, however that ends.
-async fn sorted_run(
-    store: &Store,
-    group: &FeatureGroup,
-    part: &GroupPin,
-    schema: &SchemaRef,
-    columns: &GroupColumns,
-) -> Result<Run, StoreError> {
-    let declared = group.declared_columns().into_iter().cloned();
-    let wanted: Vec<_> = declared
-        .filter(|name| schema.field_with_name(name.as_str()).is_ok())
-        .collect();
-    let read = read_schema(group, &wanted)?;
-    let mut rows = scan_columns(store, group, part, &read, &read, None).await?.batches;
-    let folder = store.spill_folder();
-    std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
-    let path = folder.join(format!("sorted-{}.parquet", uuid::Uuid::new_v4()));
-    let removed = Removed(path.clone());
-    let file = File::create_new(&path).map_err(file_error(&path))?;
-    let broken = |source: ParquetError| StoreError::Parquet {
-        path: path.clone(),
-        source,
-    };
-    let mut writer = ArrowWriter::try_new(file, read.clone(), Some(file_properties())).map_err(broken)?;
-    while let Some(batch) = rows.try_next().await? {
-        writer.write(&batch).map_err(broken)?;
-    }
-    writer.close().map_err(broken)?;
-    let run = Run::of_file(&path, schema, columns);
-    drop(removed);
-    run
-}
-
-/// A file that is removed when this is.
-struct Removed(PathBuf);
-
-impl Drop for Removed {
-    fn drop(&mut self) {
-        // What cannot be removed is left for `gc`.
-        let _left = std::fs::remove_file(&self.0);
-    }
 }

@@ -181,7 +181,8 @@ pub(crate) fn pinned_file(group: &GroupRef, folder: &Path, view: &LogicalFileVie
     })
 }
 
-fn rows_in_footer(path: &Path) -> Result<u64, StoreError> {
+/// How many rows a file says that it has.
+pub(crate) fn rows_in_footer(path: &Path) -> Result<u64, StoreError> {
     use parquet::file::reader::FileReader;
     let parquet = |source| StoreError::Parquet {
         path: path.to_owned(),

@@ -13,8 +13,13 @@ use datafusion::prelude::SessionConfig;
 /// The share of the memory that a sort keeps back for merging what it spilled.
 const MERGE_SHARE: u64 = 4;
 
-/// A context for work of one partition that holds so many bytes in memory, in batches of so many rows, and spills the rest to a folder.
-pub(crate) fn spilling_context(memory: u64, rows: usize, folder: &Path) -> datafusion::error::Result<TaskContext> {
+/// A context for work that holds so many bytes in memory, in batches of so many rows, and spills the rest to a folder.
+pub(crate) fn spilling_context(
+    memory: u64,
+    threads: usize,
+    rows: usize,
+    folder: &Path,
+) -> datafusion::error::Result<TaskContext> {
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![folder.to_owned()]))
         .with_max_temp_directory_size(u64::MAX);
@@ -24,7 +29,9 @@ pub(crate) fn spilling_context(memory: u64, rows: usize, folder: &Path) -> dataf
         )))
         .with_disk_manager_builder(disk)
         .build_arc()?;
-    let mut config = SessionConfig::new().with_batch_size(rows).with_target_partitions(1);
+    let mut config = SessionConfig::new()
+        .with_batch_size(rows)
+        .with_target_partitions(threads.max(1));
     let reservation = usize::try_from(memory / MERGE_SHARE).unwrap_or(usize::MAX);
     config.options_mut().execution.sort_spill_reservation_bytes = reservation;
     config.options_mut().execution.spill_compression = SpillCompression::Lz4Frame;

@@ -97,7 +97,7 @@ async fn joined(
         groups: &groups,
         pins: &pins,
         entities: &entities,
-        watch: &|_| {},
+        means: repository.means,
     };
     let features = join_entities(&request).await?;
     let both = entities.iter().zip(&features.batches);

@@ -22,18 +22,17 @@ fn features(world: &World, view: &FeatureView, entities: &[RecordBatch]) -> Resu
         let rows = world.rows(&group, &columns, 2);
         async move { Ok(rows) }.boxed()
     };
-    let runs = |group: GroupRef, _: SchemaRef, columns: GroupColumns| {
-        let runs = world.runs(&group, &columns, 2);
-        async move { runs }.boxed()
-    };
+    let runs = |group: &GroupRef, schema: &SchemaRef| world.runs(group, schema, 2);
+    let spill = tempfile::tempdir().unwrap();
     let sources = Sources {
         scan: &scan,
         runs: &runs,
+        spill: spill.path(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
-    runtime.block_on(join(&plan, entities, sources, Means::default(), &|_| ()))
+    runtime.block_on(join(&plan, entities, sources, Means::default()))
 }
 
 fn check_features(view: &FeatureView, entities: &[&str], expected: &[&str]) {

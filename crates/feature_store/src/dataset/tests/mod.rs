@@ -22,7 +22,9 @@ use arrow::datatypes::{Field, Schema};
 use definitions::{FeatureGroup, FeatureView, GroupRef, WallTime, parse_feature_group, parse_feature_view};
 use futures::StreamExt;
 
-use super::build::{Means, Sources, Target, build};
+use datafusion::datasource::memory::MemorySourceConfig;
+
+use super::build::{Sources, Target, build};
 use super::plan::Plan;
 use super::*;
 use crate::point_in_time::tests::table::{cells, group_table};
@@ -124,13 +126,27 @@ impl World {
         futures::stream::iter((0..rows).step_by(batch_rows).map(cut).collect::<Vec<_>>()).boxed()
     }
 
-    /// The rows of a group as two runs, in blocks of so many.
-    fn runs(&self, group: &GroupRef, columns: &GroupColumns, block_rows: usize) -> Result<Vec<Run>, StoreError> {
+    /// The rows of a group as two runs, in batches of so many.
+    fn runs(
+        &self,
+        group: &GroupRef,
+        schema: &SchemaRef,
+        batch_rows: usize,
+    ) -> Result<Vec<Arc<dyn ExecutionPlan>>, StoreError> {
         let table = &self.tables[group];
-        let deal = |run: u32| {
+        let deal = |run: u32| -> Result<Arc<dyn ExecutionPlan>, StoreError> {
             let rows: Vec<u32> = (0..table.num_rows() as u32).filter(|row| row % 2 == run).collect();
-            let rows = arrow::array::UInt32Array::from(rows);
-            Run::of_batch(take_record_batch(table, &rows)?, columns, block_rows)
+            let rows = take_record_batch(table, &arrow::array::UInt32Array::from(rows))?;
+            let columns: Vec<usize> = schema
+                .fields()
+                .iter()
+                .map(|field| rows.schema().index_of(field.name()).unwrap())
+                .collect();
+            let rows = rows.project(&columns)?.with_schema(schema.clone())?;
+            let count = rows.num_rows();
+            let cut = |from| rows.slice(from, batch_rows.min(count - from));
+            let batches: Vec<RecordBatch> = (0..count).step_by(batch_rows).map(cut).collect();
+            Ok(MemorySourceConfig::try_new_exec(&[batches], schema.clone(), None).unwrap())
         };
         (0..2).map(deal).collect()
     }
@@ -153,6 +169,7 @@ impl World {
             staging,
             software: BTreeMap::from([("platform".to_owned(), "0.1.0".to_owned())]),
             now: WallTime(0),
+            means: Means::default(),
             watch: &|_| (),
         };
         let plan = Plan::new(view, &self.groups, arguments.as_known_at)?;
@@ -166,13 +183,11 @@ impl World {
             let rows = self.rows(&group, &columns, how.batch_rows);
             async move { Ok(rows) }.boxed()
         };
-        let runs = |group: GroupRef, _: SchemaRef, columns: GroupColumns| {
-            let runs = self.runs(&group, &columns, how.batch_rows);
-            async move { runs }.boxed()
-        };
+        let runs = |group: &GroupRef, schema: &SchemaRef| self.runs(group, schema, how.batch_rows);
         let sources = Sources {
             scan: &scan,
             runs: &runs,
+            spill: staging,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()

@@ -85,6 +85,7 @@ impl Stored {
             staging: staging.path(),
             software: BTreeMap::new(),
             now: WallTime(0),
+            means: Means::default(),
             watch: &|_| (),
         };
         let manifest = create_dataset(&request).await.unwrap().manifest;
@@ -244,7 +245,7 @@ async fn entities_are_joined_to_what_was_ingested() {
         groups: &stored.groups,
         pins: &[metrics],
         entities: &[entities],
-        watch: &|_| (),
+        means: Means::default(),
     };
     let joined = join_entities(&request).await.unwrap();
     assert_eq!(cells(&joined.batches[0]), [["9"], ["5"]]);
@@ -264,6 +265,7 @@ async fn group_that_is_not_pinned_is_refused() {
         staging: staging.path(),
         software: BTreeMap::new(),
         now: WallTime(0),
+        means: Means::default(),
         watch: &|_| (),
     };
     let error = create_dataset(&request).await.unwrap_err().to_string();

@@ -20,7 +20,7 @@ use crate::StoreError;
 
 /// Rows in total order.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(super) struct Run {
     source: Source,
     rows: usize,
     blocks: Vec<Block>,
@@ -37,11 +37,14 @@ enum Source {
 pub(super) struct Block {
     /// The rows.
     pub rows: Range<usize>,
-    /// The least and the greatest value of the first key column, in arrow-row's encoding; `None`: not known.
-    pub keys: Option<(Box<[u8]>, Box<[u8]>)>,
+    /// The least and the greatest value of the first key column.
+    pub keys: KeyBounds,
     /// No event time is outside of these; `None`: not known.
     pub times: Option<(i64, i64)>,
 }
+
+/// A least and a greatest key, in arrow-row's encoding; `None`: not known.
+pub(super) type KeyBounds = Option<(Box<[u8]>, Box<[u8]>)>;
 
 /// The bounds of stretches of rows, as arrays with a value for each.
 struct Bounds {
@@ -52,21 +55,19 @@ struct Bounds {
 
 impl Run {
     /// The rows of a batch, in blocks of so many.
-    pub(crate) fn of_batch(batch: RecordBatch, columns: &GroupColumns, block_rows: usize) -> Result<Self, StoreError> {
+    pub(super) fn of_batch(batch: RecordBatch, columns: &GroupColumns, block_rows: usize) -> Result<Self, StoreError> {
         let rows = batch.num_rows();
         let block_rows = block_rows.max(1);
         let stretches: Vec<_> = (0..rows)
             .step_by(block_rows)
             .map(|from| from..rows.min(from + block_rows))
             .collect();
-        let extremes = |name: &String| {
-            batch
-                .column_by_name(name)
-                .map(|column| extremes(column, &stretches))
-                .transpose()
+        let bounds = |name: &String| {
+            let column = batch.column_by_name(name);
+            column.map(|column| extremes(column, &stretches)).transpose()
         };
-        let keys = columns.keys.first().map(extremes).transpose()?.flatten();
-        let times = columns.event_time.as_ref().map(extremes).transpose()?.flatten();
+        let keys = columns.keys.first().map(bounds).transpose()?.flatten();
+        let times = columns.event_time.as_ref().map(bounds).transpose()?.flatten();
         let blocks = blocks(Bounds {
             rows: stretches,
             keys,
@@ -80,7 +81,7 @@ impl Run {
     }
 
     /// The rows of a Parquet file whose columns are to come in the types of this schema.
-    pub(crate) fn of_file(path: &Path, schema: &SchemaRef, columns: &GroupColumns) -> Result<Self, StoreError> {
+    pub(super) fn of_file(path: &Path, schema: &SchemaRef, columns: &GroupColumns) -> Result<Self, StoreError> {
         let file = SortedFile::open(path, schema)?;
         let rows = file.rows();
         let blocks = blocks(file.bounds(columns)?)?;
@@ -92,7 +93,7 @@ impl Run {
     }
 
     /// Their number.
-    pub(crate) fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.rows
     }
 
@@ -174,8 +175,6 @@ fn blocks(bounds: Bounds) -> Result<Vec<Block>, StoreError> {
     Ok(bounds.rows.into_iter().enumerate().map(block).collect())
 }
 
-type KeyBounds = Option<(Box<[u8]>, Box<[u8]>)>;
-
 /// Bounds of keys as bytes; `None` for types whose statistics say too little.
 fn encoded(least: &ArrayRef, greatest: &ArrayRef) -> Result<Option<Vec<KeyBounds>>, StoreError> {
     let is_exact = matches!(
@@ -191,8 +190,8 @@ fn encoded(least: &ArrayRef, greatest: &ArrayRef) -> Result<Option<Vec<KeyBounds
         return Ok(None);
     }
     let converter = RowConverter::new(vec![SortField::new(least.data_type().clone())])?;
-    let rows = converter.convert_columns(&[least.clone()])?;
-    let more = converter.convert_columns(&[greatest.clone()])?;
+    let rows = converter.convert_columns(std::slice::from_ref(least))?;
+    let more = converter.convert_columns(std::slice::from_ref(greatest))?;
     let bound = |at: usize| {
         let is_known = least.is_valid(at) && greatest.is_valid(at);
         is_known.then(|| (rows.row(at).data().into(), more.row(at).data().into()))

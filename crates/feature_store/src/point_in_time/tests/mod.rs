@@ -10,6 +10,7 @@
 mod keys;
 mod known;
 mod naive;
+mod operator;
 mod outcomes;
 mod property;
 mod rows;
@@ -23,7 +24,10 @@ use arrow::datatypes::TimestampMicrosecondType;
 use definitions::{Availability, Boundary, KnownAt};
 
 use self::table::{cells, group_table, table};
-use super::{Group, GroupColumns, JoinRule, Joins, Limits, Member, Outcome, OutcomeCounts, Run};
+use super::group::Group;
+use super::joins::{Joins, Limits, Member};
+use super::run::Run;
+use super::{GroupColumns, JoinRule, Outcome, OutcomeCounts};
 use crate::StoreError;
 
 /// The spine as a join sees it.
@@ -111,8 +115,12 @@ fn match_rows(
         .build()
         .expect("a runtime");
     runtime.block_on(async {
+        use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
         use futures::TryStreamExt;
-        let joins = Arc::new(Joins::new(Arc::new(spine.times.clone()), vec![member], layout.limits).await?);
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        let memory = MemoryConsumer::new("test").register(&pool);
+        let joins = Joins::new(Arc::new(spine.times.clone()), vec![member], layout.limits, &memory).await?;
+        let joins = Arc::new(joins);
         let stretches: Vec<_> = joins.rows()?.try_collect().await?;
         let mut whole = Whole {
             values: RecordBatch::new_empty(Arc::new(schema.project(&values_at(&schema, columns))?)),

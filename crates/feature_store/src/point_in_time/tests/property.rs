@@ -18,7 +18,6 @@ struct World {
     nature: Nature,
     rule: JoinRule,
     layout: Layout,
-    spine_is_sorted: bool,
 }
 
 fn key() -> impl Strategy<Value = Vec<Option<i64>>> {
@@ -116,7 +115,6 @@ fn world() -> impl Strategy<Value = World> {
                     nature,
                     rule,
                     layout,
-                    spine_is_sorted,
                 }
             },
         )

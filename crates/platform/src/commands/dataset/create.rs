@@ -2,14 +2,16 @@
 
 use clap::Args;
 use definitions::{EventTime, KnownAt};
-use feature_store::dataset::{Arguments, load_manifest};
+use feature_store::dataset::{Arguments, Work, load_manifest};
 use registry::{CreatedDataset, IfUnchanged};
 use serde_json::json;
 
 use super::part_table;
 use crate::applied::{self, Wanted};
 use crate::failure::{Failure, Outcome};
+use crate::memory::Memory;
 use crate::repository::Repository;
+use crate::screen::Table;
 use crate::{Context, datasets, screen};
 
 /// Join, split and pin a training dataset.
@@ -22,6 +24,12 @@ pub struct Create {
     /// Make a new version even if nothing changed.
     #[arg(long)]
     force: bool,
+    /// What the join may hold in memory, such as `512MB`; the rest goes to disk. Default: `[engine] memory` of `platform.toml`, or 1 GiB.
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Memory>,
+    /// Print the join's plan, what was read for it, and where the time went.
+    #[arg(long)]
+    explain: bool,
 }
 
 /// Which rows.
@@ -67,8 +75,16 @@ impl Create {
         } else {
             IfUnchanged::Reuse
         };
-        let created = datasets::create(&repository, &registry, &view, self.range.into(), if_unchanged).await?;
-        report(context, &repository, &created)
+        let mut means = repository.means;
+        if let Some(memory) = self.memory {
+            means.memory = memory.0;
+        }
+        let made = datasets::create(&repository, &registry, &view, self.range.into(), if_unchanged, means).await?;
+        report(context, &repository, &made.0)?;
+        match made.1.filter(|_| self.explain && !context.json) {
+            Some(work) => explain(&repository, made.0.dataset(), &work),
+            None => Ok(()),
+        }
     }
 }
 
@@ -108,6 +124,47 @@ pub fn report(context: &Context, repository: &Repository, created: &CreatedDatas
         screen::say(format!("warning: {warning}"));
     }
     screen::line(format!("next: platform train --view {}", reference.view))
+}
+
+/// Says how the work was done.
+fn explain(repository: &Repository, dataset: &registry::Dataset, work: &Work) -> Outcome {
+    let manifest = load_manifest(&repository.storage.join(&dataset.path))?;
+    screen::line(work.plan.trim_end())?;
+    let mut table = Table::new(&[
+        "joined",
+        "rows",
+        "looked at",
+        "fetched",
+        "files",
+        "read",
+        "reading",
+        "matching",
+        "fetching",
+    ]);
+    for (join, work) in manifest.joins.iter().zip(&work.joins) {
+        table.row(vec![
+            join.group.to_string(),
+            screen::count(work.rows),
+            screen::count(work.rows_looked_at),
+            screen::count(work.rows_fetched),
+            screen::count(work.files),
+            screen::count(work.files_read),
+            seconds(work.reading_micros),
+            seconds(work.matching_micros),
+            seconds(work.fetching_micros),
+        ]);
+    }
+    table.print()?;
+    screen::line(format!(
+        "spine {}, joining and writing {}; {} bytes went to disk for a while (times of joins are of all threads together)",
+        seconds(work.spine_micros),
+        seconds(work.join_micros),
+        screen::count(work.spilled_bytes)
+    ))
+}
+
+fn seconds(micros: u64) -> String {
+    screen::seconds(std::time::Duration::from_micros(micros))
 }
 
 /// One line, for commands that make a dataset on their way.

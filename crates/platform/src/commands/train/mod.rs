@@ -63,8 +63,16 @@ impl Train {
                     .await?
             }
             None => {
-                let created =
-                    datasets::create(&repository, &registry, &view, Arguments::default(), IfUnchanged::Reuse).await?;
+                let created = datasets::create(
+                    &repository,
+                    &registry,
+                    &view,
+                    Arguments::default(),
+                    IfUnchanged::Reuse,
+                    repository.means,
+                )
+                .await?
+                .0;
                 if !context.json {
                     super::dataset::say(&created)?;
                 }
