@@ -11,6 +11,7 @@ mod sandbox;
 
 mod architecture;
 mod bad_inputs;
+mod baselines;
 mod contract;
 mod killed;
 mod main_job;

@@ -9,7 +9,7 @@ use evaluation::{
 use feature_store::dataset::{JoinReport, Manifest};
 use serde_json::Value;
 
-use crate::training::{Artefacts, Trained};
+use crate::training::{Artefacts, Trained, lost_gap};
 
 /// What a model was made from and by.
 pub struct Origin<'a> {
@@ -108,7 +108,7 @@ fn data(origin: &Origin<'_>, trained: &Trained) -> CardData {
         groups: groups(manifest),
         parts: parts(manifest, trained),
         split: split(manifest),
-        warnings: manifest.warnings.clone(),
+        warnings: manifest.warnings.iter().cloned().chain(lost_gap(manifest)).collect(),
     }
 }
 

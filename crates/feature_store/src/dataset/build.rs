@@ -11,7 +11,8 @@ use definitions::{GroupRef, Split};
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 
-use super::manifest::{Arguments, JoinReport, PartReport};
+use super::gap::GapWriter;
+use super::manifest::{Arguments, GapReport, JoinReport, PartReport};
 use super::plan::{JoinPlan, Plan};
 use super::spine::{Spine, read_spine};
 use super::write::PartWriter;
@@ -31,6 +32,8 @@ pub type Watch<'a> = &'a (dyn Fn(DatasetProgress<'_>) + Send + Sync);
 pub(crate) struct Built {
     /// The parts, in order.
     pub parts: Vec<PartReport>,
+    /// The rows in gaps.
+    pub gap: Option<GapReport>,
     /// How they were divided.
     pub divided: Divided,
     /// The joins' outcomes.
@@ -69,7 +72,7 @@ pub(crate) async fn build(
     let keys = spine_keys(plan, &spine)?;
     let divided = divide(target.split, &plan.gap, &spine.split_rows(&keys))?;
     let joined = join_all(plan, &spine, scan, watch).await?;
-    let parts = write_parts(plan, &spine, &joined, &divided, target, watch).await?;
+    let (parts, gap) = write_parts(plan, &spine, &joined, &divided, target, watch).await?;
     let written: u64 = parts.iter().map(|report| report.rows).sum();
     let counts = divided.counts();
     if written + counts.gap != spine.rows() as u64 {
@@ -82,6 +85,7 @@ pub(crate) async fn build(
     let joins = reports(plan, &joined);
     Ok(Built {
         parts,
+        gap,
         joins,
         spine_rows: spine.rows() as u64,
         superseded: spine.superseded,
@@ -191,22 +195,24 @@ async fn write_parts(
     divided: &Divided,
     target: &Target<'_>,
     watch: Watch<'_>,
-) -> Result<Vec<PartReport>, StoreError> {
+) -> Result<(Vec<PartReport>, Option<GapReport>), StoreError> {
     let schema = plan.schema();
     let event_time = plan.event_time_at();
+    let mut gap = GapWriter::new(plan, target);
     let mut writers: Vec<(Part, PartWriter)> = Vec::new();
     for part in parts_of(target.split) {
         writers.push((
             part,
-            PartWriter::new(target.staging, part, &schema, event_time, target.rows_per_file)?,
+            PartWriter::new(target.staging, part.name(), &schema, event_time, target.rows_per_file)?,
         ));
     }
     let mut from = 0;
     for chunk in &spine.chunks {
         let to = from + chunk.num_rows();
         let batch = assemble(&schema, plan.spine.columns_of(chunk)?, joined, from..to)?;
+        let parts = divided.parts.get(from..to).unwrap_or_default();
+        gap.write(&batch, parts)?;
         for (part, writer) in &mut writers {
-            let parts = divided.parts.get(from..to).unwrap_or_default();
             let mask: BooleanArray = parts.iter().map(|of| Some(*of == Some(*part))).collect();
             if mask.true_count() > 0 {
                 writer.write(&filter_record_batch(&batch, &mask)?)?;
@@ -220,5 +226,8 @@ async fn write_parts(
         });
         tokio::task::yield_now().await;
     }
-    writers.into_iter().map(|(_, writer)| writer.finish()).collect()
+    let parts = writers
+        .into_iter()
+        .map(|(part, writer)| Ok(writer.finish()?.into_part(part)));
+    Ok((parts.collect::<Result<_, StoreError>>()?, gap.finish()?))
 }

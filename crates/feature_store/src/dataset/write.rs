@@ -14,7 +14,7 @@ use parquet::file::properties::WriterProperties;
 use sha2::{Digest, Sha256};
 
 use super::manifest::{DataFile, MANIFEST, Manifest, PartReport};
-use super::statistics::StatisticsCollector;
+use super::statistics::{ColumnStatistics, StatisticsCollector};
 use crate::StoreError;
 use crate::error::file_error;
 use crate::fingerprint::ContentHasher;
@@ -28,7 +28,7 @@ const ZSTD_LEVEL: i32 = 3;
 
 /// Writes one part.
 pub(super) struct PartWriter {
-    part: Part,
+    name: &'static str,
     folder: PathBuf,
     schema: SchemaRef,
     event_time: usize,
@@ -39,6 +39,33 @@ pub(super) struct PartWriter {
     span: Option<(i64, i64)>,
     content: ContentHasher,
     statistics: StatisticsCollector,
+}
+
+/// What was written.
+pub(super) struct Written {
+    /// Its rows.
+    pub rows: u64,
+    /// Its files.
+    pub files: Vec<DataFile>,
+    /// The fingerprint of its content.
+    pub fingerprint: Fingerprint,
+    span: Option<(i64, i64)>,
+    statistics: Vec<ColumnStatistics>,
+}
+
+impl Written {
+    /// It is this part.
+    pub(super) fn into_part(self, part: Part) -> PartReport {
+        PartReport {
+            part,
+            rows: self.rows,
+            first_event_time: self.span.map(|(first, _)| EventTime(first)),
+            last_event_time: self.span.map(|(_, last)| EventTime(last)),
+            fingerprint: self.fingerprint,
+            files: self.files,
+            statistics: self.statistics,
+        }
+    }
 }
 
 struct OpenFile {
@@ -74,18 +101,18 @@ pub(super) fn parquet_error(path: &Path) -> impl FnOnce(ParquetError) -> StoreEr
 }
 
 impl PartWriter {
-    /// A writer for a part of the dataset that is made in `staging`. `event_time` is the place of the spine's event time.
+    /// A writer for the part of that name of the dataset that is made in `staging`. `event_time` is the place of the spine's event time.
     pub(super) fn new(
         staging: &Path,
-        part: Part,
+        name: &'static str,
         schema: &SchemaRef,
         event_time: usize,
         rows_per_file: u64,
     ) -> Result<Self, StoreError> {
-        let folder = staging.join(part.name());
+        let folder = staging.join(name);
         std::fs::create_dir_all(&folder).map_err(file_error(folder.as_path()))?;
         Ok(Self {
-            part,
+            name,
             folder,
             content: ContentHasher::new(schema)?,
             statistics: StatisticsCollector::new(schema),
@@ -131,17 +158,15 @@ impl PartWriter {
     }
 
     /// Ends the part: everything is on disk. A part without rows has one file, with the schema.
-    pub(super) fn finish(mut self) -> Result<PartReport, StoreError> {
+    pub(super) fn finish(mut self) -> Result<Written, StoreError> {
         if self.files.is_empty() {
             self.open_file()?;
         }
         self.close_file()?;
         sync_folder(&self.folder)?;
-        Ok(PartReport {
-            part: self.part,
+        Ok(Written {
             rows: self.rows,
-            first_event_time: self.span.map(|(first, _)| EventTime(first)),
-            last_event_time: self.span.map(|(_, last)| EventTime(last)),
+            span: self.span,
             fingerprint: self.content.finish(),
             files: self.files,
             statistics: self.statistics.finish(),
@@ -165,7 +190,7 @@ impl PartWriter {
                     .map_err(parquet_error(&path))?;
                 OpenFile {
                     path,
-                    name: format!("{}/{name}", self.part),
+                    name: format!("{}/{name}", self.name),
                     rows: 0,
                     writer,
                 }

@@ -94,7 +94,7 @@ impl Doctor {
             return;
         }
         let Ok(manifest) = load_manifest(place) else { return };
-        for file in manifest.parts.iter().flat_map(|part| &part.files) {
+        for file in manifest.files() {
             examination.checked += 1;
             let length = std::fs::metadata(place.join(&file.path)).map(|metadata| metadata.len());
             if length.as_ref().ok() != Some(&file.bytes) {

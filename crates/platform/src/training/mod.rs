@@ -164,6 +164,17 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
     })
 }
 
+/// What there is to say of a dataset that was made before gaps were kept.
+pub fn lost_gap(manifest: &Manifest) -> Option<String> {
+    manifest.has_lost_its_gap().then(|| {
+        format!(
+            "the dataset does not hold the labels of the rows in its gap, so baselines see less than deployed ones would; \
+             `platform dataset create {} --force` makes one that does",
+            manifest.view
+        )
+    })
+}
+
 fn target_column(lesson: &Lesson<'_>) -> Outcome<Column> {
     let labels: Vec<&Column> = lesson.manifest.columns_with(Role::Label).collect();
     let wanted = lesson.pipeline.train.target.as_ref();

@@ -73,6 +73,9 @@ impl Train {
         };
         let manifest = datasets::recorded_manifest(&repository, &dataset)?;
         datasets::check_files(&repository, &dataset, &manifest)?;
+        if let Some(lost) = training::lost_gap(&manifest) {
+            screen::say(format!("warning: {lost}"));
+        }
         let run = Attempt {
             context,
             repository: &repository,
