@@ -187,4 +187,11 @@ fn gap_is_shown_checked_and_made_again_but_not_exported() {
         "{}",
         verified.screen()
     );
+    let refused = sandbox.run("train --view fv:v1 --dataset 1");
+    assert_eq!(refused.code, 2, "{}", refused.screen());
+    assert!(
+        refused.stderr.contains("gap/part-00000.parquet"),
+        "{}",
+        refused.screen()
+    );
 }

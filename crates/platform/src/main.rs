@@ -13,6 +13,7 @@ mod datasets;
 mod failure;
 mod holder;
 mod ingestions;
+mod kept;
 mod progress;
 mod repository;
 mod screen;

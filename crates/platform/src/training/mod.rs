@@ -28,7 +28,7 @@ use crate::failure::{Failure, Outcome};
 use parts::PartRows;
 
 pub use files::{Artefacts, model_parameters};
-pub use rivals::{RivalModel, load_model, load_rivals, side_by_side};
+pub use rivals::{RivalModel, artefact, load_model, load_rivals, side_by_side};
 
 /// Rows whose SHAP values are averaged: enough to rank features, few enough to be quick.
 const CONTRIBUTION_ROWS: usize = 2_000;

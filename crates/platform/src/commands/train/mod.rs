@@ -128,8 +128,7 @@ impl Attempt<'_> {
     async fn make(&self, dataset: &registry::Dataset) -> Outcome {
         let pipeline = &self.pipeline.definition;
         let (parameters, software) = (training::model_parameters(pipeline)?, software::versions());
-        let rivals =
-            training::load_rivals(self.registry, &self.repository.storage, pipeline, self.context.threads).await?;
+        let rivals = training::load_rivals(self.repository, self.registry, pipeline, self.context.threads).await?;
         let new = NewRun {
             pipeline: pipeline.name.clone(),
             pipeline_fingerprint: self.pipeline.fingerprint,
