@@ -12,6 +12,7 @@ mod sandbox;
 mod architecture;
 mod bad_inputs;
 mod baselines;
+mod classes;
 mod contract;
 mod killed;
 mod main_job;

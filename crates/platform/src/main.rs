@@ -9,6 +9,7 @@
 mod applied;
 mod card;
 mod commands;
+mod confusion;
 mod datasets;
 mod failure;
 mod holder;
