@@ -4,7 +4,14 @@ use serde_json::Value;
 
 use crate::sandbox::Sandbox;
 
-/// A repository that learns one of `classes` from two numbers, everything but trained.
+/// A repository that learns one of `classes` from two numbers, trained with an objective.
+pub fn trained(objective: &str, classes: usize) -> Sandbox {
+    let sandbox = ready(objective, classes);
+    sandbox.ok("train --view fv:v1");
+    sandbox
+}
+
+/// The same, everything but trained.
 fn ready(objective: &str, classes: usize) -> Sandbox {
     let sandbox = Sandbox::new();
     let group = "name = \"rows\"\nversion = 1\nentity = [\"id\"]\nevent_time = \"ts\"\n";
@@ -86,6 +93,37 @@ fn too_many_classes_to_show_are_counted_and_said_where_they_are() {
         "{screen}"
     );
     assert!(!screen.contains("true \\ predicted"), "{screen}");
+}
+
+#[test]
+fn probabilities_of_one_against_all_add_up_to_one_and_make_the_log_loss() {
+    let sandbox = trained("multiclassova", 3);
+    sandbox.ok("dataset export fv:v1/1 --to joined --format csv");
+    sandbox.ok("predict m --from joined/test.csv --to predictions.csv");
+    let predictions = sandbox.read("predictions.csv");
+    let mut lines = predictions.lines();
+    let head: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let place = |name: &str| head.iter().position(|column| *column == name).unwrap();
+    let places = ["c00", "c01", "c02"].map(|class| place(&format!("probability_{class}")));
+    let classes = sandbox.read("joined/test.csv");
+    let classes: Vec<&str> = classes
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(2).unwrap())
+        .collect();
+    let mut losses = Vec::new();
+    for (line, class) in lines.zip(&classes) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let probabilities = places.map(|at| cells[at].parse::<f64>().unwrap());
+        assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{line}");
+        let number: usize = class[1..].parse().unwrap();
+        losses.push(-probabilities[number].ln());
+    }
+    let by_hand = losses.iter().sum::<f64>() / losses.len() as f64;
+    let model = sandbox.ok("registry show m --json").json();
+    let stated = model["metrics"]["log_loss"].as_f64().unwrap();
+    assert!((stated - by_hand).abs() < 1e-9, "{stated}, by hand {by_hand}");
+    assert!(sandbox.ok("registry card m").stdout.contains("One against all"));
 }
 
 #[test]
