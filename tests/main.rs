@@ -11,6 +11,8 @@ mod sandbox;
 
 mod architecture;
 mod bad_inputs;
+mod baselines;
+mod classes;
 mod contract;
 mod killed;
 mod main_job;

@@ -145,8 +145,23 @@ fn damaged_model_is_noticed_by_reproduce_and_by_doctor() {
     let doctor = sandbox.run("doctor");
     assert_eq!(doctor.code, 1, "{}", doctor.screen());
     assert!(doctor.screen().contains("model.txt"), "{}", doctor.screen());
-    let refused = sandbox.refused("predict cpu_forecaster:v1 --entities data/labels.csv --to out.csv");
-    assert!(refused.contains("model.txt"), "{refused}");
+    // The platform's own file is not what it wrote: that is no fault of who asks.
+    for command in [
+        "predict cpu_forecaster:v1 --entities data/labels.csv --to out.csv",
+        "registry pull cpu_forecaster --to pulled",
+    ] {
+        let failed = sandbox.run(command);
+        assert_eq!(failed.code, 2, "{}", failed.screen());
+        assert!(
+            failed.stderr.contains("model.txt` is not what was recorded"),
+            "{}",
+            failed.screen()
+        );
+        assert!(failed.stderr.contains("hint: platform doctor"), "{}", failed.screen());
+    }
+    assert!(!sandbox.path("out.csv").exists() && !sandbox.path("pulled").exists());
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(sandbox.run("registry pull cpu_forecaster --to pulled").code, 2);
 }
 
 #[test]

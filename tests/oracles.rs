@@ -76,3 +76,15 @@ fn oracles_load_the_model_and_predict_and_measure_the_same() {
     ask(&sandbox, "predict_model.py", &arguments);
     ask(&sandbox, "recompute_metrics.py", &arguments);
 }
+
+#[test]
+fn oracles_agree_on_probabilities_of_classes() {
+    for (objective, classes) in [("binary", 2), ("multiclass", 3), ("multiclassova", 3)] {
+        let sandbox = crate::classes::trained(objective, classes);
+        sandbox.ok("dataset export fv:v1/1 --to joined --format parquet");
+        sandbox.ok("predict m --from joined/test.parquet --to predictions.parquet");
+        let arguments = [".platform/models/m/v1", "joined/test.parquet", "predictions.parquet"];
+        ask(&sandbox, "predict_model.py", &arguments);
+        ask(&sandbox, "recompute_metrics.py", &arguments);
+    }
+}

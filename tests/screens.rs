@@ -26,7 +26,12 @@ const CHANGING: [(&str, &str); 11] = [
 
 /// Measurements hang on the last bits of floating point numbers, which another processor may round otherwise. Columns are as
 /// wide as their widest number, so their spaces go too.
-const MEASURED: [(&str, &str); 6] = [
+const MEASURED: [(&str, &str); 7] = [
+    // Gain, splits and mean |SHAP| of a feature.
+    (
+        r"(?m)^([a-z_]+) +\d+(\.\d+)? +\d+ +(\d+\.\d+|\d+)$",
+        "$1  [n]  [n]  [n]",
+    ),
     (r"\b\d+\.\d+\.\d+\b", "[version]"),
     (r"-?\b\d+\.\d+(e-?\d+)?", "[n]"),
     (r"% \| \d+ \|", "% | [n] |"),

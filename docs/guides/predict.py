@@ -32,7 +32,12 @@ def predict(folder, rows):
     preprocessing = json.loads((folder / "preprocessing.json").read_text())
     model = lightgbm.Booster(model_file=folder / "model.txt")
     inputs = [numbers(rows.column(column["name"]), column["encoding"]) for column in preprocessing["columns"]]
-    return model.predict(numpy.column_stack(inputs))
+    predictions = model.predict(numpy.column_stack(inputs))
+    if json.loads((folder / "signature.json").read_text())["objective"] == "multiclassova":
+        # One against all: a question for each class. As the platform does, each row's answers are divided by their sum.
+        sums = predictions.sum(axis=1, keepdims=True)
+        predictions = numpy.where(sums == 0, 1 / predictions.shape[1], predictions / numpy.where(sums == 0, 1, sums))
+    return predictions
 
 
 if __name__ == "__main__":

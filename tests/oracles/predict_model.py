@@ -30,6 +30,9 @@ def main():
     assert ours.num_rows == table.num_rows, f"{ours.num_rows} predictions for {table.num_rows} rows"
     numeric = [output["name"] for output in signature["outputs"] if output["type"].startswith("float")]
     theirs = theirs.reshape(table.num_rows, -1)
+    if len(numeric) == 2 and theirs.shape[1] == 1:
+        # Of two classes LightGBM gives the second's probability.
+        theirs = numpy.column_stack([1 - theirs, theirs])
     assert theirs.shape[1] == len(numeric), f"the model gives {theirs.shape[1]} numbers a row, the signature says {numeric}"
     for place, name in enumerate(numeric):
         found = ours.column(name).to_numpy()

@@ -24,7 +24,7 @@ def arguments():
     return parser.parse_args()
 
 
-def check_files(folder, part):
+def check_files(folder, name, part):
     for file in part["files"]:
         content = (folder / file["path"]).read_bytes()
         assert len(content) == file["bytes"], f"{file['path']}: {len(content)} bytes, the manifest says {file['bytes']}"
@@ -32,8 +32,8 @@ def check_files(folder, part):
         rows = pyarrow.parquet.read_metadata(folder / file["path"]).num_rows
         assert rows == file["rows"], f"{file['path']}: {rows} rows, the manifest says {file['rows']}"
     named = sorted(file["path"] for file in part["files"])
-    found = sorted(str(path.relative_to(folder)) for path in (folder / part["part"]).iterdir())
-    assert found == named, f"{part['part']}: the folder holds {found}, the manifest names {named}"
+    found = sorted(str(path.relative_to(folder)) for path in (folder / name).iterdir())
+    assert found == named, f"{name}: the folder holds {found}, the manifest names {named}"
 
 
 def check_columns(table, columns, part):
@@ -72,12 +72,28 @@ def check_statistics(table, part):
         assert math.isclose(stated["mean"], mean, rel_tol=1e-9, abs_tol=1e-9), f"{where}: mean {stated['mean']}, found {mean}"
 
 
+def check_gap(folder, manifest):
+    """Rows in no part: keys, event time and labels, for baselines; the fingerprint of the whole does not cover them."""
+    gap = manifest.get("gap_rows")
+    if gap is None:
+        return
+    check_files(folder, "gap", gap)
+    table = pyarrow.concat_tables(pyarrow.parquet.ParquetFile(folder / file["path"]).read() for file in gap["files"])
+    assert table.num_rows == gap["rows"] == manifest["rows"]["gap"], f"gap: {table.num_rows} rows, the manifest says {gap['rows']}"
+    kept = [column for column in manifest["columns"] if column["role"] in ("key", "event_time", "label")]
+    assert [column["name"] for column in kept] == gap["columns"], f"gap: the manifest names {gap['columns']}"
+    check_columns(table, kept, "gap")
+    found = fingerprint.of_table(table)
+    assert found == gap["fingerprint"], f"gap: fingerprint {found}, the manifest says {gap['fingerprint']}"
+    print(f"gap: {table.num_rows} rows; files, columns and fingerprint hold")
+
+
 def main():
     asked = arguments()
     manifest = json.loads((asked.folder / "manifest.json").read_text())
     fingerprints, rows = [], 0
     for part in manifest["parts"]:
-        check_files(asked.folder, part)
+        check_files(asked.folder, part["part"], part)
         tables = [pyarrow.parquet.ParquetFile(asked.folder / file["path"]).read() for file in part["files"]]
         table = pyarrow.concat_tables(tables)
         assert table.num_rows == part["rows"], f"{part['part']}: {table.num_rows} rows, the manifest says {part['rows']}"
@@ -89,6 +105,7 @@ def main():
         fingerprints.append((part["part"], found))
         rows += table.num_rows
         print(f"{part['part']}: {table.num_rows} rows, {table.num_columns} columns; files, types, statistics and fingerprint hold")
+    check_gap(asked.folder, manifest)
     found = fingerprint.of_parts(fingerprints)
     assert found == manifest["fingerprint"], f"the whole: fingerprint {found}, the manifest says {manifest['fingerprint']}"
     assert asked.rows is None or rows == asked.rows, f"wanted {asked.rows} rows, found {rows}"

@@ -1,12 +1,16 @@
 //! Fingerprints: SHA-256, written as 64 hexadecimal digits.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ReferenceError;
+
+/// Bytes that are read at once.
+const READ_AT_ONCE: usize = 1 << 20;
 
 /// The SHA-256 of something's content: equal content, equal fingerprint.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,6 +22,23 @@ impl Fingerprint {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+    /// The fingerprint of everything that can be read, and how many bytes that is; no more than a buffer of it is in memory.
+    ///
+    /// # Errors
+    /// When it cannot be read to its end.
+    pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
+        let (mut sha256, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; READ_AT_ONCE]);
+        loop {
+            let read = match reader.read(&mut buffer) {
+                Ok(0) => return Ok((Self(sha256.finalize().into()), bytes)),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            bytes += read as u64;
+            sha256.update(buffer.get(..read).unwrap_or_default());
+        }
     }
     /// A fingerprint made elsewhere.
     #[must_use]

@@ -17,7 +17,8 @@
 
 use definitions::{Baseline, Duration};
 
-/// Every row of the dataset, whatever its part: baselines look back across parts, as a deployed one would.
+/// Every row of the dataset, whatever its part, and those in its gaps: baselines look back across parts, as a deployed one would.
+/// Rows of one entity and time must stand in the order in which they became known; otherwise their order does not matter.
 #[derive(Debug, Clone, Copy)]
 pub struct Observations<'a> {
     /// The entity of each row, as any number that tells entities apart.
@@ -165,34 +166,75 @@ mod tests {
         );
     }
 
-    #[test]
-    fn random_rows_agree_with_the_rule_read_aloud() {
-        let mut state = 7_u64;
-        let mut draw = |below: u64| {
+    /// A number below another, from a seed.
+    fn draws(seed: u64) -> impl FnMut(u64) -> u64 {
+        let mut state = seed;
+        move |below| {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % below
+        }
+    }
+
+    /// The forecasts of some rows, in their order.
+    fn forecasts(kind: Baseline, horizon: i64, rows: &[(u64, i64, Option<f64>)], naive: bool) -> Vec<f64> {
+        let entities: Vec<u64> = rows.iter().map(|row| row.0).collect();
+        let times: Vec<i64> = rows.iter().map(|row| row.1 * HOUR).collect();
+        let labels: Vec<Option<f64>> = rows.iter().map(|row| row.2).collect();
+        let observations = Observations {
+            entities: &entities,
+            times: &times,
+            labels: &labels,
+            horizon: hours(horizon),
+            mean: 0.5,
         };
+        if naive {
+            twin(kind, &observations)
+        } else {
+            baseline(kind, &observations)
+        }
+    }
+
+    /// What a dataset does to its rows: parts one after the other, those of the gaps last. Nothing may change for the rows of a part.
+    #[test]
+    fn parts_and_gap_say_what_the_undivided_rows_say() {
+        let mut draw = draws(11);
+        for _ in 0..300 {
+            let mut rows: Vec<(u64, i64, Option<f64>)> = (0..draw(60))
+                .map(|row| (draw(3), draw(30) as i64, (draw(5) > 0).then_some(row as f64)))
+                .collect();
+            rows.sort_by_key(|row| (row.0, row.1));
+            let (horizon, gap) = (draw(5) as i64, draw(6) as i64);
+            let part = |time: i64| match time {
+                _ if (12 - gap..12).contains(&time) || (21 - gap..21).contains(&time) => 3,
+                _ if time < 12 => 0,
+                _ if time < 21 => 1,
+                _ => 2,
+            };
+            let mut places: Vec<usize> = (0..rows.len()).collect();
+            places.sort_by_key(|at| part(rows[*at].1));
+            let divided: Vec<_> = places.iter().map(|at| rows[*at]).collect();
+            for kind in [Baseline::LastValue, Baseline::SeasonalNaive(hours(1 + draw(4) as i64))] {
+                let whole = forecasts(kind, horizon, &rows, true);
+                let wanted: Vec<f64> = places.iter().map(|at| whole[*at]).collect();
+                assert_eq!(forecasts(kind, horizon, &divided, false), wanted, "{kind} {divided:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn random_rows_agree_with_the_rule_read_aloud() {
+        let mut draw = draws(7);
         for _ in 0..300 {
             let rows: Vec<(u64, i64, Option<f64>)> = (0..draw(40))
                 .map(|row| (draw(3), draw(20) as i64, (draw(4) > 0).then_some(row as f64)))
                 .collect();
             let horizon = draw(5) as i64;
-            let entities: Vec<u64> = rows.iter().map(|row| row.0).collect();
-            let times: Vec<i64> = rows.iter().map(|row| row.1 * HOUR).collect();
-            let labels: Vec<Option<f64>> = rows.iter().map(|row| row.2).collect();
-            let observations = Observations {
-                entities: &entities,
-                times: &times,
-                labels: &labels,
-                horizon: hours(horizon),
-                mean: 0.5,
-            };
             for kind in [Baseline::LastValue, Baseline::SeasonalNaive(hours(1 + draw(4) as i64))] {
                 assert_eq!(
-                    baseline(kind, &observations),
-                    twin(kind, &observations),
+                    forecasts(kind, horizon, &rows, false),
+                    forecasts(kind, horizon, &rows, true),
                     "{kind} {rows:?}"
                 );
             }

@@ -9,7 +9,7 @@ use evaluation::{
 use feature_store::dataset::{JoinReport, Manifest};
 use serde_json::Value;
 
-use crate::training::{Artefacts, Trained};
+use crate::training::{Artefacts, Trained, lost_gap};
 
 /// What a model was made from and by.
 pub struct Origin<'a> {
@@ -108,7 +108,7 @@ fn data(origin: &Origin<'_>, trained: &Trained) -> CardData {
         groups: groups(manifest),
         parts: parts(manifest, trained),
         split: split(manifest),
-        warnings: manifest.warnings.clone(),
+        warnings: manifest.warnings.iter().cloned().chain(lost_gap(manifest)).collect(),
     }
 }
 
@@ -179,17 +179,15 @@ fn whole_range(manifest: &Manifest) -> Option<(String, String)> {
 }
 
 fn parts(manifest: &Manifest, trained: &Trained) -> Vec<CardPart> {
-    let without = |part| {
-        trained
-            .unlabelled
-            .iter()
-            .find(|(of, _)| *of == part)
-            .map_or(0, |(_, rows)| *rows as u64)
+    let left_out = |part| {
+        let found = trained.left_out.iter().find(|(of, _)| *of == part);
+        found.map(|(_, left_out)| *left_out).unwrap_or_default()
     };
     let part = |report: &feature_store::dataset::PartReport| CardPart {
         part: report.part.to_string(),
         rows: report.rows,
-        without_label: without(report.part),
+        without_label: left_out(report.part).without_label as u64,
+        of_unknown_class: left_out(report.part).of_unknown_class as u64,
         times: range(report.first_event_time, report.last_event_time),
     };
     manifest.parts.iter().map(part).collect()

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use definitions::{DatasetRef, FeatureView, Fingerprint, WallTime};
+use definitions::{FeatureView, Fingerprint, WallTime};
 use feature_store::dataset::{
     Arguments, DatasetProgress, DatasetReceipt, DatasetRequest, MANIFEST, Manifest, Means, Work, create_dataset,
     load_manifest, pin_view, pins_key,
@@ -11,8 +11,9 @@ use feature_store::{GroupPin, Store};
 use registry::{CreatedDataset, IfUnchanged, NewDataset, PinnedGroup, PublishedDataset, Registry};
 
 use crate::applied;
-use crate::failure::{Failure, Outcome, at_path};
+use crate::failure::{Failure, Outcome};
 use crate::ingestions;
+use crate::kept::Kept;
 use crate::progress::Progress;
 use crate::repository::{Repository, publish};
 use crate::software;
@@ -69,37 +70,24 @@ pub async fn create(
 /// The manifest of a recorded dataset, if it is the one that was recorded.
 pub fn recorded_manifest(repository: &Repository, dataset: &registry::Dataset) -> Outcome<Manifest> {
     let folder = repository.storage.join(&dataset.path);
-    let path = folder.join(MANIFEST);
-    let bytes = std::fs::read(&path).map_err(at_path(&path))?;
-    expect_hash(repository, &path, dataset.manifest_sha256, &bytes, &dataset.reference)?;
+    kept(repository, dataset, MANIFEST, dataset.manifest_sha256).check()?;
     Ok(load_manifest(&folder)?)
 }
 
-/// Checks that every data file of a recorded dataset is the one that was recorded.
+/// Checks that every data file of a recorded dataset is the one that was recorded, those of the gap included.
 pub fn check_files(repository: &Repository, dataset: &registry::Dataset, manifest: &Manifest) -> Outcome {
-    let folder = repository.storage.join(&dataset.path);
-    for file in manifest.parts.iter().flat_map(|part| &part.files) {
-        let path = folder.join(&file.path);
-        let bytes = std::fs::read(&path).map_err(at_path(&path))?;
-        expect_hash(repository, &path, file.sha256, &bytes, &dataset.reference)?;
-    }
-    Ok(())
+    let mut files = manifest.files();
+    files.try_for_each(|file| kept(repository, dataset, &file.path, file.sha256).check())
 }
 
-fn expect_hash(
-    repository: &Repository,
-    path: &Path,
-    wanted: Fingerprint,
-    bytes: &[u8],
-    dataset: &DatasetRef,
-) -> Outcome {
-    let found = Fingerprint::of(bytes);
-    if found == wanted {
-        return Ok(());
+fn kept(repository: &Repository, dataset: &registry::Dataset, name: &str, sha256: Fingerprint) -> Kept {
+    let path = repository.storage.join(&dataset.path).join(name);
+    Kept {
+        shown: repository.shown(&path),
+        path,
+        sha256,
+        hint: format!("platform dataset verify {}", dataset.reference),
     }
-    let path = repository.shown(path);
-    let message = format!("`{path}` is not what was recorded: wanted sha256 {wanted}, found {found}");
-    Err(Failure::input(message).hint(format!("platform dataset verify {dataset}")))
 }
 
 /// Builds the dataset of a manifest once more, from its own pins and definitions, into a folder.

@@ -9,10 +9,12 @@
 mod applied;
 mod card;
 mod commands;
+mod confusion;
 mod datasets;
 mod failure;
 mod holder;
 mod ingestions;
+mod kept;
 mod memory;
 mod progress;
 mod repository;

@@ -70,6 +70,16 @@ pub enum TreesError {
         /// What the labels are.
         found: String,
     },
+    /// A metric that says nothing about what the objective learns: LightGBM would measure something else under its name.
+    #[error("metric `{metric}` does not fit objective `{objective}`: wanted {wanted}")]
+    Metric {
+        /// The metric.
+        metric: String,
+        /// The objective.
+        objective: &'static str,
+        /// What would fit.
+        wanted: String,
+    },
     /// A list with one value for each feature that has another length, or a value that the feature cannot have.
     #[error("`{name}`: wanted {wanted}, found {found}")]
     PerFeature {
@@ -117,6 +127,7 @@ impl TreesError {
             Self::Parameter(_)
             | Self::Label { .. }
             | Self::Objective { .. }
+            | Self::Metric { .. }
             | Self::NoRows
             | Self::NoFeatures
             | Self::Features { .. }
@@ -138,6 +149,9 @@ impl TreesError {
             Self::LightGbm { .. } => Some("change `[train.lightgbm]` of the pipeline, then: platform apply".to_owned()),
             Self::Label { .. } | Self::Objective { .. } => {
                 Some("choose another `objective` in `[train.lightgbm]`, or another label".to_owned())
+            }
+            Self::Metric { .. } => {
+                Some("remove `metric` from `[train.lightgbm]`: without it, the objective's own is used".to_owned())
             }
             _ => None,
         }

@@ -16,6 +16,7 @@ use learning::{Control, IterationReport, Labelled, Learner, LearningError, Matri
 
 use crate::early_stopping::EarlyStopping;
 use crate::lightgbm::{Booster, Dataset, DatasetOptions, PredictKind, set_threads, turn};
+use crate::parameters::misfit;
 use crate::{Objective, Parameters, TreeModel, TreesError};
 
 /// Parameters that are lists with one value for each feature.
@@ -40,7 +41,7 @@ impl LightGbm {
     /// A learner. `classes`: how many classes the labels have; 0: they are numbers. Without an objective, the one that fits them.
     ///
     /// # Errors
-    /// An objective that does not fit the labels.
+    /// An objective that does not fit the labels, or a metric that does not fit the objective.
     pub fn new(parameters: Parameters, classes: usize) -> Result<Self, TreesError> {
         let natural = match classes {
             0 => Objective::Regression,
@@ -55,6 +56,7 @@ impl LightGbm {
             _ => None,
         };
         let Some(wanted) = wanted else {
+            check_metrics(&parameters, objective)?;
             return Ok(Self {
                 parameters,
                 objective,
@@ -287,6 +289,19 @@ impl LightGbm {
         }
         let grown = booster.iterations()?;
         Ok((history, stopping.best_iteration(grown).min(grown)))
+    }
+}
+
+/// The first metric decides when to stop, so one that means nothing would cut the model short.
+fn check_metrics(parameters: &Parameters, objective: Objective) -> Result<(), TreesError> {
+    let metrics = parameters.settings.get("metric");
+    match metrics.and_then(|metrics| misfit(metrics, objective)) {
+        Some((metric, wanted)) => Err(TreesError::Metric {
+            metric,
+            objective: objective.word(),
+            wanted,
+        }),
+        None => Ok(()),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use learning::{Contributions, Importance, IterationReport, LearningError, Matrix, Model, ModelFile};
 
-use crate::TreesError;
 use crate::lightgbm::{Booster, PredictKind, set_threads, turn};
+use crate::{Objective, TreesError};
 
 /// The name of the model file, in LightGBM's own text format.
 const FILE: &str = "model.txt";
@@ -14,6 +14,7 @@ pub struct TreeModel {
     booster: Booster,
     text: String,
     features: Vec<String>,
+    objective: Option<Objective>,
     history: Vec<IterationReport>,
     best_iteration: usize,
 }
@@ -28,6 +29,7 @@ impl TreeModel {
     ) -> Result<Self, TreesError> {
         Ok(Self {
             booster: Booster::from_text(&text)?,
+            objective: objective(&text),
             text,
             features,
             history,
@@ -50,6 +52,7 @@ impl TreeModel {
         let best_iteration = booster.iterations()?;
         Ok(Self {
             booster,
+            objective: objective(&text),
             text,
             features,
             history: Vec::new(),
@@ -97,9 +100,33 @@ impl TreeModel {
     }
 }
 
+/// The objective that stands in a model file, where it is one of ours.
+fn objective(text: &str) -> Option<Objective> {
+    let line = text.lines().find_map(|line| line.strip_prefix("objective="))?;
+    Objective::from_word(line.split(' ').next()?)
+}
+
+/// Makes each row's outputs add up to one: `p / sum(p)`, and all alike where the sum is 0.
+///
+/// One against all asks a question of its own for each class, so LightGBM's answers need not be the probabilities of alternatives.
+/// Their order stays, so the most probable class is the same.
+fn add_up_to_one(outputs: &mut [Vec<f64>]) {
+    let (classes, rows) = (outputs.len(), outputs.first().map_or(0, Vec::len));
+    for row in 0..rows {
+        let sum: f64 = outputs.iter().filter_map(|output| output.get(row)).sum();
+        for value in outputs.iter_mut().filter_map(|output| output.get_mut(row)) {
+            *value = if sum == 0.0 { 1.0 / classes as f64 } else { *value / sum };
+        }
+    }
+}
+
 impl Model for TreeModel {
     fn predict(&self, matrix: &Matrix) -> Result<Vec<Vec<f64>>, LearningError> {
-        Ok(self.by_output(matrix, PredictKind::Normal)?)
+        let mut outputs = self.by_output(matrix, PredictKind::Normal)?;
+        if self.objective == Some(Objective::MulticlassOva) {
+            add_up_to_one(&mut outputs);
+        }
+        Ok(outputs)
     }
 
     fn contributions(&self, matrix: &Matrix) -> Result<Contributions, LearningError> {
@@ -147,5 +174,35 @@ impl Model for TreeModel {
 
     fn history(&self) -> &[IterationReport] {
         &self.history
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_one_against_all_become_shares_of_one() {
+        let mut outputs = vec![
+            vec![0.9, 0.0, 0.2, 1e-320],
+            vec![0.6, 0.0, 0.2, 0.0],
+            vec![0.0, 0.0, 0.6, 0.0],
+        ];
+        add_up_to_one(&mut outputs);
+        let by_hand = [
+            [0.9 / 1.5, 1.0 / 3.0, 0.2, 1.0],
+            [0.6 / 1.5, 1.0 / 3.0, 0.2, 0.0],
+            [0.0, 1.0 / 3.0, 0.6 / 1.0, 0.0],
+        ];
+        for (output, by_hand) in outputs.iter().zip(by_hand) {
+            assert_eq!(output, &by_hand);
+        }
+    }
+
+    #[test]
+    fn objective_is_read_from_the_model_file() {
+        let text = "tree\nversion=v4\nobjective=multiclassova num_class:3 sigmoid:1\nfeature_names=a b\n";
+        assert_eq!(objective(text), Some(Objective::MulticlassOva));
+        assert_eq!(objective("tree\nversion=v4\n"), None);
     }
 }

@@ -214,9 +214,9 @@ fn contributions_of_a_row_add_up_to_its_raw_score() {
     }
 }
 
-#[test]
-fn classes_get_probabilities_that_add_up_to_one() {
-    let mut data = data(600);
+/// Labels that are one of three classes.
+fn classes(rows: usize) -> TrainingData {
+    let mut data = data(rows);
     let to_class = |labels: &mut Vec<f64>| {
         labels
             .iter_mut()
@@ -224,11 +224,43 @@ fn classes_get_probabilities_that_add_up_to_one() {
     };
     to_class(&mut data.train.labels);
     to_class(&mut data.evaluations[0].1.labels);
-    let outputs = fit(&[], 3, &data).predict(&data.train.matrix).unwrap();
-    assert_eq!(outputs.len(), 3);
-    for row in 0..600 {
-        assert!((outputs.iter().map(|output| output[row]).sum::<f64>() - 1.0).abs() < 1e-9);
+    data
+}
+
+#[test]
+fn classes_get_probabilities_that_add_up_to_one() {
+    let data = classes(600);
+    for objective in ["multiclass", "multiclassova"] {
+        let model = fit(&[("objective", word(objective))], 3, &data);
+        let outputs = model.predict(&data.train.matrix).unwrap();
+        assert_eq!(outputs.len(), 3);
+        for row in 0..600 {
+            assert!((outputs.iter().map(|output| output[row]).sum::<f64>() - 1.0).abs() < 1e-9);
+        }
     }
+}
+
+#[test]
+fn one_against_all_divides_each_sigmoid_by_their_sum_and_leaves_raw_scores_alone() {
+    let data = classes(300);
+    let model = fit(&[("objective", word("multiclassova"))], 3, &data);
+    let outputs = model.predict(&data.train.matrix).unwrap();
+    let loaded = TreeModel::from_text(String::from_utf8(bytes(model.as_ref())).unwrap(), 1).unwrap();
+    assert_eq!(loaded.predict(&data.train.matrix).unwrap(), outputs);
+    let raw = loaded.raw_scores(&data.train.matrix).unwrap();
+    let mut furthest_from_one = 0.0_f64;
+    for row in 0..300 {
+        let sigmoids: Vec<f64> = raw.iter().map(|scores| 1.0 / (1.0 + (-scores[row]).exp())).collect();
+        let sum: f64 = sigmoids.iter().sum();
+        furthest_from_one = furthest_from_one.max((sum - 1.0).abs());
+        for (output, sigmoid) in outputs.iter().zip(sigmoids) {
+            assert!((output[row] - sigmoid / sum).abs() < 1e-12);
+        }
+    }
+    assert!(
+        furthest_from_one > 0.01,
+        "the sigmoids do not add up to one by themselves"
+    );
 }
 
 #[test]

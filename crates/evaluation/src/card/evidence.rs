@@ -111,6 +111,9 @@ pub struct CardPart {
     pub rows: u64,
     /// Those without a label, from which nothing is learned and on which nothing is measured.
     pub without_label: u64,
+    /// Those whose label is a class that training never saw, which are not measured either.
+    #[serde(default)]
+    pub of_unknown_class: u64,
     /// Its first and last event time, where it has rows and they have times.
     pub times: Option<(String, String)>,
 }

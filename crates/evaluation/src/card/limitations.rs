@@ -13,6 +13,7 @@ const NAMED: usize = 8;
 pub(super) fn found_limitations(evidence: &CardEvidence) -> Vec<String> {
     let mut found = of_split(evidence);
     found.extend(of_labels(evidence));
+    found.extend(of_classes(evidence));
     found.extend(of_joins(evidence));
     if let Some(part) = evidence.evaluation.gated_part() {
         let first = evidence.evaluation.metrics.first().copied();
@@ -67,6 +68,19 @@ fn of_labels(evidence: &CardEvidence) -> Option<String> {
             count(without)
         )
     })
+}
+
+fn of_classes(evidence: &CardEvidence) -> Vec<String> {
+    let odd = evidence.data.parts.iter().filter(|part| part.of_unknown_class > 0);
+    let sentence = odd.map(|part| {
+        let (rows, share) = (count(part.of_unknown_class), percent(part.of_unknown_class, part.rows));
+        format!(
+            "{rows} rows of {} ({share}) are of a class that the training part does not have: the model cannot name it, and they \
+             are in no metric.",
+            part.part
+        )
+    });
+    sentence.collect()
 }
 
 fn of_joins(evidence: &CardEvidence) -> Vec<String> {

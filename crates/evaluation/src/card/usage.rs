@@ -24,6 +24,11 @@ def numbers(name, encoding):
 inputs = pandas.DataFrame({c["name"]: numbers(c["name"], c["encoding"]).astype("float64") for c in preparation})
 predictions = lightgbm.Booster(model_file="model.txt").predict(inputs)"#;
 
+/// What LightGBM leaves to do after the code above.
+const ONE_AGAINST_ALL: &str = "One against all asks a question for each class, so LightGBM's numbers of a row need not add up to one. The \
+                               platform divides them by their sum, and so must you: \
+                               `predictions / predictions.sum(axis=1, keepdims=True)` (all alike where the sum is 0).";
+
 pub(super) fn how_to_use(text: &mut Markdown, evidence: &CardEvidence) {
     let model = &evidence.model;
     text.heading(2, "How to load");
@@ -40,6 +45,9 @@ pub(super) fn how_to_use(text: &mut Markdown, evidence: &CardEvidence) {
         text.code("python", PYTHON);
         if let Some(classes) = &evidence.data.classes {
             text.paragraph(&class_words(classes));
+            if evidence.training.objective == "multiclassova" {
+                text.paragraph(ONE_AGAINST_ALL);
+            }
         }
     }
     let rows = evidence

@@ -120,6 +120,7 @@ fn data() -> CardData {
         part: part.to_owned(),
         rows,
         without_label: 300,
+        of_unknown_class: 0,
         times,
     };
     CardData {
@@ -227,6 +228,17 @@ fn weaknesses_are_found_in_the_evidence() {
     }
     evidence.evaluation.parts.truncate(1);
     assert!(render_card(&evidence).contains("measured on what it learned from"));
+}
+
+#[test]
+fn rows_of_a_class_that_training_never_saw_are_told() {
+    let mut evidence = evidence();
+    evidence.data.parts[2].of_unknown_class = 763;
+    let card = render_card(&evidence);
+    assert!(
+        card.contains("763 rows of test (1.0 %) are of a class that the training part does not have"),
+        "{card}"
+    );
 }
 
 #[test]

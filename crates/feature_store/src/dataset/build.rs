@@ -16,7 +16,8 @@ use definitions::{GroupRef, Split};
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 
-use super::manifest::{Arguments, JoinReport, PartReport};
+use super::gap::GapWriter;
+use super::manifest::{Arguments, GapReport, JoinReport, PartReport};
 use super::plan::{JoinPlan, Plan};
 use super::spine::{Spine, read_spine};
 use super::write::{Manner, PartWriter};
@@ -74,6 +75,8 @@ pub type Watch<'a> = &'a (dyn Fn(DatasetProgress<'_>) + Send + Sync);
 pub(crate) struct Built {
     /// The parts, in order.
     pub parts: Vec<PartReport>,
+    /// The rows in gaps.
+    pub gap: Option<GapReport>,
     /// How they were divided.
     pub divided: Divided,
     /// The joins' outcomes.
@@ -134,7 +137,7 @@ pub(crate) async fn build(
     let spine_micros = micros_since(begun);
     let begun = Instant::now();
     let join = JoinRun::new(plan, &spine, sources, target.means)?;
-    let parts = write_parts(plan, &spine, &join, &divided, target, watch).await?;
+    let (parts, gap) = write_parts(plan, &spine, &join, &divided, target, watch).await?;
     let written: u64 = parts.iter().map(|report| report.rows).sum();
     let counts = divided.counts();
     if written + counts.gap != spine.rows() as u64 {
@@ -146,6 +149,7 @@ pub(crate) async fn build(
     }
     Ok(Built {
         parts,
+        gap,
         joins: join.reports(plan, spine.rows() as u64)?,
         spine_rows: spine.rows() as u64,
         superseded: spine.superseded,
@@ -292,14 +296,15 @@ async fn write_parts(
     divided: &Divided,
     target: &Target<'_>,
     watch: Watch<'_>,
-) -> Result<Vec<PartReport>, StoreError> {
+) -> Result<(Vec<PartReport>, Option<GapReport>), StoreError> {
     let schema = plan.schema();
     let manner = Manner {
         event_time: plan.event_time_at(),
         rows_per_file: target.rows_per_file,
         threads: target.means.threads,
     };
-    let writer = |part| Ok((part, PartWriter::new(target.staging, part, &schema, manner)?));
+    let mut gap = GapWriter::new(plan, target);
+    let writer = |part: Part| Ok((part, PartWriter::new(target.staging, part.name(), &schema, manner)?));
     let parts = parts_of(target.split).into_iter().map(writer);
     let mut writers: Vec<(Part, PartWriter)> = parts.collect::<Result<_, StoreError>>()?;
     let mut stretches = join.rows()?;
@@ -308,7 +313,9 @@ async fn write_parts(
         let rows = from..from + joined.num_rows();
         let values = joined.columns().get(spine.width()..).unwrap_or_default();
         let batch = assemble(&schema, spine.columns_of(&plan.spine, rows.clone())?, values)?;
-        write_rows(&mut writers, batch, divided.parts.get(rows.clone()).unwrap_or_default())?;
+        let parts = divided.parts.get(rows.clone()).unwrap_or_default();
+        gap.write(&batch, parts)?;
+        write_rows(&mut writers, batch, parts)?;
         watch(DatasetProgress {
             step: "joining",
             done: rows.end as u64,
@@ -317,7 +324,10 @@ async fn write_parts(
         from = rows.end;
         tokio::task::yield_now().await;
     }
-    writers.into_iter().map(|(_, writer)| writer.finish()).collect()
+    let parts = writers
+        .into_iter()
+        .map(|(part, writer)| Ok(writer.finish()?.into_part(part)));
+    Ok((parts.collect::<Result<_, StoreError>>()?, gap.finish()?))
 }
 
 /// Writes each row to its part.

@@ -160,6 +160,20 @@ pub struct PartReport {
     pub statistics: Vec<ColumnStatistics>,
 }
 
+/// The rows that lie in a gap, and in no part: their keys, times and labels, which baselines look back on as a deployed one would.
+/// No learner sees them, and the dataset's fingerprint does not cover them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapReport {
+    /// Its rows.
+    pub rows: u64,
+    /// Its columns: those with the roles key, event time and label, in the dataset's order.
+    pub columns: Vec<String>,
+    /// The fingerprint of its content.
+    pub fingerprint: Fingerprint,
+    /// Its files, in the order of its rows.
+    pub files: Vec<DataFile>,
+}
+
 /// Everything that a dataset is and came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -192,6 +206,9 @@ pub struct Manifest {
     pub certificate: Certificate,
     /// The parts, in order.
     pub parts: Vec<PartReport>,
+    /// The rows in gaps; `None` where there are none, and where the dataset is older than their being kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap_rows: Option<GapReport>,
     /// What there is to say about it.
     pub warnings: Vec<String>,
     /// What was read, exactly: every group once.
@@ -234,6 +251,18 @@ impl Manifest {
     #[must_use]
     pub fn part(&self, part: Part) -> Option<&PartReport> {
         self.parts.iter().find(|report| report.part == part)
+    }
+
+    /// Whether there are rows in gaps that were not kept: datasets of before did not keep them.
+    #[must_use]
+    pub fn has_lost_its_gap(&self) -> bool {
+        self.rows.gap > 0 && self.gap_rows.is_none()
+    }
+
+    /// Every data file, those of the gap included.
+    pub fn files(&self) -> impl Iterator<Item = &DataFile> {
+        let of_parts = self.parts.iter().flat_map(|report| &report.files);
+        of_parts.chain(self.gap_rows.iter().flat_map(|gap| &gap.files))
     }
 
     /// The columns with a role, in order.

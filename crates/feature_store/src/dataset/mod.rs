@@ -4,13 +4,14 @@
 //! registry, and never looks at the clock.
 //!
 //! Reading order: this file (what is asked and given), `plan` (what a view asks of its groups), `spine`, `build` (the work),
-//! `write`, `manifest`, `statistics`; then what is done with datasets: `read`, `verify`, `diff`, `export`, `entities`.
+//! `write`, `gap`, `manifest`, `statistics`; then what is done with datasets: `read`, `verify`, `diff`, `export`, `entities`.
 
 mod build;
 mod columns;
 mod diff;
 mod entities;
 mod export;
+mod gap;
 mod manifest;
 mod pins;
 mod plan;
@@ -40,11 +41,11 @@ pub use diff::{ColumnDiff, DatasetDiff, Drift, PinnedState, RowsDiff, Sides, dif
 pub use entities::{EntityFeatures, entity_columns};
 pub use export::{ExportedPart, export};
 pub use manifest::{
-    Arguments, Column, DataFile, FORMAT, JoinReport, MANIFEST, Manifest, PartReport, Recorded, RecordedDefinitions,
-    SpineReport, load_manifest,
+    Arguments, Column, DataFile, FORMAT, GapReport, JoinReport, MANIFEST, Manifest, PartReport, Recorded,
+    RecordedDefinitions, SpineReport, load_manifest,
 };
 pub use pins::{pin_features, pin_view, pins_key};
-pub use read::{PartReader, open_part, read_part};
+pub use read::{PartReader, open_gap, open_part, read_part};
 pub use statistics::{ColumnStatistics, DISTINCT_CAP, Distinct, StatisticsCollector};
 pub use verify::{Difference, Verification, verify};
 pub use write::ROWS_PER_FILE;

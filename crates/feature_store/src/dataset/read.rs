@@ -7,7 +7,7 @@ use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::manifest::load_manifest;
+use super::manifest::{DataFile, load_manifest};
 use super::write::parquet_error;
 use crate::StoreError;
 use crate::error::file_error;
@@ -39,17 +39,36 @@ pub fn open_part(folder: &Path, part: Part, columns: Option<&[String]>) -> Resul
             .join("`, `"),
     };
     let report = manifest.part(part).ok_or_else(no_part)?;
-    let paths: Vec<PathBuf> = report.files.iter().map(|file| folder.join(&file.path)).collect();
+    open_files(folder, &report.files, columns)?.ok_or_else(no_part)
+}
+
+/// Opens the rows in gaps of the dataset in a folder: keys, event times and labels. With `columns`, only these are read. `None` where
+/// no such rows are kept.
+///
+/// # Errors
+/// When the manifest or the first file cannot be read.
+pub fn open_gap(folder: &Path, columns: Option<&[String]>) -> Result<Option<PartReader>, StoreError> {
+    match load_manifest(folder)?.gap_rows {
+        Some(gap) => open_files(folder, &gap.files, columns),
+        None => Ok(None),
+    }
+}
+
+fn open_files(folder: &Path, files: &[DataFile], columns: Option<&[String]>) -> Result<Option<PartReader>, StoreError> {
+    let paths: Vec<PathBuf> = files.iter().map(|file| folder.join(&file.path)).collect();
     let mut paths = paths.into_iter();
-    let open = open_file(&paths.next().ok_or_else(no_part)?, columns)?;
+    let Some(first) = paths.next() else {
+        return Ok(None);
+    };
+    let open = open_file(&first, columns)?;
     let schema = open.schema();
     let columns = columns.map(<[String]>::to_vec);
-    Ok(PartReader {
+    Ok(Some(PartReader {
         paths,
         columns,
         open,
         schema,
-    })
+    }))
 }
 
 /// All rows of a part of the dataset in a folder.

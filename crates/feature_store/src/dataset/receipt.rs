@@ -46,6 +46,7 @@ pub(super) fn receipt(
         gap: plan.gap.clone(),
         certificate: built.divided.certificate,
         parts: built.parts,
+        gap_rows: built.gap,
         pins,
         definitions: recorded(request)?,
         spilled_bytes: built.work.spilled_bytes,

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use definitions::{Fingerprint, Versioned};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use super::manifest::{DataFile, MANIFEST, Manifest, PartReport, load_manifest};
+use super::gap::GAP;
+use super::manifest::{DataFile, MANIFEST, Manifest, load_manifest};
 use super::read::open_file;
 use crate::StoreError;
+use crate::error::file_error;
 use crate::fingerprint::{ContentHasher, combine};
 
 /// One thing that is not as the manifest says.
@@ -65,8 +65,12 @@ pub fn verify(folder: &Path) -> Result<Verification, StoreError> {
     };
     let mut contents = Vec::new();
     for report in &manifest.parts {
-        let content = check.part(report);
+        let content = check.rows(report.part.name(), report.rows, report.fingerprint, &report.files);
         contents.push((report.part.name(), content.unwrap_or(report.fingerprint)));
+    }
+    if let Some(gap) = &manifest.gap_rows {
+        check.rows(GAP, gap.rows, gap.fingerprint, &gap.files);
+        check.expect(MANIFEST, "rows of the gap", manifest.rows.gap, gap.rows);
     }
     check.expect("dataset", "content", manifest.fingerprint, combine(contents));
     check.counts(&manifest);
@@ -106,15 +110,15 @@ impl Check<'_> {
         }
     }
 
-    /// Checks a part's files, and gives the fingerprint of what is in them, if they can be read.
-    fn part(&mut self, report: &PartReport) -> Option<Fingerprint> {
+    /// Checks the files of a part or of the gap, and gives the fingerprint of what is in them, if they can be read.
+    fn rows(&mut self, name: &str, wanted: u64, fingerprint: Fingerprint, files: &[DataFile]) -> Option<Fingerprint> {
         let mut hasher = None;
-        let mut part_rows = 0;
+        let mut found = 0;
         let mut is_whole = true;
-        for file in &report.files {
+        for file in files {
             match self.file(file, &mut hasher) {
                 Ok(rows) => {
-                    part_rows += rows;
+                    found += rows;
                     self.expect(&file.path, "rows", file.rows, rows);
                 }
                 Err(error) => {
@@ -130,13 +134,13 @@ impl Check<'_> {
                 }
             }
         }
-        self.rows += part_rows;
+        self.rows += found;
         if !is_whole {
             return None;
         }
-        self.expect(report.part.name(), "rows", report.rows, part_rows);
+        self.expect(name, "rows", wanted, found);
         let content = hasher.map(ContentHasher::finish)?;
-        self.expect(report.part.name(), "content", report.fingerprint, content);
+        self.expect(name, "content", fingerprint, content);
         Some(content)
     }
 
@@ -198,12 +202,7 @@ impl Check<'_> {
 
     /// Files that the manifest does not know.
     fn strangers(&mut self, manifest: &Manifest) -> Result<(), StoreError> {
-        let known: BTreeSet<String> = manifest
-            .parts
-            .iter()
-            .flat_map(|report| &report.files)
-            .map(|file| file.path.clone())
-            .collect();
+        let known: BTreeSet<String> = manifest.files().map(|file| file.path.clone()).collect();
         let mut found = BTreeSet::new();
         for entry in read_folder(self.folder)? {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -235,18 +234,7 @@ fn read_folder(folder: &Path) -> Result<Vec<std::fs::DirEntry>, StoreError> {
 
 /// The size and SHA-256 of a file.
 fn hash_file(path: &Path) -> Result<(u64, Fingerprint), StoreError> {
-    let error = |source| StoreError::File {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = File::open(path).map_err(error)?;
-    let (mut sha256, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 20]);
-    loop {
-        let read = file.read(&mut buffer).map_err(error)?;
-        if read == 0 {
-            return Ok((bytes, Fingerprint::from_digest(sha256.finalize().into())));
-        }
-        bytes += read as u64;
-        sha256.update(buffer.get(..read).unwrap_or_default());
-    }
+    let hashed = File::open(path).and_then(Fingerprint::of_reader);
+    let (fingerprint, bytes) = hashed.map_err(file_error(path))?;
+    Ok((bytes, fingerprint))
 }

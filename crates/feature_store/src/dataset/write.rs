@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::columns::{ColumnError, Columns};
 use super::manifest::{DataFile, MANIFEST, Manifest, PartReport};
+use super::statistics::ColumnStatistics;
 use crate::StoreError;
 use crate::error::file_error;
 use crate::split::Part;
@@ -39,7 +40,7 @@ const ZSTD_LEVEL: i32 = 1;
 
 /// Writes one part.
 pub(super) struct PartWriter {
-    part: Part,
+    name: &'static str,
     folder: PathBuf,
     schema: SchemaRef,
     event_time: usize,
@@ -52,6 +53,33 @@ pub(super) struct PartWriter {
     /// Blocks of one size, whatever the batches, because a file's bytes depend on how it is fed.
     blocks: BatchCoalescer,
     columns: Columns,
+}
+
+/// What was written.
+pub(super) struct Written {
+    /// Its rows.
+    pub rows: u64,
+    /// Its files.
+    pub files: Vec<DataFile>,
+    /// The fingerprint of its content.
+    pub fingerprint: Fingerprint,
+    span: Option<(i64, i64)>,
+    statistics: Vec<ColumnStatistics>,
+}
+
+impl Written {
+    /// It is this part.
+    pub(super) fn into_part(self, part: Part) -> PartReport {
+        PartReport {
+            part,
+            rows: self.rows,
+            first_event_time: self.span.map(|(first, _)| EventTime(first)),
+            last_event_time: self.span.map(|(_, last)| EventTime(last)),
+            fingerprint: self.fingerprint,
+            files: self.files,
+            statistics: self.statistics,
+        }
+    }
 }
 
 struct OpenFile {
@@ -110,13 +138,18 @@ pub(super) struct Manner {
 }
 
 impl PartWriter {
-    /// A writer for a part of the dataset that is made in `staging`.
-    pub(super) fn new(staging: &Path, part: Part, schema: &SchemaRef, manner: Manner) -> Result<Self, StoreError> {
-        let folder = staging.join(part.name());
+    /// A writer for the part of that name of the dataset that is made in `staging`.
+    pub(super) fn new(
+        staging: &Path,
+        name: &'static str,
+        schema: &SchemaRef,
+        manner: Manner,
+    ) -> Result<Self, StoreError> {
+        let folder = staging.join(name);
         std::fs::create_dir_all(&folder).map_err(file_error(folder.as_path()))?;
         let rows_per_group = rows_within(schema, ROW_GROUP_BYTES, ROWS_PER_ROW_GROUP);
         Ok(Self {
-            part,
+            name,
             folder,
             columns: Columns::new(schema, manner.threads)?,
             blocks: BatchCoalescer::new(schema.clone(), rows_per_group / BLOCKS_PER_ROW_GROUP),
@@ -189,7 +222,7 @@ impl PartWriter {
     }
 
     /// Ends the part: everything is on disk. A part without rows has one file, with the schema.
-    pub(super) fn finish(mut self) -> Result<PartReport, StoreError> {
+    pub(super) fn finish(mut self) -> Result<Written, StoreError> {
         self.blocks.finish_buffered_batch()?;
         self.write_blocks()?;
         if self.files.is_empty() && self.file.is_none() {
@@ -198,11 +231,9 @@ impl PartWriter {
         self.close_file()?;
         sync_folder(&self.folder)?;
         let (fingerprint, statistics) = self.columns.finish();
-        Ok(PartReport {
-            part: self.part,
+        Ok(Written {
             rows: self.rows,
-            first_event_time: self.span.map(|(first, _)| EventTime(first)),
-            last_event_time: self.span.map(|(_, last)| EventTime(last)),
+            span: self.span,
             fingerprint,
             files: self.files,
             statistics,
@@ -224,7 +255,7 @@ impl PartWriter {
         let (writer, encoders) = parts.map_err(parquet_error(&path))?;
         Ok(OpenFile {
             path,
-            name: format!("{}/{name}", self.part),
+            name: format!("{}/{name}", self.name),
             rows: 0,
             rows_in_group: 0,
             row_groups: 0,

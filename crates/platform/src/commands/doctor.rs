@@ -1,5 +1,6 @@
 //! `platform doctor`: is everything there, and is it what was recorded?
 
+use std::fs::File;
 use std::path::Path;
 
 use clap::Args;
@@ -67,9 +68,9 @@ impl Doctor {
             examination.checked += 1;
             let path = place.join(&file.name);
             let what = format!("{} `{}`", folder.reference, repository.shown(&path));
-            match std::fs::read(&path).map(|bytes| Fingerprint::of(&bytes)) {
-                Ok(found) if found == file.sha256 => {}
-                Ok(found) => {
+            match File::open(&path).and_then(Fingerprint::of_reader) {
+                Ok((found, _)) if found == file.sha256 => {}
+                Ok((found, _)) => {
                     let wrong = format!("is not what was recorded: wanted sha256 {}, found {found}", file.sha256);
                     examination.wrong(what, wrong, remedy(folder));
                 }
@@ -94,7 +95,7 @@ impl Doctor {
             return;
         }
         let Ok(manifest) = load_manifest(place) else { return };
-        for file in manifest.parts.iter().flat_map(|part| &part.files) {
+        for file in manifest.files() {
             examination.checked += 1;
             let length = std::fs::metadata(place.join(&file.path)).map(|metadata| metadata.len());
             if length.as_ref().ok() != Some(&file.bytes) {

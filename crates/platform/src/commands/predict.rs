@@ -41,7 +41,7 @@ impl Predict {
         let format = format_of(&self.to)?;
         let registry = repository.registry().await?;
         let record = registry.resolve(&self.model).await?;
-        let loaded = training::load_model(&repository.storage, &record, context.threads)?;
+        let loaded = training::load_model(&repository, &record, context.threads)?;
         let predictor = Predictor::new(loaded.signature, loaded.preprocessing, loaded.model)?;
         let rows = match (&self.from, &self.entities) {
             (Some(from), _) => read_typed_file(from, &columns_of(&predictor)?)?,

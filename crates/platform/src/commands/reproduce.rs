@@ -2,6 +2,7 @@
 
 use clap::Args;
 use definitions::{Fingerprint, ModelRef, Pipeline, WallTime};
+use feature_store::dataset::Manifest;
 use registry::{ModelVersionRecord, Reproduction};
 use serde::Serialize;
 use serde_json::json;
@@ -82,17 +83,11 @@ async fn compare(
 ) -> Outcome<Vec<Line>> {
     let manifest = datasets::recorded_manifest(repository, dataset)?;
     let staging = repository.staging()?;
-    let rebuilt = datasets::rebuild(repository, &manifest, staging.path()).await?.manifest;
-    let mut lines = Vec::new();
-    for part in &manifest.parts {
-        let found = rebuilt.part(part.part);
-        lines.push(Line::new(
-            format!("rows of {}", part.part),
-            part.rows,
-            found.map_or(0, |part| part.rows),
-        ));
-        let found = found.map_or_else(|| "none".to_owned(), |part| part.fingerprint.to_string());
-        lines.push(Line::new(format!("content of {}", part.part), part.fingerprint, found));
+    let mut rebuilt = datasets::rebuild(repository, &manifest, staging.path()).await?.manifest;
+    let mut lines = compare_rows(&manifest, &rebuilt);
+    if manifest.has_lost_its_gap() {
+        // What its baselines did not see then, they must not see now.
+        rebuilt.gap_rows = None;
     }
     lines.push(Line::new("dataset", record.dataset_fingerprint, rebuilt.fingerprint));
     let lesson = Lesson {
@@ -126,6 +121,26 @@ async fn compare(
         }
     }
     Ok(lines)
+}
+
+/// The rows and the content of each part, and of the gap where it was kept.
+fn compare_rows(registered: &Manifest, rebuilt: &Manifest) -> Vec<Line> {
+    let of_parts = registered.parts.iter().map(|part| {
+        let found = rebuilt.part(part.part).map(|part| (part.rows, part.fingerprint));
+        (part.part.name(), (part.rows, part.fingerprint), found)
+    });
+    let of_gap = registered.gap_rows.iter().map(|gap| {
+        let found = rebuilt.gap_rows.as_ref().map(|gap| (gap.rows, gap.fingerprint));
+        ("gap", (gap.rows, gap.fingerprint), found)
+    });
+    let both = of_parts.chain(of_gap).flat_map(|(name, (rows, content), found)| {
+        let of_found = found.map_or_else(|| "none".to_owned(), |(_, content)| content.to_string());
+        [
+            Line::new(format!("rows of {name}"), rows, found.map_or(0, |(rows, _)| rows)),
+            Line::new(format!("content of {name}"), content, of_found),
+        ]
+    });
+    both.collect()
 }
 
 fn print(context: &Context, record: &ModelVersionRecord, lines: &[Line], passed: bool) -> Outcome {

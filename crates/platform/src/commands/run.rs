@@ -3,14 +3,14 @@
 use clap::{Args, Subcommand};
 use definitions::Name;
 use registry::{Evaluation, RunDetails, RunId, RunStatus};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::Context;
 use crate::commands::registry::metrics_in_short;
 use crate::failure::Outcome;
 use crate::holder;
 use crate::repository::Repository;
 use crate::screen::{self, Table};
+use crate::{Context, confusion};
 
 /// Look at training runs, registered or not.
 #[derive(Subcommand)]
@@ -111,6 +111,9 @@ impl Show {
         screen::line(format!("  dataset    {}", run.dataset))?;
         screen::line(format!("  learner    {}, seed {}", run.learner, run.seed))?;
         screen::line(format!("  parameters {}", run.parameters))?;
+        if let Some(training) = details.report.as_ref().and_then(training) {
+            screen::line(format!("  training   {training}"))?;
+        }
         if let Some(model) = &run.model {
             screen::line(format!("  model      {model}"))?;
         }
@@ -118,8 +121,23 @@ impl Show {
             screen::line(format!("  error      {error}"))?;
         }
         print_gates(&details)?;
-        print_evaluations(&details.evaluations)
+        print_evaluations(&details.evaluations)?;
+        print_confusion(&details)?;
+        print_importance(&details)
     }
+}
+
+/// `2,305 rows, 20 rounds, the best is 18, fit 1.20 s`
+fn training(report: &Value) -> Option<String> {
+    let number = |name: &str| report.get(name)?.as_u64();
+    let (rows, rounds) = (
+        screen::count(number("train_rows")?),
+        report.get("history")?.as_array()?.len(),
+    );
+    let (best, seconds) = (number("best_iteration")?, report.get("fit_seconds")?.as_f64()?);
+    Some(format!(
+        "{rows} rows, {rounds} rounds, the best is {best}, fit {seconds:.2} s"
+    ))
 }
 
 fn print_gates(details: &RunDetails) -> Outcome {
@@ -153,6 +171,35 @@ fn print_evaluations(evaluations: &[Evaluation]) -> Outcome {
             screen::optional_value(evaluation.value),
             screen::count(evaluation.rows),
         ]);
+    }
+    if table.is_empty() {
+        Ok(())
+    } else {
+        screen::print(&format!("\n{}", table.render()))
+    }
+}
+
+/// Of the part that gates look at: test, else validation, else train.
+fn print_confusion(details: &RunDetails) -> Outcome {
+    let all = details.report.as_ref().and_then(|report| report.get("confusion"));
+    let judged = ["test", "validation", "train"].iter();
+    let found = judged.filter_map(|part| Some((part, all?.get(part)?))).next();
+    let Some((part, matrix)) = found else {
+        return Ok(());
+    };
+    screen::line("")?;
+    confusion::print(part, &serde_json::from_value(matrix.clone())?, details.run.id.0)
+}
+
+/// What the model goes by, the most important feature first.
+fn print_importance(details: &RunDetails) -> Outcome {
+    let all = details.report.as_ref().and_then(|report| report.get("importance"));
+    let mut table = Table::new(&["feature", "gain", "splits", "mean |SHAP|"]);
+    for of in all.and_then(Value::as_array).into_iter().flatten() {
+        let number = |name: &str| screen::optional_value(of.get(name).and_then(Value::as_f64));
+        let name = of.get("feature").and_then(Value::as_str).unwrap_or_default();
+        let (gain, splits, shap) = (number("gain"), number("splits"), number("mean_absolute_contribution"));
+        table.row([name.to_owned(), gain, splits, shap]);
     }
     if table.is_empty() {
         Ok(())

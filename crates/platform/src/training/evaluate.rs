@@ -36,7 +36,7 @@ pub fn evaluate(measured: &Measured<'_>, model: &dyn Model, parts: &[Ready]) -> 
         &lesson.pipeline.gate,
     )?;
     let classes = measured.target.classes().unwrap_or_default();
-    let forecasts = baselines::forecasts(lesson, task, classes.len(), parts)?;
+    let forecasts = baselines::forecasts(lesson, task, measured.target, parts)?;
     let only_train = parts.iter().all(|part| part.part == Part::Train);
     let mut evaluations = Vec::new();
     for (part, mut rivals) in parts.iter().zip(forecasts) {

@@ -28,7 +28,8 @@ use crate::failure::{Failure, Outcome};
 use parts::PartRows;
 
 pub use files::{Artefacts, model_parameters};
-pub use rivals::{RivalModel, load_model, load_rivals, side_by_side};
+pub use parts::LeftOut;
+pub use rivals::{RivalModel, artefact, load_model, load_rivals, side_by_side};
 
 /// Rows whose SHAP values are averaged: enough to rank features, few enough to be quick.
 const CONTRIBUTION_ROWS: usize = 2_000;
@@ -75,8 +76,10 @@ pub struct Trained {
     pub model_files: Vec<learning::ModelFile>,
     /// Rows learned from.
     pub train_rows: usize,
-    /// Rows left out because their label is NULL, by part.
-    pub unlabelled: Vec<(Part, usize)>,
+    /// Rows left out, by part.
+    pub left_out: Vec<(Part, LeftOut)>,
+    /// Whether it was to stop early, and there was nothing to tell when.
+    pub is_blind: bool,
     /// Time spent growing trees.
     pub fit_time: Duration,
 }
@@ -104,6 +107,7 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
     let schema = parts::input_schema(&inputs);
     let preprocessing = Preprocessing::fit(&train_part.inputs, &schema, &columns)?;
     let quantile = parameters.quantile();
+    let stops_early = parameters.early_stopping > 0;
     let learner = LightGbm::new(parameters, target.classes().map_or(0, <[String]>::len))?;
     let task = Task::of_objective(learner.objective().word()).unwrap_or(Task::Regression);
     let (evaluate, gate) = (&lesson.pipeline.evaluate, &lesson.pipeline.gate);
@@ -114,6 +118,7 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
     for part in parts.iter().filter(|part| part.part == Part::Validation) {
         sets.push((part.part.name().to_owned(), labelled(part)?));
     }
+    let is_blind = stops_early && sets.iter().all(|(_, labelled)| labelled.labels.is_empty());
     let data = TrainingData {
         train: labelled(train_part)?,
         evaluations: sets,
@@ -159,8 +164,20 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
         best_iteration: model.best_iteration(),
         model_files: model.files()?,
         train_rows,
-        unlabelled: ready.iter().map(|part| (part.part, part.unlabelled)).collect(),
+        left_out: ready.iter().map(|part| (part.part, part.left_out)).collect(),
+        is_blind,
         fit_time,
+    })
+}
+
+/// What there is to say of a dataset that was made before gaps were kept.
+pub fn lost_gap(manifest: &Manifest) -> Option<String> {
+    manifest.has_lost_its_gap().then(|| {
+        format!(
+            "the dataset does not hold the labels of the rows in its gap, so baselines see less than deployed ones would; \
+             `platform dataset create {} --force` makes one that does",
+            manifest.view
+        )
     })
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, take_record_batch};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Float32Type, Float64Type, Schema, SchemaRef};
 use definitions::Role;
 use feature_store::dataset::{Column, open_part};
 use feature_store::split::Part;
@@ -123,8 +123,17 @@ pub struct Ready {
     pub inputs: Vec<RecordBatch>,
     /// Keys, event time and the columns that slice.
     pub others: Vec<RecordBatch>,
-    /// Rows left out because their label is NULL.
-    pub unlabelled: usize,
+    /// Rows left out.
+    pub left_out: LeftOut,
+}
+
+/// Rows of a part that nothing is learned from or measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LeftOut {
+    /// Their label is NULL.
+    pub without_label: usize,
+    /// Their label is a class that is not among the training labels: no model can name it.
+    pub of_unknown_class: usize,
 }
 
 impl PartRows {
@@ -143,10 +152,14 @@ impl PartRows {
         let (known, labels) = self.known(target)?;
         let inputs = keep(&self.inputs, &known)?;
         let rows: usize = self.inputs.iter().map(RecordBatch::num_rows).sum();
+        let without_label: usize = self.labels.iter().map(missing).sum();
         Ok(Ready {
             part: self.part,
             matrix: preprocessing.apply(&inputs, schema)?,
-            unlabelled: rows - labels.len(),
+            left_out: LeftOut {
+                without_label,
+                of_unknown_class: rows.saturating_sub(labels.len() + without_label),
+            },
             labels,
             inputs,
             others: keep(&self.others, &known)?,
@@ -163,6 +176,14 @@ impl PartRows {
         }
         Ok((known, labels))
     }
+}
+
+/// Labels that are no value; NaN is none.
+fn missing(labels: &ArrayRef) -> usize {
+    let floats = labels.as_primitive_opt::<Float64Type>().into_iter().flatten();
+    let odd = floats.flatten().filter(|label| label.is_nan()).count();
+    let single = labels.as_primitive_opt::<Float32Type>().into_iter().flatten();
+    labels.null_count() + odd + single.flatten().filter(|label| label.is_nan()).count()
 }
 
 /// The rows that are known; a batch in which all are is not copied.

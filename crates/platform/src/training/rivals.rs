@@ -1,9 +1,7 @@
 //! Registered models that a new one has to beat, predicting the very rows it is measured on.
 
-use std::path::Path;
-
 use arrow::array::RecordBatch;
-use definitions::{Fingerprint, ModelRef, Pipeline, Rival};
+use definitions::{ModelRef, Pipeline, Rival};
 use evaluation::RivalInput;
 use feature_store::dataset::Manifest;
 use learning::{Model, Preprocessing, Signature, Target};
@@ -11,7 +9,9 @@ use registry::{ModelVersionRecord, Registry, RegistryError};
 use trees::TreeModel;
 
 use super::parts::Ready;
-use crate::failure::{Failure, Outcome, at_path};
+use crate::failure::{Failure, Outcome};
+use crate::kept::Kept;
+use crate::repository::Repository;
 
 /// The model version that an alias points to; without a model where the alias does not exist yet.
 pub struct RivalModel {
@@ -33,8 +33,8 @@ pub struct LoadedModel {
 
 /// Loads the models behind the aliases that the pipeline's gates name.
 pub async fn load_rivals(
+    repository: &Repository,
     registry: &Registry,
-    storage: &Path,
     pipeline: &Pipeline,
     threads: usize,
 ) -> Outcome<Vec<RivalModel>> {
@@ -46,7 +46,7 @@ pub async fn load_rivals(
             alias: alias.clone(),
         };
         let loaded = match registry.resolve(&reference).await {
-            Ok(record) => Some(load_model(storage, &record, threads)?),
+            Ok(record) => Some(load_model(repository, &record, threads)?),
             Err(RegistryError::UnknownModel { .. } | RegistryError::UnknownAlias { .. }) => None,
             Err(error) => return Err(error.into()),
         };
@@ -59,10 +59,10 @@ pub async fn load_rivals(
 }
 
 /// Loads a registered model, checking every file's hash.
-pub fn load_model(storage: &Path, record: &ModelVersionRecord, threads: usize) -> Outcome<LoadedModel> {
-    let signature = serde_json::from_slice(&artefact(storage, record, "signature.json")?)?;
-    let preprocessing = serde_json::from_slice(&artefact(storage, record, "preprocessing.json")?)?;
-    let text = String::from_utf8(artefact(storage, record, "model.txt")?)
+pub fn load_model(repository: &Repository, record: &ModelVersionRecord, threads: usize) -> Outcome<LoadedModel> {
+    let signature = serde_json::from_slice(&artefact(repository, record, "signature.json")?)?;
+    let preprocessing = serde_json::from_slice(&artefact(repository, record, "preprocessing.json")?)?;
+    let text = String::from_utf8(artefact(repository, record, "model.txt")?)
         .map_err(|error| Failure::platform(format!("`model.txt` of {} is no text: {error}", record.reference)))?;
     let model = Box::new(TreeModel::from_text(text, threads)?);
     Ok(LoadedModel {
@@ -74,22 +74,18 @@ pub fn load_model(storage: &Path, record: &ModelVersionRecord, threads: usize) -
 }
 
 /// The bytes of a registered artefact, if they are those that were registered.
-pub fn artefact(storage: &Path, record: &ModelVersionRecord, name: &str) -> Outcome<Vec<u8>> {
+pub fn artefact(repository: &Repository, record: &ModelVersionRecord, name: &str) -> Outcome<Vec<u8>> {
     let registered = record.artefacts.iter().find(|artefact| artefact.name == name);
     let registered =
         registered.ok_or_else(|| Failure::platform(format!("{} has no artefact `{name}`", record.reference)))?;
-    let path = storage.join(&record.path).join(name);
-    let bytes = std::fs::read(&path).map_err(at_path(&path))?;
-    let found = Fingerprint::of(&bytes);
-    if found != registered.sha256 {
-        let message = format!(
-            "`{}` is not what was registered: wanted sha256 {}, found {found}",
-            path.display(),
-            registered.sha256
-        );
-        return Err(Failure::input(message).hint(format!("platform reproduce {} makes it again", record.reference)));
-    }
-    Ok(bytes)
+    let path = repository.storage.join(&record.path).join(name);
+    let kept = Kept {
+        shown: repository.shown(&path),
+        path,
+        sha256: registered.sha256,
+        hint: "platform doctor".to_owned(),
+    };
+    kept.read()
 }
 
 impl RivalModel {

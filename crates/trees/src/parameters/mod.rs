@@ -16,7 +16,7 @@ use definitions::Parameter;
 use known::KNOWN;
 pub use objective::Objective;
 use value::{Known, not_negative, whole};
-pub(crate) use words::larger_is_better;
+pub(crate) use words::{larger_is_better, misfit};
 
 /// Whose business a parameter is, when it is not the pipeline's `[train.lightgbm]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -29,7 +29,7 @@ pub enum Objective {
     CrossEntropyLambda,
     /// Several classes, softmax.
     Multiclass,
-    /// Several classes, one against all.
+    /// Several classes, one against all. Predictions are each row's answers divided by their sum.
     MulticlassOva,
 }
 

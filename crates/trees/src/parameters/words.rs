@@ -1,5 +1,7 @@
 //! The words that parameters of text take. LightGBM ignores a metric that it does not know, so the words are kept here.
 
+use super::Objective;
+
 /// A metric's name, its other names, and whether more of it is better.
 struct Metric {
     name: &'static str,
@@ -81,6 +83,31 @@ pub(crate) fn larger_is_better(measured: &str) -> bool {
     METRICS
         .iter()
         .any(|metric| metric.name == name && metric.larger_is_better)
+}
+
+/// Whether a metric says something about what an objective learns. LightGBM takes any metric of one output for any objective of one
+/// output: it would call labels above 0 the second class, for one.
+fn fits(metric: &str, objective: Objective) -> bool {
+    match metric {
+        "auc" | "average_precision" | "binary_logloss" | "binary_error" => objective == Objective::Binary,
+        "auc_mu" | "multi_logloss" | "multi_error" => objective.is_multiclass(),
+        "cross_entropy" | "cross_entropy_lambda" | "kullback_leibler" => matches!(
+            objective,
+            Objective::CrossEntropy | Objective::CrossEntropyLambda | Objective::Binary
+        ),
+        _ => !objective.is_multiclass(),
+    }
+}
+
+/// The first of these metrics (LightGBM's own words, separated by commas) that does not fit the objective, and those that would.
+pub(crate) fn misfit(metrics: &str, objective: Objective) -> Option<(String, String)> {
+    let metric = metrics.split(',').find(|metric| !fits(metric, objective))?;
+    let fitting = METRICS
+        .iter()
+        .map(|metric| metric.name)
+        .filter(|name| fits(name, objective));
+    let wanted: Vec<String> = fitting.map(|name| format!("`{name}`")).collect();
+    Some((metric.to_owned(), format!("one of {}", wanted.join(", "))))
 }
 
 /// LightGBM's own words for those of a parameter, separated by commas.

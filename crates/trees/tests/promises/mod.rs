@@ -195,6 +195,19 @@ fn labels_and_tables_that_cannot_be_learned_are_refused_before_lightgbm_sees_the
     );
     let none = LightGbm::new(parameters(&[("objective", word("binary"))]), 0).unwrap_err();
     assert_eq!(none.to_string(), "objective `binary` learns two classes, found numbers");
+    for (classes, metric) in [(0, "auc"), (0, "multi_logloss"), (2, "auc_mu"), (3, "auc"), (3, "l2")] {
+        let odd = LightGbm::new(parameters(&[("metric", word(metric))]), classes)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            odd.starts_with(&format!("metric `{metric}` does not fit objective")),
+            "{odd}"
+        );
+    }
+    for (classes, metrics) in [(0, "mae,mape"), (2, "auc,binary_logloss,l2"), (3, "multi_error,auc_mu")] {
+        let declared = [("metric", Parameter::List(metrics.split(',').map(word).collect()))];
+        assert!(LightGbm::new(parameters(&declared), classes).is_ok(), "{metrics}");
+    }
 }
 
 #[test]

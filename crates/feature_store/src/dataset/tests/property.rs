@@ -112,6 +112,38 @@ proptest! {
         prop_assert_eq!(found, naive_dataset(&labels, &metrics, mode));
     }
 
+    /// The parts and the gap together are the spine: every row once, whatever the split.
+    #[test]
+    fn no_row_is_lost_between_parts_and_gap(
+        labels in rows(40),
+        horizon in 0..6_i64,
+        share in 0.1..0.5_f64,
+        batch_rows in 1..20_usize,
+    ) {
+        let world = World::default()
+            .with(group("labels", "mode = \"append\"", &[("y", &format!("horizon = \"{horizon}us\""))]), &text("y", &labels))
+            .with(group("metrics", "", &[("v", "")]), &text("v", &[]));
+        let split = format!("[split]\nstrategy = \"time\"\nvalidation = {share}\ntest = 0.3\ngap = \"auto\"");
+        let folder = tempfile::tempdir().unwrap();
+        let how = How { batch_rows, rows_per_file: 7 };
+        // A split may leave a part empty, which is refused.
+        if world.create(&simple_view("", &split), Arguments::default(), how, folder.path()).is_err() {
+            return Ok(());
+        }
+        let of_parts = lines(folder.path()).into_iter().map(|line| line.split(' ').skip(1).take(3).collect::<Vec<_>>().join(" "));
+        let in_gap = open_gap(folder.path(), None).unwrap().into_iter().flatten();
+        let in_gap: Vec<String> = in_gap.flat_map(|batch| cells(&batch.unwrap())).map(|cells| cells.join(" ")).collect();
+        prop_assert!(verify(folder.path()).unwrap().differences.is_empty());
+        let mut found: Vec<String> = of_parts.chain(in_gap).collect();
+        let mut wanted: Vec<String> = naive_spine(&labels, "append")
+            .iter()
+            .map(|row| format!("{} {} {}", HOSTS[row.host], row.time, row.value))
+            .collect();
+        found.sort();
+        wanted.sort();
+        prop_assert_eq!(found, wanted);
+    }
+
     /// Values after t replaced by garbage, and garbage rows added after t, change no row at or before t; and where availability is
     /// known, neither do values that became known after t.
     #[test]

@@ -75,8 +75,9 @@ pub fn part_table(manifest: &Manifest) -> Table {
         ]);
     }
     if manifest.rows.gap > 0 {
-        let gap = screen::count(manifest.rows.gap);
-        table.row(["(gap)".to_owned(), gap, String::new(), String::new(), String::new()]);
+        let (rows, kept) = (screen::count(manifest.rows.gap), manifest.gap_rows.as_ref());
+        let content = kept.map_or_else(|| "not kept".to_owned(), |gap| gap.fingerprint.short());
+        table.row(["(gap)".to_owned(), rows, String::new(), String::new(), content]);
     }
     table
 }

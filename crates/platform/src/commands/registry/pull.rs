@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use definitions::{Fingerprint, ModelRef};
+use definitions::ModelRef;
 use serde_json::json;
 
-use crate::Context;
 use crate::failure::{Failure, Outcome, at_path};
 use crate::repository::Repository;
-use crate::screen;
+use crate::{Context, screen, training};
 
 /// Copy a model version's artefacts to a folder, checking every hash.
 #[derive(Args)]
@@ -26,27 +25,16 @@ impl Pull {
     pub async fn run(self, context: &Context) -> Outcome {
         let repository = Repository::find(&context.start)?;
         let record = repository.registry_to_read().await?.resolve(&self.model).await?;
+        let mut files = Vec::new();
+        for artefact in &record.artefacts {
+            files.push((artefact, training::artefact(&repository, &record, &artefact.name)?));
+        }
         std::fs::create_dir_all(&self.to).map_err(at_path(&self.to))?;
         if std::fs::read_dir(&self.to).map_err(at_path(&self.to))?.next().is_some() {
             return Err(Failure::input(format!(
                 "`{}` is not empty: nothing was copied",
                 self.to.display()
             )));
-        }
-        let mut files = Vec::new();
-        for artefact in &record.artefacts {
-            let from = repository.storage.join(&record.path).join(&artefact.name);
-            let bytes = std::fs::read(&from).map_err(at_path(&from))?;
-            if Fingerprint::of(&bytes) != artefact.sha256 {
-                return Err(Failure::platform(format!(
-                    "`{}` is not what was registered: wanted sha256 {}, found {}",
-                    from.display(),
-                    artefact.sha256,
-                    Fingerprint::of(&bytes)
-                ))
-                .hint(format!("platform reproduce {}", record.reference)));
-            }
-            files.push((artefact, bytes));
         }
         for (artefact, bytes) in &files {
             let to = self.to.join(&artefact.name);

@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::screen::{self, Table};
 use crate::training::{self, Lesson, RivalModel, Trained};
-use crate::{Context, datasets, holder, software};
+use crate::{Context, confusion, datasets, holder, software};
 
 /// Train, evaluate, gate and register a model.
 #[derive(Args)]
@@ -81,6 +81,9 @@ impl Train {
         };
         let manifest = datasets::recorded_manifest(&repository, &dataset)?;
         datasets::check_files(&repository, &dataset, &manifest)?;
+        if let Some(lost) = training::lost_gap(&manifest) {
+            screen::say(format!("warning: {lost}"));
+        }
         let run = Attempt {
             context,
             repository: &repository,
@@ -133,8 +136,7 @@ impl Attempt<'_> {
     async fn make(&self, dataset: &registry::Dataset) -> Outcome {
         let pipeline = &self.pipeline.definition;
         let (parameters, software) = (training::model_parameters(pipeline)?, software::versions());
-        let rivals =
-            training::load_rivals(self.registry, &self.repository.storage, pipeline, self.context.threads).await?;
+        let rivals = training::load_rivals(self.repository, self.registry, pipeline, self.context.threads).await?;
         let new = NewRun {
             pipeline: pipeline.name.clone(),
             pipeline_fingerprint: self.pipeline.fingerprint,
@@ -187,9 +189,10 @@ impl Attempt<'_> {
             rivals,
             threads: self.context.threads,
         })?;
+        warn(&trained);
         let gates = check_gates(&origin.pipeline.gate, &trained.evaluation);
         if !self.context.json {
-            print_trained(&trained, &gates)?;
+            print_trained(run, &trained, &gates)?;
         }
         if !gates.passed {
             self.registry
@@ -236,7 +239,24 @@ pub fn fit(lesson: &Lesson<'_>) -> Outcome<Trained> {
     tokio::task::block_in_place(|| training::train(lesson, &mut watch))
 }
 
-fn print_trained(trained: &Trained, gates: &GateReport) -> Outcome {
+/// What a reader of the metrics should know, and would not see in them.
+fn warn(trained: &Trained) {
+    for (part, left_out) in &trained.left_out {
+        if left_out.of_unknown_class > 0 {
+            let rows = screen::count(left_out.of_unknown_class as u64);
+            screen::say(format!(
+                "warning: {rows} rows of {part} are of a class that the training part does not have: they are in no metric"
+            ));
+        }
+    }
+    if trained.is_blind {
+        screen::say(
+            "warning: there is no labelled validation part, so `early_stopping` has nothing to go by: every round was grown and kept",
+        );
+    }
+}
+
+fn print_trained(run: RunId, trained: &Trained, gates: &GateReport) -> Outcome {
     screen::line(format!(
         "trained lightgbm on {} rows: {} rounds, the best is {}, fit {:.2} s",
         screen::count(trained.train_rows),
@@ -265,6 +285,10 @@ fn print_trained(trained: &Trained, gates: &GateReport) -> Outcome {
         }
     }
     table.print()?;
+    let judged = trained.evaluation.gated_part();
+    if let Some((part, matrix)) = judged.and_then(|part| Some((&part.part, part.confusion.as_ref()?))) {
+        confusion::print(part, matrix, run.0)?;
+    }
     for check in &gates.checks {
         screen::line(format!("{} {check}", if check.passed { "passed" } else { "FAILED" }))?;
     }

@@ -1,7 +1,9 @@
 //! What a run leaves: evidence in the registry and, when every gate has passed, a model version with its files.
 
+use std::collections::BTreeMap;
+
 use definitions::{Fingerprint, Versioned, WallTime};
-use evaluation::{GateReport, Score, name_of, render_card};
+use evaluation::{ConfusionMatrix, GateReport, Score, name_of, render_card};
 use registry::{
     Artefact, Evaluation, Evidence, GateCheck, NewModelVersion, PublishedModel, RegisteredModel, Registry, RunId,
 };
@@ -48,12 +50,21 @@ pub fn evidence(trained: &Trained, gates: &GateReport) -> Outcome<Evidence> {
         metrics: in_short(trained),
         report: json!({
             "importance": trained.importance,
+            "confusion": confusion(trained),
             "history": trained.history,
             "best_iteration": trained.best_iteration,
             "train_rows": trained.train_rows,
             "fit_seconds": trained.fit_time.as_secs_f64(),
         }),
     })
+}
+
+/// The confusion matrix of each part that has one, by the part's name.
+fn confusion(trained: &Trained) -> BTreeMap<&str, &ConfusionMatrix> {
+    let parts = trained.evaluation.parts.iter();
+    parts
+        .filter_map(|part| Some((part.part.as_str(), part.confusion.as_ref()?)))
+        .collect()
 }
 
 fn in_short(trained: &Trained) -> Value {
