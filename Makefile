@@ -55,7 +55,7 @@ bench: setup ## measure, and print the tables of docs/benchmarks.md
 	@$(CARGO) build --locked --release --package platform --bin platform
 	PLATFORM="$(TARGET_DIR)/release/platform" bench/run $(BENCH)
 
-bench-pit: setup ## measure point-in-time joins beside DuckDB and Polars [CASES="full few"] [SCALE=100]
+bench-pit: setup ## measure point-in-time joins beside DuckDB, Polars and Feast [CASES="full few"] [SCALE=100]
 	@$(CARGO) build --locked --release --package platform --bin platform
 	PLATFORM="$(TARGET_DIR)/release/platform" bench/pit-run $(CASES)
 

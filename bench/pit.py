@@ -1,10 +1,11 @@
-"""Point-in-time joins side by side with DuckDB and Polars: pit.py --platform BINARY --folder DIR [--repeat N] [--scale N] [CASE …]
+"""Point-in-time joins side by side with DuckDB, Polars and Feast: pit.py --platform BINARY --folder DIR [--repeat N] [--scale N] [CASE …]
 
 Ours is all of `platform dataset create`, from the feature groups to the committed dataset; the peers go from Parquet to Parquet.
 """
 
 import argparse
 import dataclasses
+import functools
 import importlib.metadata
 import json
 import os
@@ -53,6 +54,7 @@ DATA = {
     "composite": Data(2 * MILLION, 3, 10 * MILLION, 5, "composite"),
     "wide": Data(200_000, 40, 200_000, 25),
     "big": Data(10 * MILLION, 3, 10 * MILLION, 5),
+    "feast": Data(40_000, 1, 100_000, 5),
     "growth": Data(8 * MILLION, 3, 40 * MILLION, 5),
 }
 CASES = {
@@ -65,6 +67,7 @@ CASES = {
     "wide": Case("wide"),
     "big": Case("big"),
     "tight": Case("full", memory="512MB", peers=("duckdb",)),
+    "feast": Case("feast", peers=("feast",)),
     "growth": Case("growth", peers=()),
 }
 SPINES = {"full": ("spine", "recent", "few")}
@@ -135,12 +138,24 @@ def ours(platform, here, name):
     return cost, datasets
 
 
+@functools.cache
+def feast_python():
+    """Feast's own virtual environment: its pins clash with the others'."""
+    return measurement.run([os.path.join(HERE, "..", "..", "scripts", "pit-venv"), "feast"])[1].strip()
+
+
+def feast_version():
+    script = "import importlib.metadata; print(importlib.metadata.version('feast'))"
+    return measurement.run([feast_python(), "-c", script])[1].strip()
+
+
 def theirs(peer, here, name, out):
     case, data = CASES[name], DATA[CASES[name].data]
     age = case.max_age.replace("h", " hours") if peer == "duckdb" else case.max_age
     tables = os.path.join(here, "tables")
     words = [f"{tables}/{case.spine}.parquet", tables, str(data.groups), out, ",".join(data.names()), age, case.memory]
-    return measurement.run([sys.executable, "-B", os.path.join(HERE, f"peer_{peer}.py"), *words])[0]
+    python = feast_python() if peer == "feast" else sys.executable
+    return measurement.run([python, "-B", os.path.join(HERE, f"peer_{peer}.py"), *words])[0]
 
 
 def check(name, datasets, out):
@@ -223,6 +238,7 @@ def main():
         table += lines(name, raw[name], full, spine_rows(asked, name))
         measurement.write(os.path.join(asked.folder, "results.json"), json.dumps(raw, default=dataclasses.asdict, indent=1))
     versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in ("duckdb", "polars", "pyarrow"))
+    versions += f", feast {feast_version()}" if "feast" in raw else ""
     print(f"### Point-in-time joins\n\n{versions}; medians of {asked.repeat}, alternately; all row counts divided by {asked.scale}.\n")
     head = ["case", "rows of the spine", "seconds", "rows/s", "peak memory, MB", "fastest peer's time to this", "time to the floor", "rows that differ", "must / goal"]
     measurement.table(head, table)
