@@ -237,6 +237,8 @@ def main():
         full = measurement.median(raw[name]["costs"]["platform"]).wall if name == "full" else full
         table += lines(name, raw[name], full, spine_rows(asked, name))
         measurement.write(os.path.join(asked.folder, "results.json"), json.dumps(raw, default=dataclasses.asdict, indent=1))
+    if asked.prepare:
+        return
     versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in ("duckdb", "polars", "pyarrow"))
     versions += f", feast {feast_version()}" if "feast" in raw else ""
     print(f"### Point-in-time joins\n\n{versions}; medians of {asked.repeat}, alternately; all row counts divided by {asked.scale}.\n")
