@@ -6,244 +6,274 @@ Ours is all of `platform dataset create`, from the feature groups to the committ
 import argparse
 import dataclasses
 import functools
-import importlib.metadata
+import glob
 import json
 import os
-import shutil
 import sys
 
 import measurement
+from pit_cases import CASES, TABLES
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pit")
-MILLION = 1_000_000
-ENTITIES = 100_000
-
-
-@dataclasses.dataclass
-class Data:
-    """Tables that a repository is made of."""
-
-    spine: int
-    groups: int
-    rows: int
-    features: int
-    keys: str = "integers"
-
-    def names(self):
-        return ["entity_id", "part_id"] if self.keys == "composite" else ["entity_id"]
-
-    def columns(self):
-        return [f"g{group}_f{feature}" for group in range(self.groups) for feature in range(self.features)]
-
-
-@dataclasses.dataclass
-class Case:
-    """What is joined: a data set, which of its spines, and how."""
-
-    data: str
-    spine: str = "spine"
-    max_age: str = ""
-    memory: str = ""
-    peers: tuple = ("duckdb", "polars")
-
-
-DATA = {
-    "full": Data(2 * MILLION, 3, 10 * MILLION, 5),
-    "skew": Data(2 * MILLION, 3, 10 * MILLION, 5, "zipf"),
-    "strings": Data(2 * MILLION, 3, 10 * MILLION, 5, "strings"),
-    "composite": Data(2 * MILLION, 3, 10 * MILLION, 5, "composite"),
-    "wide": Data(200_000, 40, 200_000, 25),
-    "big": Data(10 * MILLION, 3, 10 * MILLION, 5),
-    "feast": Data(40_000, 1, 100_000, 5),
-    "growth": Data(8 * MILLION, 3, 40 * MILLION, 5),
-}
-CASES = {
-    "full": Case("full"),
-    "recent": Case("full", "recent", max_age="1h"),
-    "few": Case("full", "few"),
-    "skew": Case("skew"),
-    "strings": Case("strings"),
-    "composite": Case("composite"),
-    "wide": Case("wide"),
-    "big": Case("big"),
-    "tight": Case("full", memory="512MB", peers=("duckdb",)),
-    "feast": Case("feast", peers=("feast",)),
-    "growth": Case("growth", peers=()),
-}
-SPINES = {"full": ("spine", "recent", "few")}
-# How many times the fastest peer's speed a case must have, and should: case → (must, goal).
-TARGETS = {}
+VENV = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts", "pit-venv")
+FEW = 1_000
 CHECK_MEMORY = "4GB"
 
 
-def definitions(repository, name, data):
-    write = lambda path, text: measurement.write(os.path.join(repository, path), text)
+def script(name, *words, python=sys.executable):
+    return measurement.run([python, "-B", os.path.join(HERE, f"{name}.py"), *map(str, words)])
+
+
+def stamped(stamp, wanted):
+    """Whether a folder was made from these words, to its end."""
+    if not os.path.exists(stamp):
+        return False
+    with open(stamp, encoding="utf-8") as file:
+        return file.read() == wanted
+
+
+def make_tables(here, data, scale):
+    """The Parquet files, made once; what they were made from."""
+    sizes = [data.entities, data.spine, data.groups, data.rows, data.features, data.keys]
+    wanted, stamp, out = json.dumps([*sizes, data.narrow]), os.path.join(here, "tables.json"), os.path.join(here, "tables")
+    if not stamped(stamp, wanted):
+        measurement.fresh(here)
+        cost, _ = script("generate", out, *sizes)
+        for which in data.narrow:
+            script("narrow", f"{out}/spine.parquet", f"{out}/{which}.parquet", which, max(1, FEW // scale))
+        measurement.write(stamp, wanted)
+        measurement.say(f"{os.path.basename(here)}: tables made in {cost.wall:.1f} s")
+    return wanted
+
+
+def group_definition(data, name, columns):
     kind = "utf8" if data.keys == "strings" else "int64"
     entity = ", ".join(f'{{ name = "{key}", type = "{kind}" }}' for key in data.names())
-    head = f'version = 1\nentity = [{entity}]\nevent_time = "event_time"\n'
-    column = '\n[[features]]\nname = "{}"\ntype = "float64"\n'
-    write("platform.toml", "")
+    head = f'name = "{name}"\nversion = 1\nentity = [{entity}]\nevent_time = "event_time"\n'
+    return head + "".join(f'\n[[features]]\nname = "{column}"\ntype = "float64"\n' for column in columns)
+
+
+def view_definition(data, case):
+    view = f'name = "{case.view()}"\nversion = 1\n\n[labels]\ngroup = "{case.spine}:v1"\ncolumns = ["label"]\n'
     for group in range(data.groups):
-        listed = "".join(column.format(f"g{group}_f{feature}") for feature in range(data.features))
-        write(f"feature_groups/group{group}.toml", f'name = "group{group}"\n{head}{listed}')
-    for spine in SPINES.get(name, ("spine",)):
-        write(f"feature_groups/{spine}.toml", f'name = "{spine}"\n{head}{column.format("label")}')
-    for case, asked in CASES.items():
-        if asked.data == name:
-            view = f'name = "{case}_fv"\nversion = 1\n\n[labels]\ngroup = "{asked.spine}:v1"\ncolumns = ["label"]\n'
-            for group in range(data.groups):
-                listed = ", ".join(f'"g{group}_f{feature}"' for feature in range(data.features))
-                view += f'\n[[features]]\ngroup = "group{group}:v1"\ncolumns = [{listed}]\n'
-                view += f'max_age = "{asked.max_age}"\n' if asked.max_age else ""
-            write(f"feature_views/{case}_fv.toml", view)
+        listed = ", ".join(f'"{column}"' for column in data.columns(group))
+        view += f'\n[[features]]\ngroup = "group{group}:v1"\ncolumns = [{listed}]\n'
+        view += f'max_age = "{case.max_age}"\n' if case.max_age else ""
+    return view
 
 
-def prepare(platform, folder, name, scale):
-    """Tables and a repository that holds them, made once: a stamp says what from."""
-    data, here = DATA[name], os.path.join(folder, name)
-    sizes = [ENTITIES, data.spine // scale, data.groups, data.rows // scale, data.features, data.keys]
-    wanted, stamp = json.dumps(sizes), os.path.join(here, "stamp.json")
-    if os.path.exists(stamp):
-        with open(stamp, encoding="utf-8") as file:
-            if file.read() == wanted:
-                return here
-    tables, repository = os.path.join(measurement.fresh(here), "tables"), os.path.join(here, "repository")
-    cost, _ = measurement.run([sys.executable, "-B", os.path.join(HERE, "generate.py"), tables, *map(str, sizes)])
-    measurement.say(f"{name}: tables made in {cost.wall:.1f} s")
-    for spine in SPINES.get(name, ("spine",))[1:]:
-        measurement.run([sys.executable, "-B", os.path.join(HERE, "narrow.py"), f"{tables}/spine.parquet", f"{tables}/{spine}.parquet", spine])
-    definitions(repository, name, data)
+def make_repository(platform, here, name, data, made_from):
+    """A repository with the tables in it, made once. Loading is not what is measured, and is said all the same."""
+    repository, stamp = os.path.join(here, "repository"), os.path.join(here, "repository.json")
+    if stamped(stamp, made_from):
+        return
+    write = lambda path, text: measurement.write(os.path.join(repository, path), text)
+    measurement.fresh(repository)
+    write("platform.toml", "")
+    for spine in data.spines():
+        write(f"feature_groups/{spine}.toml", group_definition(data, spine, ["label"]))
+    for group in range(data.groups):
+        write(f"feature_groups/group{group}.toml", group_definition(data, f"group{group}", data.columns(group)))
+    for case in CASES.values():
+        if case.tables == name:
+            write(f"feature_views/{case.view()}.toml", view_definition(data, case))
     measurement.run([platform, "apply"], repository)
-    for group in [*SPINES.get(name, ("spine",)), *(f"group{number}" for number in range(data.groups))]:
-        cost, _ = measurement.run([platform, "featuregroup", "ingest", group, "--from", f"{tables}/{group}.parquet"], repository)
+    for group in [*data.spines(), *(f"group{number}" for number in range(data.groups))]:
+        cost, _ = measurement.run([platform, "featuregroup", "ingest", group, "--from", f"{here}/tables/{group}.parquet"], repository)
         measurement.say(f"{name}: ingest {group} {cost.wall:.1f} s, {cost.peak:.0f} MiB")
-    if not any(case.peers for case in CASES.values() if case.data == name):
-        shutil.rmtree(tables)  # nobody reads these again, and they are large
-    measurement.write(stamp, wanted)
-    return here
+    measurement.write(stamp, made_from)
 
 
-def floor(platform, repository, case):
-    """Seconds of our own scan and write without a join; None while the binary has no way to measure it."""
-    return None
+def ours(platform, here, case):
+    """Makes one dataset; the Parquet of earlier ones is removed before, outside the timing."""
+    for file in dataset_files(here, case):
+        os.remove(file)
+    limits = ["--memory", case.memory] if case.memory else []
+    words = ["dataset", "create", f"{case.view()}:v1", "--force", *limits]
+    return measurement.run([platform, *words], os.path.join(here, "repository"))[0]
 
 
-def ours(platform, here, name):
-    """One dataset made, and where it is; earlier ones are removed, outside the timing."""
-    repository = os.path.join(here, "repository")
-    datasets = os.path.join(repository, ".platform", "datasets", f"{name}_fv")
-    shutil.rmtree(datasets, ignore_errors=True)
-    limits = ["--memory", CASES[name].memory] if CASES[name].memory else []
-    cost, _ = measurement.run([platform, "dataset", "create", f"{name}_fv:v1", "--force", *limits], repository)
-    return cost, datasets
+def dataset_files(here, case):
+    return glob.glob(os.path.join(here, "repository", ".platform", "datasets", case.view(), "**", "*.parquet"), recursive=True)
 
 
 @functools.cache
 def feast_python():
     """Feast's own virtual environment: its pins clash with the others'."""
-    return measurement.run([os.path.join(HERE, "..", "..", "scripts", "pit-venv"), "feast"])[1].strip()
+    return measurement.run([VENV, "feast"])[1].strip()
 
 
-def feast_version():
-    script = "import importlib.metadata; print(importlib.metadata.version('feast'))"
-    return measurement.run([feast_python(), "-c", script])[1].strip()
+def output(here, peer):
+    return os.path.join(here, f"out_{peer}.parquet")
 
 
-def theirs(peer, here, name, out):
-    case, data = CASES[name], DATA[CASES[name].data]
+def theirs(peer, here, data, case, memory):
     age = case.max_age.replace("h", " hours") if peer == "duckdb" else case.max_age
-    tables = os.path.join(here, "tables")
-    words = [f"{tables}/{case.spine}.parquet", tables, str(data.groups), out, ",".join(data.names()), age, case.memory]
-    python = feast_python() if peer == "feast" else sys.executable
-    return measurement.run([python, "-B", os.path.join(HERE, f"peer_{peer}.py"), *words])[0]
+    words = [f"{here}/tables/{case.spine}.parquet", f"{here}/tables", data.groups, output(here, peer), ",".join(data.names()), age, memory]
+    return script(f"peer_{peer}", *words, python=feast_python() if peer == "feast" else sys.executable)[0]
 
 
-def check(name, datasets, out):
-    """Compares our rows with a peer's; ties on entity and time may fall either way, so a few differing rows are said, not hidden."""
-    data = DATA[CASES[name].data]
-    words = [f"{datasets}/**/*.parquet", out, ",".join(data.names()), ",".join(["label", *data.columns()]), CHECK_MEMORY]
-    return measurement.document(measurement.run([sys.executable, "-B", os.path.join(HERE, "check.py"), *words])[1])
+def attempt(action, *words):
+    """What came out, or the message of the command that failed: a peer that cannot do a case must not end the others."""
+    try:
+        return action(*words), None
+    except SystemExit as ended:
+        return None, str(ended)
+
+
+def turns(platform, here, data, case, peers, repeat):
+    """Everyone in turn, again and again; who failed once is not asked again."""
+    costs, failed = {who: [] for who in ("platform", *peers)}, {}
+    for turn in range(repeat):
+        for who in [who for who in costs if who not in failed]:
+            if who == "platform":
+                cost, why = attempt(ours, platform, here, case)
+            else:
+                cost, why = attempt(theirs, who, here, data, case, case.memory)
+            if why:
+                failed[who] = why
+                measurement.say(f"  {who} failed: {why}")
+            else:
+                costs[who].append(cost)
+        said = ", ".join(f"{who} {kept[-1].wall:.2f} s {kept[-1].peak:.0f} MiB" for who, kept in costs.items() if kept and who not in failed)
+        measurement.say(f"  {turn + 1}: {said}")
+    return {who: kept for who, kept in costs.items() if who not in failed}, failed
+
+
+def check(here, data, case):
+    """Our last output beside DuckDB's, which is made now where it was not: how many rows each has, and how many differ."""
+    if not os.path.exists(output(here, "duckdb")):
+        theirs("duckdb", here, data, case, CHECK_MEMORY)
+    trains = os.path.join(here, "repository", ".platform", "datasets", case.view(), "**", "train", "*.parquet")
+    columns = ["label", *(column for group in range(data.groups) for column in data.columns(group))]
+    words = [trains, output(here, "duckdb"), f"{here}/tables", data.groups, ",".join(data.names()), ",".join(columns), CHECK_MEMORY]
+    return measurement.document(script("check", *words)[1])
+
+
+def clean(here, case):
+    for file in [*dataset_files(here, case), *glob.glob(output(here, "*"))]:
+        os.remove(file)
+
+
+def available(peers):
+    """The peers that can be had here; Feast may not be installable."""
+    if "feast" in peers and attempt(feast_python)[1]:
+        measurement.say("  feast: skipped, scripts/pit-venv cannot install it here")
+        return tuple(peer for peer in peers if peer != "feast")
+    return peers
+
+
+def spine_rows(here, case):
+    code = f"import duckdb; print(duckdb.sql(\"select count(*) from '{here}/tables/{case.spine}.parquet'\").fetchall()[0][0])"
+    return int(measurement.run([sys.executable, "-c", code])[1])
+
+
+def judged(case, medians, rows, full):
+    """What was asked of us and what came, in words."""
+    own, peers = medians["platform"].wall, [cost.wall for who, cost in medians.items() if who != "platform"]
+    if case.measure == "growth":
+        return f"{own / full:.2f} times the time of `full`" if full else "run together with `full` for the growth"
+    if case.measure == "ratio" and not (case.must and peers):
+        return ""
+    value, shown = (rows / own, "{:,.0f} rows/s") if case.measure == "rows" else (min(peers) / own, "{:.2f}")
+    verdict = "goal met" if value >= case.goal else "must met, goal missed" if value >= case.must else "must missed"
+    number = "{:,.0f}" if case.measure == "rows" else "{:g}"
+    return f"{shown.format(value)}: {verdict} (must {number.format(case.must)}, goal {number.format(case.goal)})"
+
+
+def checked(found):
+    """The result of the comparison, in words."""
+    if found is None:
+        return "**could not be compared with DuckDB's output**"
+    if found["differing"] or found["ours"] != found["other"]:
+        return f"**differs from DuckDB's output: {found['ours']:,} rows and {found['other']:,}, {found['differing']:,} differ**"
+    tied = f", {found['tied']:,} rows aside that met a tie" if found["tied"] else ""
+    return f"every row equals DuckDB's{tied}"
+
+
+def show(name, case, medians, failed, rows, verdict, found):
+    print(f"#### `{name}`: {case.what}\n")
+    own, table = medians.get("platform"), []
+    for who, cost in medians.items():
+        ratio = f"{cost.wall / own.wall:.2f}" if own else ""
+        judgement = verdict if who == "platform" else ""
+        table.append([who, f"{cost.wall:.2f}", f"{rows / cost.wall:,.0f}", f"{cost.peak * 1.048576:,.0f}", ratio, judgement])
+    table += [[who, "failed", "", "", "", ""] for who in failed]
+    measurement.table(["contender", "seconds", "rows of the spine/s", "peak memory, MB", "time / ours", "asked"], table)
+    print(f"{rows:,} rows of the spine; {checked(found)}.\n", flush=True)
+
+
+def measure(asked, name, full):
+    """One case; our median seconds, and whether everything went well."""
+    case = CASES[name]
+    data, here = prepare(asked, case.tables)
+    measurement.say(f"{name}: {case.what}")
+    clean(here, case)
+    costs, failed = turns(asked.platform, here, data, case, available(case.peers), asked.repeat)
+    found, why = attempt(check, here, data, case) if "platform" in costs else (None, "ours failed")
+    if why:
+        measurement.say(f"  no comparison: {why}")
+    clean(here, case)
+    medians, rows = {who: measurement.median(kept) for who, kept in costs.items()}, spine_rows(here, case)
+    verdict = judged(case, medians, rows, full) if "platform" in medians else ""
+    show(name, case, medians, failed, rows, verdict, found)
+    raw = {"case": dataclasses.asdict(case), "tables": dataclasses.asdict(data), "machine": asked.machine, "versions": versions(),
+           "spine_rows": rows, "costs": costs, "failed": failed, "check": found, "verdict": verdict}
+    measurement.write(os.path.join(asked.folder, "results", f"{name}.json"), json.dumps(raw, default=dataclasses.asdict, indent=1))
+    return medians["platform"].wall if "platform" in medians else None, bool(found) and checked(found).startswith("every")
+
+
+def prepare(asked, name):
+    data, here = TABLES[name].scaled(asked.scale), os.path.join(asked.folder, name)
+    made_from = make_tables(here, data, asked.scale)
+    if asked.only != "tables":
+        make_repository(asked.platform, here, name, data, made_from)
+    return data, here
+
+
+@functools.cache
+def versions():
+    code = "import importlib.metadata as m, sys; print(', '.join(f'{p} {m.version(p)}' for p in sys.argv[1:]))"
+    peers = measurement.run([sys.executable, "-c", code, "duckdb", "polars", "pyarrow", "numpy"])[1].strip()
+    python = attempt(feast_python)[0]
+    feast = measurement.run([python, "-c", code, "feast", "duckdb"])[1].strip().replace(", ", " with ") if python else "no feast"
+    return f"{peers}; {feast}"
 
 
 def supported(platform, name):
     """Whether the binary knows the options that a case needs."""
-    _, out = measurement.run([platform, "dataset", "create", "--help"])
-    return not CASES[name].memory or "--memory" in out
-
-
-def measure(asked, name):
-    case = CASES[name]
-    here = prepare(asked.platform, asked.folder, case.data, asked.scale)
-    costs, out = {who: [] for who in ("platform", *case.peers)}, os.path.join(here, "out_{}.parquet")
-    checks, datasets = {}, None
-    for turn in range(asked.repeat):
-        cost, datasets = ours(asked.platform, here, name)
-        costs["platform"].append(cost)
-        for peer in case.peers:
-            costs[peer].append(theirs(peer, here, name, out.format(peer)))
-            if turn == 0:
-                checks[peer] = check(name, datasets, out.format(peer))
-            os.remove(out.format(peer))
-        measurement.say(f"{name} {turn + 1}: " + ", ".join(f"{who} {turns[-1].wall:.2f} s {turns[-1].peak:.0f} MiB" for who, turns in costs.items()))
-    shutil.rmtree(datasets, ignore_errors=True)
-    for peer, found in checks.items():
-        measurement.say(f"{name}: against {peer}: {found}")
-    return {"costs": costs, "checks": checks, "floor": floor(asked.platform, os.path.join(here, "repository"), case)}
-
-
-def lines(name, found, full, rows):
-    middle = {who: measurement.median(turns) for who, turns in found["costs"].items()}
-    fastest = min((cost.wall for who, cost in middle.items() if who != "platform"), default=None)
-    targets = " / ".join(map(str, TARGETS.get(name, ("", ""))))
-    for who, cost in middle.items():
-        ratio = f"{fastest / cost.wall:.2f}" if fastest else ""
-        if name == "growth" and full:
-            ratio = f"{cost.wall / full:.2f} x the time of `full`"
-        above = f"{cost.wall / found['floor']:.2f}" if found["floor"] and who == "platform" else ""
-        alike = "" if who == "platform" else str(found["checks"][who]["differ"])
-        yield [f"{name}, {who}", f"{rows:,}", f"{cost.wall:.2f}", f"{rows / cost.wall:,.0f}", f"{cost.peak * 1.048576:,.0f}", ratio, above, alike,
-               targets if who == "platform" else ""]
-
-
-def spine_rows(asked, name):
-    import pyarrow.parquet
-
-    case = CASES[name]
-    file = os.path.join(asked.folder, case.data, "tables", f"{case.spine}.parquet")
-    return pyarrow.parquet.read_metadata(file).num_rows if os.path.exists(file) else DATA[case.data].spine // asked.scale
+    return not CASES[name].memory or "--memory" in measurement.run([platform, "dataset", "create", "--help"])[1]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--platform", required=True)
     parser.add_argument("--folder", required=True)
+    parser.add_argument("--machine", default="")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--scale", type=int, default=1)
-    parser.add_argument("--prepare", action="store_true", help="only make the tables and repositories")
+    parser.add_argument("--only", choices=["tables", "repositories"], help="only make the tables, or those and the repositories")
     parser.add_argument("cases", nargs="*")
     asked = parser.parse_args()
     unknown = set(asked.cases) - set(CASES)
     if unknown:
         sys.exit(f"error: no case {', '.join(sorted(unknown))}\nhint: {', '.join(CASES)}")
-    table, raw, full = [], {}, None
-    for name in asked.cases or CASES:
-        if asked.prepare:
-            prepare(asked.platform, asked.folder, CASES[name].data, asked.scale)
-            continue
-        if not supported(asked.platform, name):
-            measurement.say(f"{name}: skipped, this binary has no --memory")
-            continue
-        raw[name] = measure(asked, name)
-        full = measurement.median(raw[name]["costs"]["platform"]).wall if name == "full" else full
-        table += lines(name, raw[name], full, spine_rows(asked, name))
-        measurement.write(os.path.join(asked.folder, "results.json"), json.dumps(raw, default=dataclasses.asdict, indent=1))
-    if asked.prepare:
+    cases = asked.cases or list(CASES)
+    if asked.only:
+        for name in dict.fromkeys(CASES[case].tables for case in cases):
+            prepare(asked, name)
         return
-    versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in ("duckdb", "polars", "pyarrow"))
-    versions += f", feast {feast_version()}" if "feast" in raw else ""
-    print(f"### Point-in-time joins\n\n{versions}; medians of {asked.repeat}, alternately; all row counts divided by {asked.scale}.\n")
-    head = ["case", "rows of the spine", "seconds", "rows/s", "peak memory, MB", "fastest peer's time to this", "time to the floor", "rows that differ", "must / goal"]
-    measurement.table(head, table)
+    print(f"### Point-in-time join\n\n{asked.machine}\n\n{versions()}; medians of {asked.repeat}, alternately; counts divided by {asked.scale}.\n")
+    full, wrong = None, []
+    for name in cases:
+        if not supported(asked.platform, name):
+            measurement.say(f"{name}: skipped, this binary has no `dataset create --memory`")
+            continue
+        seconds, well = measure(asked, name, full)
+        full = seconds if name == "full" else full
+        wrong += [] if well else [name]
+    if wrong:
+        sys.exit(f"error: not shown to be right: {', '.join(wrong)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Tables for point-in-time joins, as Parquet in time order: generate.py OUT ENTITIES SPINE_ROWS GROUPS ROWS_PER_GROUP FEATURES [KEYS]
 
-KEYS is `integers` (uniform), `zipf` (exponent 1.2), `strings` (16 bytes) or `composite` (two columns).
+KEYS is `integers` (uniform), `zipf` (exponent 1.2), `strings` (16 bytes) or `composite` (two columns of integers).
 """
 
 import os
@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.parquet
 
 START, SPAN = 1_700_000_000_000_000, 90 * 86_400 * 1_000_000
-SECOND_KEYS = 100
+PARTS = 317
 
 
 def keys(random, kind, entities, rows):
@@ -20,10 +20,10 @@ def keys(random, kind, entities, rows):
     else:
         drawn = random.integers(0, entities, rows, dtype=numpy.int64)
     if kind == "strings":
-        names = pyarrow.array([f"{entity:016d}" for entity in range(entities)])
+        names = pyarrow.array([f"host-{key:011d}" for key in range(entities)])
         return {"entity_id": names.take(pyarrow.array(drawn))}
     if kind == "composite":
-        return {"entity_id": pyarrow.array(drawn // SECOND_KEYS), "part_id": pyarrow.array(drawn % SECOND_KEYS)}
+        return {"entity_id": pyarrow.array(drawn // PARTS), "part_id": pyarrow.array(drawn % PARTS)}
     return {"entity_id": pyarrow.array(drawn)}
 
 

@@ -1,13 +1,16 @@
-"""A spine of some of another's rows: narrow.py SPINE.parquet OUT.parquet recent|few   (the last two days; the first thousand entities)"""
+"""A spine of some of another's rows: narrow.py SPINE.parquet OUT.parquet recent | narrow.py SPINE.parquet OUT.parquet few ENTITIES
 
-import os
+`recent` keeps the last two days, `few` the first ENTITIES entities. Integer keys only.
+"""
+
 import sys
 
 import polars
 
-source, out, which = sys.argv[1:]
+source, out, which = sys.argv[1:4]
 spine = polars.read_parquet(source)
-last = spine["event_time"].max()
-kept = polars.col("event_time") > last - polars.duration(days=2) if which == "recent" else polars.col("entity_id") < 1000
-os.makedirs(os.path.dirname(out), exist_ok=True)
+if which == "recent":
+    kept = polars.col("event_time") > spine["event_time"].max() - polars.duration(days=2)
+else:
+    kept = polars.col("entity_id") < int(sys.argv[4])
 spine.filter(kept).write_parquet(out)
