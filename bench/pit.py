@@ -65,7 +65,9 @@ def view_definition(data, case):
 def make_repository(platform, here, name, data, made_from):
     """A repository with the tables in it, made once. Loading is not what is measured, and is said all the same."""
     repository, stamp = os.path.join(here, "repository"), os.path.join(here, "repository.json")
-    if stamped(stamp, made_from):
+    views = {case.view(): view_definition(data, case) for case in CASES.values() if case.tables == name}
+    wanted = made_from + json.dumps(views)
+    if stamped(stamp, wanted):
         return
     write = lambda path, text: measurement.write(os.path.join(repository, path), text)
     measurement.fresh(repository)
@@ -74,23 +76,26 @@ def make_repository(platform, here, name, data, made_from):
         write(f"feature_groups/{spine}.toml", group_definition(data, spine, ["label"]))
     for group in range(data.groups):
         write(f"feature_groups/group{group}.toml", group_definition(data, f"group{group}", data.columns(group)))
-    for case in CASES.values():
-        if case.tables == name:
-            write(f"feature_views/{case.view()}.toml", view_definition(data, case))
+    for view, text in views.items():
+        write(f"feature_views/{view}.toml", text)
     measurement.run([platform, "apply"], repository)
     for group in [*data.spines(), *(f"group{number}" for number in range(data.groups))]:
         cost, _ = measurement.run([platform, "featuregroup", "ingest", group, "--from", f"{here}/tables/{group}.parquet"], repository)
         measurement.say(f"{name}: ingest {group} {cost.wall:.1f} s, {cost.peak:.0f} MiB")
-    measurement.write(stamp, made_from)
+    measurement.write(stamp, wanted)
 
 
 def ours(platform, here, case):
     """Makes one dataset; the Parquet of earlier ones is removed before, outside the timing."""
-    for file in dataset_files(here, case):
-        os.remove(file)
+    remove(dataset_files(here, case))
     limits = ["--memory", case.memory] if case.memory else []
     words = ["dataset", "create", f"{case.view()}:v1", "--force", *limits]
     return measurement.run([platform, *words], os.path.join(here, "repository"))[0]
+
+
+def remove(files):
+    for file in files:
+        os.remove(file)
 
 
 def dataset_files(here, case):
@@ -132,6 +137,7 @@ def turns(platform, here, data, case, peers, repeat):
                 cost, why = attempt(theirs, who, here, data, case, case.memory)
             if why:
                 failed[who] = why
+                remove(glob.glob(output(here, who)))
                 measurement.say(f"  {who} failed: {why}")
             else:
                 costs[who].append(cost)
@@ -140,19 +146,28 @@ def turns(platform, here, data, case, peers, repeat):
     return {who: kept for who, kept in costs.items() if who not in failed}, failed
 
 
-def check(here, data, case):
-    """Our last output beside DuckDB's, which is made now where it was not: how many rows each has, and how many differ."""
-    if not os.path.exists(output(here, "duckdb")):
-        theirs("duckdb", here, data, case, CHECK_MEMORY)
+def check(here, data, case, peer):
+    """Our last output beside a peer's, DuckDB's made now where it was not: how many rows each has, and how many differ."""
+    if peer == "duckdb" and not os.path.exists(output(here, peer)):
+        theirs(peer, here, data, case, CHECK_MEMORY)
     trains = os.path.join(here, "repository", ".platform", "datasets", case.view(), "**", "train", "*.parquet")
     columns = ["label", *(column for group in range(data.groups) for column in data.columns(group))]
-    words = [trains, output(here, "duckdb"), f"{here}/tables", data.groups, ",".join(data.names()), ",".join(columns), CHECK_MEMORY]
+    words = [trains, output(here, peer), f"{here}/tables", data.groups, ",".join(data.names()), ",".join(columns), CHECK_MEMORY]
     return measurement.document(script("check", *words)[1])
 
 
+def checks(here, data, case, costs):
+    """What came of comparing with everyone who has an output, and with DuckDB in any case; nothing where we have none."""
+    found = {}
+    for peer in dict.fromkeys(["duckdb", *costs]) if "platform" in costs else []:
+        if peer != "platform":
+            found[peer], why = attempt(check, here, data, case, peer)
+            measurement.say(f"  beside {peer}: {why or found[peer]}")
+    return found
+
+
 def clean(here, case):
-    for file in [*dataset_files(here, case), *glob.glob(output(here, "*"))]:
-        os.remove(file)
+    remove(dataset_files(here, case) + glob.glob(output(here, "*")))
 
 
 def available(peers):
@@ -181,14 +196,18 @@ def judged(case, medians, rows, full):
     return f"{shown.format(value)}: {verdict} (must {number.format(case.must)}, goal {number.format(case.goal)})"
 
 
-def checked(found):
-    """The result of the comparison, in words."""
+def equal(found):
+    return found is not None and not found["differing"] and found["ours"] == found["other"]
+
+
+def checked(peer, found):
+    """The result of a comparison, in words."""
     if found is None:
-        return "**could not be compared with DuckDB's output**"
-    if found["differing"] or found["ours"] != found["other"]:
-        return f"**differs from DuckDB's output: {found['ours']:,} rows and {found['other']:,}, {found['differing']:,} differ**"
-    tied = f", {found['tied']:,} rows aside that met a tie" if found["tied"] else ""
-    return f"every row equals DuckDB's{tied}"
+        return f"**could not be compared with {peer}**"
+    if not equal(found):
+        return f"**differs from {peer}: {found['ours']:,} rows and {found['other']:,}, {found['differing']:,} unlike**"
+    tied = f", but for {found['tied']:,} at ties" if found["tied"] else ""
+    return f"every row equals that of {peer}{tied}"
 
 
 def show(name, case, medians, failed, rows, verdict, found):
@@ -200,7 +219,8 @@ def show(name, case, medians, failed, rows, verdict, found):
         table.append([who, f"{cost.wall:.2f}", f"{rows / cost.wall:,.0f}", f"{cost.peak * 1.048576:,.0f}", ratio, judgement])
     table += [[who, "failed", "", "", "", ""] for who in failed]
     measurement.table(["contender", "seconds", "rows of the spine/s", "peak memory, MB", "time / ours", "asked"], table)
-    print(f"{rows:,} rows of the spine; {checked(found)}.\n", flush=True)
+    said = "; ".join(checked(peer, one) for peer, one in found.items()) or "**nothing to compare**"
+    print(f"{rows:,} rows of the spine; {said}.\n", flush=True)
 
 
 def measure(asked, name, full):
@@ -210,17 +230,15 @@ def measure(asked, name, full):
     measurement.say(f"{name}: {case.what}")
     clean(here, case)
     costs, failed = turns(asked.platform, here, data, case, available(case.peers), asked.repeat)
-    found, why = attempt(check, here, data, case) if "platform" in costs else (None, "ours failed")
-    if why:
-        measurement.say(f"  no comparison: {why}")
+    found = checks(here, data, case, costs)
     clean(here, case)
     medians, rows = {who: measurement.median(kept) for who, kept in costs.items()}, spine_rows(here, case)
     verdict = judged(case, medians, rows, full) if "platform" in medians else ""
     show(name, case, medians, failed, rows, verdict, found)
     raw = {"case": dataclasses.asdict(case), "tables": dataclasses.asdict(data), "machine": asked.machine, "versions": versions(),
-           "spine_rows": rows, "costs": costs, "failed": failed, "check": found, "verdict": verdict}
+           "spine_rows": rows, "costs": costs, "failed": failed, "checks": found, "verdict": verdict}
     measurement.write(os.path.join(asked.folder, "results", f"{name}.json"), json.dumps(raw, default=dataclasses.asdict, indent=1))
-    return medians["platform"].wall if "platform" in medians else None, bool(found) and checked(found).startswith("every")
+    return medians["platform"].wall if "platform" in medians else None, bool(found) and all(map(equal, found.values()))
 
 
 def prepare(asked, name):

@@ -30,16 +30,16 @@ def compare(db):
 def tied(db):
     """How many of the differing rows met several rows of a group at one time."""
     keys = ", ".join(f"d.{name}" for name in names)
-    db.execute(f"create temp table ties ({', '.join(names)}, at) as select {keys}, event_time from differing d limit 0")
+    db.execute(f"create temp table ties ({', '.join(names)}, asked) as select {keys}, event_time from differing d limit 0")
     for group in range(int(groups)):
         same = " and ".join(f"d.{name} = g.{name}" for name in names)
         db.execute(f"""insert into ties
-            with met as (select {keys}, d.event_time as at, g.event_time as found, count(*) as times
+            with met as (select {keys}, d.event_time as asked, g.event_time as found, count(*) as times
                          from (select distinct {', '.join(names)}, event_time from differing) d
                          join '{folder}/group{group}.parquet' g on {same} and g.event_time <= d.event_time group by all)
-            select {', '.join(names)}, at from met group by all having arg_max(times, found) > 1""")
+            select {', '.join(names)}, asked from met group by all having arg_max(times, found) > 1""")
     same = " and ".join(f"d.{name} = t.{name}" for name in names)
-    return db.execute(f"select count(*) from differing d semi join ties t on {same} and d.event_time = t.at").fetchone()[0]
+    return db.execute(f"select count(*) from differing d semi join ties t on {same} and d.event_time = t.asked").fetchone()[0]
 
 
 with tempfile.TemporaryDirectory(dir=folder) as spilled:
