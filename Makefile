@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help setup build demo test fmt clippy build-tests run-tests oracles-venv oracles install bench doc-reference clean-demo
+.PHONY: help setup build demo test fmt clippy build-tests run-tests oracles-venv oracles install bench bench-pit doc-reference clean-demo
 
 # What is asked of the demonstration is no business of the compilers that make starts.
 unexport DATA ENTITY TIME TARGET HORIZON TIME_ZONE
@@ -54,6 +54,10 @@ install: setup ## install the binary, built as release, where cargo puts binarie
 bench: setup ## measure, and print the tables of docs/benchmarks.md
 	@$(CARGO) build --locked --release --package platform --bin platform
 	PLATFORM="$(TARGET_DIR)/release/platform" bench/run $(BENCH)
+
+bench-pit: setup ## measure point-in-time joins beside DuckDB, Polars and Feast [CASES="full few"] [SCALE=100]
+	@$(CARGO) build --locked --release --package platform --bin platform
+	PLATFORM="$(TARGET_DIR)/release/platform" bench/pit-run $(CASES)
 
 doc-reference: build ## write docs/reference from the binary's own --help
 	@scripts/reference "$(BINARY)" docs/reference
