@@ -72,7 +72,17 @@ CASES = {
 }
 SPINES = {"full": ("spine", "recent", "few")}
 # How many times the fastest peer's speed a case must have, and should: case → (must, goal).
-TARGETS = {}
+TARGETS = {
+    "full": (1.3, 1.7),
+    "recent": (4, 10),
+    "few": (3, 8),
+    "skew": (1.3, 2),
+    "strings": (1.3, 2),
+    "composite": (1.3, 2),
+    "wide": (2, 4),
+    "tight": (1, 2),
+    "feast": (50, 100),
+}
 CHECK_MEMORY = "4GB"
 
 
