@@ -69,8 +69,8 @@ CASES = {
     "strings": Case("keys are strings of 16 bytes", "strings", must=1.3, goal=2),
     "composite": Case("keys are two columns", "composite", must=1.3, goal=2),
     "wide": Case("forty groups of 25 features", "wide", must=2, goal=4),
-    "tight": Case("`full` in 512 MB", "full", memory="512MB", peers=("duckdb",)),
-    "feast": Case("beside Feast on its DuckDB offline store", "feast", peers=("feast", "duckdb")),
+    "tight": Case("`full` in 512 MB", "full", memory="512MB", peers=("duckdb",), must=1, goal=2),
+    "feast": Case("beside Feast on its DuckDB offline store", "feast", peers=("feast",), must=50, goal=100),
     "big": Case("a spine of ten million rows", "big", peers=(), measure="rows", must=400 * THOUSAND, goal=800 * THOUSAND),
     "growth": Case("`full` with four times the rows", "growth", peers=(), measure="growth"),
 }

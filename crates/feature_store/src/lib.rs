@@ -5,13 +5,14 @@
 //! for the time, and never overwrites a row: a correction is a new row that is known later.
 //!
 //! Reading order: `storage` says how a group lies on disk and what a pin is, `scan` reads a pin in one total order, `ingest` brings
-//! files in, `history`, `statistics` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
+//! files in, `history`, `statistics`, `late` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
 //! `split`, `fingerprint` and `dataset` make training datasets; `export` writes rows for other programs.
 
 mod error;
 pub mod export;
 mod history;
 pub mod ingest;
+mod late;
 mod maintenance;
 pub mod query;
 mod scan;
@@ -27,6 +28,7 @@ pub use error::{Location, Reason, StoreError, Violation, Violations};
 pub use fingerprint::{ContentHasher, combine, declared_type};
 pub use history::{Change, history};
 pub use ingest::sample_file;
+pub use late::{IngestionLateness, LateRow, Lateness, late_rows};
 pub use maintenance::{COMPACTED_BYTES, CompactionReceipt, RemovedFile, VacuumRequest, compact, vacuum};
 pub use scan::{GroupScan, collect_group, scan_group};
 pub use statistics::{GroupStatistics, group_statistics};

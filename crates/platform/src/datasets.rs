@@ -110,6 +110,33 @@ pub async fn rebuild(repository: &Repository, manifest: &Manifest, staging: &Pat
     .await
 }
 
+/// Joins the rows of a dataset with what is known of the features now, into a folder. The spine stays as it was.
+pub async fn rejoin(
+    repository: &Repository,
+    registry: &Registry,
+    manifest: &Manifest,
+    staging: &Path,
+) -> Outcome<DatasetReceipt> {
+    let view = &manifest.definitions.view.definition;
+    let groups = manifest.groups();
+    let store = repository.store()?;
+    for group in groups.values() {
+        ingestions::reconcile(&store, registry, group).await?;
+    }
+    let mut pins = pin_view(&store, view, &groups).await?;
+    for pin in &mut pins {
+        let then = manifest.pins.iter().find(|then| then.group == pin.group);
+        if let Some(then) = then.filter(|then| then.group == manifest.spine.group) {
+            pin.clone_from(then);
+        }
+    }
+    let arguments = Arguments {
+        as_known_at: None,
+        ..manifest.arguments
+    };
+    build(&store, view, &groups, &pins, arguments, repository.means, staging).await
+}
+
 async fn build(
     store: &Store,
     view: &FeatureView,

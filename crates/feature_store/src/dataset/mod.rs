@@ -7,6 +7,7 @@
 //! `write`, `gap`, `manifest`, `statistics`; then what is done with datasets: `read`, `verify`, `diff`, `export`, `entities`.
 
 mod build;
+mod changed;
 mod columns;
 mod diff;
 mod entities;
@@ -37,6 +38,7 @@ use crate::scan::group_runs;
 use crate::{GroupPin, Store, StoreError, scan_group};
 
 pub use build::{Means, Watch, Work};
+pub use changed::{ChangedValues, changed_values};
 pub use diff::{ColumnDiff, DatasetDiff, Drift, PinnedState, RowsDiff, Sides, diff};
 pub use entities::{EntityFeatures, entity_columns};
 pub use export::{ExportedPart, export};

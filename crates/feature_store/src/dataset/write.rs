@@ -29,7 +29,7 @@ pub const ROWS_PER_FILE: u64 = 1_000_000;
 /// A row group holds so many rows, or fewer if they are wide.
 const ROWS_PER_ROW_GROUP: usize = 131_072;
 /// The size of a row group before it is encoded, where rows are wide.
-const ROW_GROUP_BYTES: usize = 32 << 20;
+const ROW_GROUP_BYTES: usize = 128 << 20;
 /// Columns work on so many blocks for a row group: what is handed to them at once.
 const BLOCKS_PER_ROW_GROUP: usize = 4;
 /// Pages are small, so that a reader that wants few rows reads little.

@@ -10,6 +10,7 @@
 mod commits;
 mod foreign;
 mod formats;
+mod late;
 mod maintenance;
 mod property;
 mod quarantine;

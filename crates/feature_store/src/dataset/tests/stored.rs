@@ -271,3 +271,64 @@ async fn group_that_is_not_pinned_is_refused() {
     let error = create_dataset(&request).await.unwrap_err().to_string();
     assert_eq!(error, "`labels:v1` is not pinned");
 }
+
+#[tokio::test]
+async fn bytes_do_not_depend_on_threads_or_memory() {
+    let stored = stored().await;
+    let view = simple_view("", "");
+    let pins = pin_view(&stored.store, &view, &stored.groups).await.unwrap();
+    let mut first: Option<Vec<crate::dataset::DataFile>> = None;
+    for (threads, memory) in [(1, 64 << 20), (2, 1 << 30), (7, 256 << 20)] {
+        let staging = tempfile::tempdir().unwrap();
+        let request = DatasetRequest {
+            store: &stored.store,
+            view: &view,
+            groups: &stored.groups,
+            pins: &pins,
+            arguments: Arguments::default(),
+            staging: staging.path(),
+            software: BTreeMap::new(),
+            now: WallTime(0),
+            means: Means { memory, threads },
+            watch: &|_| (),
+        };
+        let receipt = create_dataset(&request).await.unwrap();
+        assert!(
+            receipt.work.plan.starts_with("PointInTimeJoinExec"),
+            "{}",
+            receipt.work.plan
+        );
+        let files = receipt.manifest.parts[0].files.clone();
+        assert_eq!(
+            first.get_or_insert_with(|| files.clone()),
+            &files,
+            "{threads} threads, {memory} bytes"
+        );
+    }
+}
+
+#[tokio::test]
+async fn values_that_late_rows_change_are_counted() {
+    let mut stored = stored().await;
+    let view = simple_view("", "");
+    let then = pin_view(&stored.store, &view, &stored.groups).await.unwrap();
+    let (before, _) = stored.create(&view, &then, Arguments::default()).await;
+    stored
+        .ingest("metrics:v1", 2_000, "host ts v \n a 08 6 \n b 15 9")
+        .await;
+    let now = pin_view(&stored.store, &view, &stored.groups).await.unwrap();
+    let (after, _) = stored.create(&view, &now, Arguments::default()).await;
+    let changed = changed_values(before.path(), after.path()).unwrap();
+    // a at 10 sees 6 in place of 5; b at 20 sees another row, with the same value.
+    let counts: Vec<_> = changed
+        .iter()
+        .map(|of| (of.column.as_str(), of.changed, of.rows))
+        .collect();
+    assert_eq!(counts, [("v", 1, 3)]);
+    assert!(
+        changed_values(before.path(), before.path())
+            .unwrap()
+            .iter()
+            .all(|of| of.changed == 0)
+    );
+}

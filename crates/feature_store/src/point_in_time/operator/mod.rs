@@ -364,7 +364,7 @@ impl Execution {
     fn limits(&self, context: &TaskContext) -> Limits {
         const KEY_BYTES: usize = 64;
         const MOST_ROWS: usize = 131_072;
-        const MOST_BYTES: usize = 16 << 20;
+        const MOST_BYTES: usize = 64 << 20;
         let memory = match context.memory_pool().memory_limit() {
             MemoryLimit::Finite(bytes) => bytes,
             MemoryLimit::Infinite | MemoryLimit::Unknown => UNLIMITED,

@@ -50,7 +50,12 @@ pub(super) fn answer(spine: &SpineRow, group: &[GroupRow], nature: Nature, rule:
                 row.event_time < t
             }
     };
-    let young = |row: &GroupRow| nature.is_static || rule.max_age.is_none_or(|age| row.event_time >= t - age.micros());
+    let young = |row: &GroupRow| {
+        nature.is_static
+            || rule
+                .max_age
+                .is_none_or(|age| i128::from(row.event_time) >= i128::from(t) - i128::from(age.micros()))
+    };
     let known = |row: &GroupRow| {
         (!nature.declares_known_at || row.declared.is_some_and(|known| known <= t))
             && (rule.availability == Availability::Declared || row.ingested <= t)

@@ -178,3 +178,56 @@ fn inputs_that_do_not_fit_the_groups_are_refused() {
     assert!(PointInTimeJoinExec::try_new("ts".to_owned(), joins(0), vec![spine]).is_err());
     assert!(PointInTimeJoinExec::try_new("ts".to_owned(), Vec::new(), Vec::new()).is_err());
 }
+
+#[tokio::test]
+async fn nested_dictionary_and_all_null_columns_go_through() {
+    use arrow::array::{DictionaryArray, Int64Array, ListArray, NullArray, StringArray};
+    use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
+    let rows = group_table(GROUP);
+    let dictionary: DictionaryArray<Int32Type> = ["x", "y", "x", "z"].into_iter().collect();
+    let list = |number: i64| Some(vec![Some(number), None]);
+    let lists = ListArray::from_iter_primitive::<Int64Type, _, _>([list(1), None, list(3), list(4)]);
+    let more: [(&str, ArrayRef); 4] = [
+        ("word", Arc::new(dictionary)),
+        ("list", Arc::new(lists)),
+        ("empty", Arc::new(Int64Array::new_null(4))),
+        ("void", Arc::new(NullArray::new(4))),
+    ];
+    let mut fields: Vec<Field> = rows
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone())
+        .collect();
+    let mut columns = rows.columns().to_vec();
+    for (name, column) in &more {
+        fields.push(Field::new(*name, column.data_type().clone(), true));
+        columns.push(column.clone());
+    }
+    let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+    let mut wanted = group_join(1);
+    wanted.columns.values = words("word list empty void");
+    wanted.names = wanted.columns.values.clone();
+    // The spine's key as a dictionary: compared by value.
+    let spine = self::table::table(SPINE);
+    let text: DataType = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let hosts = arrow::compute::cast(spine.column(0), &text).unwrap();
+    assert!(spine.column(0).as_any().is::<StringArray>());
+    let spine = RecordBatch::try_from_iter([("host", hosts), ("ts", spine.column(1).clone())]).unwrap();
+    let empty = rows.slice(0, 0);
+    let group =
+        MemorySourceConfig::try_new_exec(&[vec![empty.clone(), rows, empty.clone()]], empty.schema(), None).unwrap();
+    let inputs: Vec<Arc<dyn ExecutionPlan>> = vec![Arc::new(SpineExec::new(spine)), group];
+    let plan = PointInTimeJoinExec::try_new("ts".to_owned(), vec![wanted], inputs).unwrap();
+    let found = collect(Arc::new(plan), Arc::new(TaskContext::default())).await.unwrap();
+    let expected = "\
++------+-----------------------------+------+--------+-------+------+
+| host | ts                          | word | list   | empty | void |
++------+-----------------------------+------+--------+-------+------+
+| b    | 1970-01-01T00:00:00.000025Z | z    | [4, ]  |       |      |
+| a    | 1970-01-01T00:00:00.000015Z | x    | [1, ]  |       |      |
+| a    | 1970-01-01T00:00:00.000005Z |      |        |       |      |
+| c    | 1970-01-01T00:00:00.000009Z |      |        |       |      |
++------+-----------------------------+------+--------+-------+------+";
+    assert_eq!(pretty_format_batches(&found).unwrap().to_string(), expected);
+}

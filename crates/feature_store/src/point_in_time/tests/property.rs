@@ -205,8 +205,25 @@ fn read(joined: &Whole) -> Vec<(Option<i64>, Option<i64>, Outcome)> {
         .collect()
 }
 
+/// The ends of time, years 1 and 9999, and what lies between.
+const EXTREMES: [i64; 9] = [
+    i64::MIN,
+    i64::MIN + 1,
+    -62_135_596_800_000_000,
+    -1,
+    0,
+    1,
+    253_402_300_799_999_999,
+    i64::MAX - 1,
+    i64::MAX,
+];
+
+fn extreme() -> impl Strategy<Value = i64> {
+    (0..EXTREMES.len()).prop_map(|at| EXTREMES[at])
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn join_agrees_with_the_nested_loop(world in world()) {
@@ -249,5 +266,30 @@ proptest! {
     fn layout_does_not_matter(world in world(), layout in layout()) {
         let other = World { layout, ..world.clone() };
         prop_assert_eq!(read(&world.join()), read(&other.join()));
+    }
+
+    /// At the ends of the time range, with ages larger than time itself, nothing overflows and the nested loop still agrees.
+    #[test]
+    fn ends_of_time_are_times_like_others(
+        mut world in world(),
+        times in proptest::collection::vec(extreme(), 100),
+        age in proptest::option::of(prop_oneof![Just(0), Just(1), Just(i64::MAX)]),
+    ) {
+        world.nature.is_static = false;
+        world.rule.max_age = age.and_then(Duration::from_micros);
+        let mut times = times.iter();
+        world.spine.iter_mut().zip(&mut times).for_each(|(row, time)| row.time = *time);
+        for (row, time) in world.group.iter_mut().zip(&mut times) {
+            row.event_time = *time;
+            row.declared = row.declared.map(|_| *time);
+        }
+        world.group.sort_by_key(|row| {
+            let declared = if world.nature.declares_known_at { row.declared } else { None };
+            (row.key.clone(), row.event_time, declared, row.ingested, row.ingest_id, row.row_number)
+        });
+        let found = read(&world.join());
+        for (found, expected) in found.iter().zip(&world.naive()) {
+            prop_assert_eq!(found, &(expected.chosen.map(|at| at as i64), expected.filled, expected.outcome));
+        }
     }
 }

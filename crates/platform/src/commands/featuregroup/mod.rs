@@ -3,6 +3,7 @@
 mod compact;
 mod history;
 mod ingest;
+mod late;
 mod list;
 mod show;
 mod stats;
@@ -20,6 +21,7 @@ pub enum Featuregroup {
     Show(show::Show),
     Stats(stats::Stats),
     History(history::History),
+    Late(late::Late),
     Compact(compact::Compact),
 }
 
@@ -32,6 +34,7 @@ impl Featuregroup {
             Self::Show(show) => show.run(context).await,
             Self::Stats(stats) => stats.run(context).await,
             Self::History(history) => history.run(context).await,
+            Self::Late(late) => late.run(context).await,
             Self::Compact(compact) => compact.run(context).await,
         }
     }
