@@ -112,6 +112,8 @@ fn every_command_shows_what_it_did() {
         "featuregroup stats server_metrics",
         "featuregroup stats hosts",
         "featuregroup history server_metrics",
+        "featuregroup late server_metrics --limit 2",
+        "featuregroup late server_metrics --limit 1 --json",
         "featuregroup compact server_metrics",
         "featuregroup compact server_metrics --json",
     ];
@@ -227,6 +229,7 @@ fn help_says_what_every_command_does() {
         "apply",
         "featuregroup",
         "featuregroup ingest",
+        "featuregroup late",
         "featureview",
         "featureview create",
         "dataset",

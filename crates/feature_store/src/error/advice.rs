@@ -2,6 +2,7 @@
 
 use std::io;
 
+use datafusion::error::DataFusionError;
 use definitions::Fault;
 
 use super::StoreError;
@@ -20,6 +21,7 @@ impl StoreError {
                 | io::ErrorKind::InvalidData => Fault::Input,
                 _ => Fault::Platform,
             },
+            Self::Plan { source, .. } if is_want_of_memory(source) => Fault::Input,
             Self::Json { .. }
             | Self::Parquet { .. }
             | Self::Arrow(_)
@@ -67,9 +69,17 @@ impl StoreError {
             Self::StaticSpine { .. } => "event_time = \"ts\" in the group of the labels".to_owned(),
             Self::NoPart { .. } => "platform dataset show".to_owned(),
             Self::Query { hint, .. } => return hint.clone(),
+            Self::Plan { source, .. } if is_want_of_memory(source) => {
+                "--memory 4GB, or in platform.toml: [engine] memory = \"4GB\"".to_owned()
+            }
             _ => return None,
         })
     }
+}
+
+/// Whether the memory that work may take was too little for what cannot go to disk.
+fn is_want_of_memory(error: &DataFusionError) -> bool {
+    matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
 }
 
 fn empty_part_hint(part: &str, in_gap: u64) -> String {

@@ -332,3 +332,26 @@ async fn values_that_late_rows_change_are_counted() {
             .all(|of| of.changed == 0)
     );
 }
+
+#[tokio::test]
+async fn spine_that_is_larger_than_the_memory_is_refused_with_what_to_do() {
+    let stored = stored().await;
+    let view = simple_view("", "");
+    let pins = pin_view(&stored.store, &view, &stored.groups).await.unwrap();
+    let staging = tempfile::tempdir().unwrap();
+    let request = DatasetRequest {
+        store: &stored.store,
+        view: &view,
+        groups: &stored.groups,
+        pins: &pins,
+        arguments: Arguments::default(),
+        staging: staging.path(),
+        software: BTreeMap::new(),
+        now: WallTime(0),
+        means: Means { memory: 64, threads: 1 },
+        watch: &|_| (),
+    };
+    let error = create_dataset(&request).await.unwrap_err();
+    assert_eq!(error.fault(), definitions::Fault::Input, "{error:?}");
+    assert!(error.hint().unwrap().starts_with("--memory"));
+}
