@@ -4,7 +4,7 @@ use std::io;
 
 use definitions::Fault;
 
-use super::StoreError;
+use super::{NullExcess, StoreError};
 
 impl StoreError {
     /// Whose fault it is.
@@ -54,9 +54,12 @@ impl StoreError {
             }
             Self::PinnedFileMissing { .. } | Self::PinnedFileChanged { .. } => "platform doctor".to_owned(),
             Self::UnknownFormat { .. } => "--format csv (or parquet, jsonl)".to_owned(),
+            Self::MissingFileColumn { found, .. } if is_unseparated(found) => ONE_COLUMN.to_owned(),
             Self::MissingFileColumn { column, free, .. } => missing_column_hint(column, free),
-            Self::FileColumnType { hint, .. } => hint.clone(),
+            Self::FileColumnType { hint, .. } | Self::UnreadableFormat { hint, .. } => hint.clone(),
+            Self::EndlessRecord { hint, .. } => (*hint).to_owned(),
             Self::Violations(violations) => return violations.hint(),
+            Self::TooManyNulls { excesses, .. } => return excesses.first().map(null_fraction_hint),
             Self::DerivedGroup { group } => format!("platform featuregroup materialize {}", group.name),
             Self::BadTimeZone { .. } => "time_zone = \"Europe/Berlin\"".to_owned(),
             Self::GapTooShort { .. } => "gap = \"auto\"".to_owned(),
@@ -70,6 +73,22 @@ impl StoreError {
             _ => return None,
         })
     }
+}
+
+/// Whether a header comes as one column that was probably meant to be several.
+fn is_unseparated(found: &[String]) -> bool {
+    let is_separator = |letter: char| !letter.is_alphanumeric() && letter != '_';
+    matches!(found, [only] if only.contains(is_separator))
+}
+
+const ONE_COLUMN: &str =
+    "the whole first line is one column: wanted a header with names that commas, semicolons, tabs or `|` separate";
+
+fn null_fraction_hint(excess: &NullExcess) -> String {
+    format!(
+        "if so many are right, in a new version of the group: max_null_fraction = {}",
+        excess.fraction()
+    )
 }
 
 fn empty_part_hint(part: &str, in_gap: u64) -> String {
