@@ -483,8 +483,14 @@ fn settings_that_cannot_be_followed_are_refused() {
         ("duration that is none", "gc --grace soon"),
         ("fleet without hosts", "simulate fleet --out data --hosts 0"),
         ("init over a repository", "init ."),
-        ("memory that is no amount", "platform.toml: [engine]⏎memory = \"lots\"⏎\nplan"),
-        ("memory that is too little", "platform.toml: [engine]⏎memory = \"1MB\"⏎\nplan"),
+        (
+            "memory that is no amount",
+            "platform.toml: [engine]⏎memory = \"lots\"⏎\nplan",
+        ),
+        (
+            "memory that is too little",
+            "platform.toml: [engine]⏎memory = \"1MB\"⏎\nplan",
+        ),
         ("memory without a unit", "dataset create cpu_fv:v1 --memory 512"),
     ];
     check("settings", &sandbox, &cases);

@@ -10,7 +10,7 @@ use definitions::{Duration, GroupRef};
 
 pub(crate) use cause::{delta_error, file_error, plan_error};
 
-pub use crate::ingest::violation::{Location, Reason, Violation, Violations};
+pub use crate::ingest::violation::{Location, NullExcess, Reason, Violation, Violations};
 
 /// Why the feature store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -187,7 +187,7 @@ pub enum StoreError {
         /// The file.
         path: String,
     },
-    /// The file is compressed in a way, or in a place, that is not read.
+    /// The file is of a kind that is not read.
     #[error("`{path}` is {found}, which is not read; wanted {wanted}")]
     UnreadableFormat {
         /// The file.
@@ -196,6 +196,8 @@ pub enum StoreError {
         found: String,
         /// What can be read.
         wanted: &'static str,
+        /// What to do about it.
+        hint: String,
     },
     /// The file is broken.
     #[error("`{path}` cannot be read as {format}{}: {detail}", line.map(|line| format!(" (line {line})")).unwrap_or_default())]
@@ -208,6 +210,20 @@ pub enum StoreError {
         line: Option<u64>,
         /// Why.
         detail: String,
+    },
+    /// A CSV record or a JSON line does not end.
+    #[error("`{path}` (line {line}): wanted {wanted}, found {found}")]
+    EndlessRecord {
+        /// The file.
+        path: String,
+        /// The line that it begins on.
+        line: u64,
+        /// What should be there.
+        wanted: &'static str,
+        /// What is there.
+        found: String,
+        /// What to do about it.
+        hint: &'static str,
     },
     /// The file changed while it was read.
     #[error("`{path}` changed while it was read")]
@@ -266,6 +282,14 @@ pub enum StoreError {
     /// Rows break the definition.
     #[error("{0}")]
     Violations(Box<Violations>),
+    /// Columns have more NULLs than their definition allows.
+    #[error("nothing was ingested: more NULLs than `{group}` allows{}", excesses.iter().map(|excess| format!("\n  {excess}")).collect::<String>())]
+    TooManyNulls {
+        /// The group.
+        group: GroupRef,
+        /// The columns.
+        excesses: Vec<NullExcess>,
+    },
     /// A group that is derived cannot be ingested into.
     #[error("`{group}` is derived from other groups: nothing can be ingested into it")]
     DerivedGroup {

@@ -24,7 +24,7 @@ mod fingerprint;
 pub mod point_in_time;
 pub mod split;
 
-pub use error::{Location, Reason, StoreError, Violation, Violations};
+pub use error::{Location, NullExcess, Reason, StoreError, Violation, Violations};
 pub use fingerprint::{ContentHasher, combine, declared_type};
 pub use history::{Change, history};
 pub use ingest::sample_file;

@@ -5,7 +5,7 @@ use std::io;
 use datafusion::error::DataFusionError;
 use definitions::Fault;
 
-use super::StoreError;
+use super::{NullExcess, StoreError};
 
 impl StoreError {
     /// Whose fault it is.
@@ -56,9 +56,12 @@ impl StoreError {
             }
             Self::PinnedFileMissing { .. } | Self::PinnedFileChanged { .. } => "platform doctor".to_owned(),
             Self::UnknownFormat { .. } => "--format csv (or parquet, jsonl)".to_owned(),
+            Self::MissingFileColumn { found, .. } if is_unseparated(found) => ONE_COLUMN.to_owned(),
             Self::MissingFileColumn { column, free, .. } => missing_column_hint(column, free),
-            Self::FileColumnType { hint, .. } => hint.clone(),
+            Self::FileColumnType { hint, .. } | Self::UnreadableFormat { hint, .. } => hint.clone(),
+            Self::EndlessRecord { hint, .. } => (*hint).to_owned(),
             Self::Violations(violations) => return violations.hint(),
+            Self::TooManyNulls { excesses, .. } => return excesses.first().map(null_fraction_hint),
             Self::DerivedGroup { group } => format!("platform featuregroup materialize {}", group.name),
             Self::BadTimeZone { .. } => "time_zone = \"Europe/Berlin\"".to_owned(),
             Self::GapTooShort { .. } => "gap = \"auto\"".to_owned(),
@@ -80,6 +83,22 @@ impl StoreError {
 /// Whether the memory that work may take was too little for what cannot go to disk.
 fn is_want_of_memory(error: &DataFusionError) -> bool {
     matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
+}
+
+/// Whether a header comes as one column that was probably meant to be several.
+fn is_unseparated(found: &[String]) -> bool {
+    let is_separator = |letter: char| !letter.is_alphanumeric() && letter != '_';
+    matches!(found, [only] if only.contains(is_separator))
+}
+
+const ONE_COLUMN: &str =
+    "the whole first line is one column: wanted a header with names that commas, semicolons, tabs or `|` separate";
+
+fn null_fraction_hint(excess: &NullExcess) -> String {
+    format!(
+        "if so many are right, in a new version of the group: max_null_fraction = {}",
+        excess.fraction()
+    )
 }
 
 fn empty_part_hint(part: &str, in_gap: u64) -> String {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
 use arrow::datatypes::{ArrowPrimitiveType, Float32Type, Float64Type, Int32Type, Int64Type};
-use definitions::{DataType, Expect, FeatureGroup, OnViolation};
+use definitions::{ColumnName, DataType, Expect, FeatureGroup, OnViolation};
 
 use super::column::{CellFault, Wanted};
+use super::ledger::Ledger;
 use super::rows::TypedBatch;
-use super::violation::Reason;
+use super::violation::{NullExcess, Reason};
 
 /// The rules of a group, column by column.
 pub(super) struct Rules {
@@ -62,15 +63,6 @@ impl Rules {
             .map_or(self.group, |rule| rule.on_violation)
     }
 
-    /// The columns with a limit on NULLs, and the limit.
-    pub(super) fn null_limits(&self) -> impl Iterator<Item = (usize, f64)> {
-        let limit = |rule: &Rule| rule.expect.as_ref().and_then(|expect| expect.max_null_fraction);
-        self.columns
-            .iter()
-            .enumerate()
-            .filter_map(move |(column, rule)| Some((column, limit(rule)?)))
-    }
-
     /// The rows at fault, each with the first thing that is wrong with it.
     pub(super) fn check(&self, batch: &mut TypedBatch) -> BTreeMap<usize, CellFault> {
         let mut bad: BTreeMap<usize, CellFault> = BTreeMap::new();
@@ -92,6 +84,23 @@ impl Rules {
         }
         bad
     }
+}
+
+/// The columns with more NULLs than their `max_null_fraction` allows. That is known once all rows are read, and no row is to blame for it.
+pub(super) fn null_excesses(group: &FeatureGroup, ledger: &Ledger) -> Vec<NullExcess> {
+    let columns = group.stored_columns().into_iter().zip(&ledger.nulls);
+    let excess = |((column, _), nulls): ((ColumnName, DataType), &u64)| {
+        let expect = group.feature(column.as_str())?.expect.as_ref()?;
+        let (limit, rows) = (expect.max_null_fraction?, ledger.accepted);
+        let is_over = *nulls as f64 / rows.max(1) as f64 > limit;
+        is_over.then_some(NullExcess {
+            column,
+            nulls: *nulls,
+            rows,
+            limit,
+        })
+    };
+    columns.filter_map(excess).collect()
 }
 
 type Add<'a> = dyn FnMut(usize, String, Reason, String) + 'a;

@@ -126,11 +126,11 @@ impl ColumnBuilder {
             Values::Bool(values) => values.append_value(to_bool(cell, is_csv).ok_or_else(wrong)?),
             Values::Int32(values) => {
                 let value = to_int(cell, is_csv).ok_or_else(wrong)?;
-                values.append_value(i32::try_from(value).map_err(|_| too_large(DataType::Int32))?);
+                values.append_value(i32::try_from(value).map_err(|_| beyond(value, DataType::Int32))?);
             }
             Values::Int64(values) => {
                 let value = to_int(cell, is_csv).ok_or_else(wrong)?;
-                values.append_value(i64::try_from(value).map_err(|_| too_large(DataType::Int64))?);
+                values.append_value(i64::try_from(value).map_err(|_| beyond(value, DataType::Int64))?);
             }
             Values::Float32(values) => {
                 let value = to_float(cell, is_csv).ok_or_else(wrong)?;
@@ -212,9 +212,30 @@ fn to_bool(cell: &Cell<'_>, is_csv: bool) -> Option<bool> {
 fn to_int(cell: &Cell<'_>, is_csv: bool) -> Option<i128> {
     match cell {
         Cell::Int(value) => Some(*value),
-        Cell::Text(text) if is_csv => text.trim().parse().ok(),
+        Cell::Float(value) => whole(*value),
+        Cell::Text(text) if is_csv => int_of_text(text.trim()),
         _ => None,
     }
+}
+
+/// Whole numbers, also as programs write them that hold them as floats: `12.0`, `1e3`.
+fn int_of_text(text: &str) -> Option<i128> {
+    if let Ok(value) = text.parse() {
+        return Some(value);
+    }
+    if let Some((digits, fraction)) = text.split_once('.')
+        && !fraction.is_empty()
+        && fraction.bytes().all(|digit| digit == b'0')
+    {
+        return digits.parse().ok();
+    }
+    whole(text.parse().ok()?)
+}
+
+/// A float that is a whole number, as far as floats are exact.
+fn whole(value: f64) -> Option<i128> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i128)
 }
 
 fn to_float(cell: &Cell<'_>, is_csv: bool) -> Option<f64> {
@@ -229,6 +250,21 @@ fn to_float(cell: &Cell<'_>, is_csv: bool) -> Option<f64> {
         }
         _ => None,
     }
+}
+
+/// Beyond what an integer type holds, and the bound that is crossed.
+fn beyond(value: i128, data_type: DataType) -> Wrong {
+    let (first, last) = match data_type {
+        DataType::Int32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => (i64::MIN, i64::MAX),
+    };
+    let word = data_type.word();
+    let detail = if value < 0 {
+        format!("too small for {word}, which begins at {first}")
+    } else {
+        format!("too large for {word}, which ends at {last}")
+    };
+    (Reason::DoesNotFit, detail)
 }
 
 fn too_large(data_type: DataType) -> Wrong {
@@ -246,6 +282,9 @@ fn wrong_type(data_type: DataType, cell: &Cell<'_>, kind: CellKind) -> Wrong {
         DataType::Timestamp => "`2026-01-31T12:00:00Z`",
     };
     let detail = match (cell, kind) {
+        _ if is_int(data_type) && to_float(cell, kind == CellKind::Csv).is_some_and(|value| value.fract() != 0.0) => {
+            format!("not a whole number, wanted {word}")
+        }
         (Cell::Nested, _) => format!("an array or object, not {word}"),
         (Cell::Text(_), CellKind::Json) if data_type.is_number() || data_type == DataType::Bool => {
             format!("text, not {word}: written without quotes, such as {example}")
@@ -256,6 +295,10 @@ fn wrong_type(data_type: DataType, cell: &Cell<'_>, kind: CellKind) -> Wrong {
         _ => format!("not {}, such as {example}", data_type_with_article(word)),
     };
     (Reason::WrongType, detail)
+}
+
+fn is_int(data_type: DataType) -> bool {
+    matches!(data_type, DataType::Int32 | DataType::Int64)
 }
 
 fn data_type_with_article(word: &str) -> String {

@@ -10,7 +10,8 @@ use definitions::FeatureGroup;
 
 use super::clock::Clock;
 use super::column::{Cell, CellFault, CellKind, ColumnBuilder, Wanted};
-use super::rows::{BATCH_BYTES, RowReader, TypedBatch, batch_rows, places, unasked};
+use super::csv_records::CsvRecords;
+use super::rows::{BATCH_BYTES, KEPT_BYTES, RowReader, TypedBatch, batch_rows, places, unasked};
 use super::source::Source;
 use super::violation::Reason;
 use crate::StoreError;
@@ -22,8 +23,7 @@ const HEADER_BYTES: u64 = 1 << 20;
 
 /// A CSV file being read.
 pub(super) struct CsvRows {
-    path: String,
-    reader: csv::Reader<Box<dyn Read + Send>>,
+    reader: CsvRecords,
     header: Vec<String>,
     wanted: Vec<Wanted>,
     places: Vec<usize>,
@@ -42,18 +42,16 @@ impl CsvRows {
         let head = first_line(&mut input).map_err(file_error(&source.name))?;
         let delimiter = sniff(&head, wanted);
         let whole: Box<dyn Read + Send> = Box::new(Cursor::new(head).chain(input));
-        let mut reader = ReaderBuilder::new()
-            .delimiter(delimiter)
-            .flexible(true)
-            .has_headers(true)
-            .from_reader(whole);
-        let header = reader.byte_headers().map_err(|error| broken(&source.name, &error))?;
+        let mut reader = CsvRecords::new(&source.name, delimiter, whole);
+        let mut header = ByteRecord::new();
+        if reader.read(&mut header)?.is_none() {
+            header.clear();
+        }
         let header: Vec<String> = header
             .iter()
             .map(|name| String::from_utf8_lossy(name).trim().to_owned())
             .collect();
         Ok(Self {
-            path: source.name.clone(),
             places: places(source, group, wanted, &header)?,
             reader,
             header,
@@ -79,14 +77,13 @@ impl CsvRows {
             let Some(record) = self.records.get_mut(self.filled) else {
                 break;
             };
-            if !self
-                .reader
-                .read_byte_record(record)
-                .map_err(|error| broken(&self.path, &error))?
-            {
-                break;
+            if record.as_slice().len() > KEPT_BYTES {
+                *record = ByteRecord::new();
             }
-            lines.push(record.position().map_or(0, csv::Position::line));
+            let Some(line) = self.reader.read(record)? else {
+                break;
+            };
+            lines.push(line);
             bytes += record.as_slice().len();
             self.filled += 1;
         }
@@ -196,7 +193,7 @@ fn first_line(input: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
             .unwrap_or_default()
             .iter()
             .all(u8::is_ascii_whitespace);
-        if read == 0 || !is_blank {
+        if read == 0 || !is_blank || head.len() as u64 > HEADER_BYTES {
             return Ok(head);
         }
     }
@@ -227,14 +224,4 @@ fn sniff(head: &[u8], wanted: &[Wanted]) -> u8 {
         .rev()
         .max_by_key(|delimiter| score(*delimiter))
         .unwrap_or(b',')
-}
-
-fn broken(path: &str, error: &csv::Error) -> StoreError {
-    let line = error.position().map(csv::Position::line);
-    StoreError::BrokenFile {
-        path: path.to_owned(),
-        format: "CSV",
-        line,
-        detail: error.to_string(),
-    }
 }

@@ -18,12 +18,12 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt64Array};
-use arrow::compute::{filter_record_batch, take_record_batch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
+use arrow::compute::take_record_batch;
 use arrow::datatypes::{Int64Type, Schema};
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use definitions::{FeatureGroup, Fingerprint, IngestMode, OnViolation};
+use definitions::{FeatureGroup, Fingerprint, IngestMode};
 
 use super::check::Rules;
 use super::column::Wanted;
@@ -35,7 +35,7 @@ use super::violation::{Location, Reason, Violation};
 use crate::StoreError;
 use crate::scan::order::{comparators, compare};
 
-/// What decides over rows that share their key and time, and over rows with NULLs where too many are.
+/// What decides over rows that share their key and time.
 pub(super) struct Dedupe {
     mode: IngestMode,
     wanted: Vec<Wanted>,
@@ -46,7 +46,6 @@ pub(super) struct Dedupe {
     features: Vec<usize>,
     place: usize,
     converter: Option<RowConverter>,
-    over_limit: Option<Vec<(usize, String)>>,
     open: Option<Open>,
 }
 
@@ -97,14 +96,12 @@ impl Dedupe {
             features,
             place,
             converter,
-            over_limit: None,
             open: None,
         })
     }
 
     /// Takes in the next sorted rows; gives those that are decided.
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<Vec<RecordBatch>, StoreError> {
-        let batch = self.within_null_limits(batch)?;
         let mut out = Vec::new();
         if batch.num_rows() == 0 {
             return Ok(out);
@@ -123,7 +120,7 @@ impl Dedupe {
             }
             let before = self.open.take().filter(|_| continues);
             let was_open = before.is_some();
-            let mut open = self.decide(before, &batch, run.clone(), &mut keep)?;
+            let mut open = self.decide(before, batch, run.clone(), &mut keep)?;
             if is_last {
                 self.open = Some(open);
             } else if open.state == State::Pending {
@@ -137,7 +134,7 @@ impl Dedupe {
             continues = false;
         }
         if !keep.is_empty() {
-            out.push(take_record_batch(&batch, &UInt64Array::from(keep))?);
+            out.push(take_record_batch(batch, &UInt64Array::from(keep))?);
         }
         Ok(out)
     }
@@ -230,14 +227,18 @@ impl Dedupe {
             .collect::<Result<_, _>>()?;
         let (_, other) = self.location(other);
         let detail = format!("{}: other values than {other}", key.join(", "));
-        self.set_aside(
-            row,
-            None,
-            String::new(),
-            Reason::Conflict,
+        let (file, location) = self.location(row);
+        let declared: Vec<usize> = (0..self.wanted.len()).collect();
+        let raw = json_object(&row.project(&declared)?, 0)?;
+        let violation = Violation {
+            location,
+            column: None,
+            value: String::new(),
+            reason: Reason::Conflict,
             detail,
-            self.rules.on_violation(None),
-        )
+        };
+        let on_violation = self.rules.on_violation(None);
+        self.ledger.lock().violation(file, violation, on_violation, || raw)
     }
 
     fn shown(&self, row: &RecordBatch, column: usize) -> Result<String, StoreError> {
@@ -263,78 +264,6 @@ impl Dedupe {
                 line,
             },
         )
-    }
-
-    fn set_aside(
-        &self,
-        row: &RecordBatch,
-        column: Option<usize>,
-        value: String,
-        reason: Reason,
-        detail: String,
-        on_violation: OnViolation,
-    ) -> Result<(), StoreError> {
-        let (file, location) = self.location(row);
-        let column = column
-            .and_then(|column| self.wanted.get(column))
-            .map(|column| column.name.clone());
-        let declared: Vec<usize> = (0..self.wanted.len()).collect();
-        let raw = json_object(&row.project(&declared)?, 0)?;
-        self.ledger.lock().violation(
-            file,
-            Violation {
-                location,
-                column,
-                value,
-                reason,
-                detail,
-            },
-            on_violation,
-            || raw,
-        )
-    }
-
-    /// Takes out the rows with a NULL in a column that has too many of them. How many there are is known once all rows are sorted.
-    fn within_null_limits(&mut self, batch: &RecordBatch) -> Result<RecordBatch, StoreError> {
-        let over_limit = match self.over_limit.take() {
-            Some(known) => known,
-            None => self.find_over_limit(),
-        };
-        let mut left = batch.clone();
-        for (column, detail) in &over_limit {
-            let on_violation = self.rules.on_violation(Some(*column));
-            for row in (0..left.num_rows()).filter(|row| left.column(*column).is_null(*row)) {
-                let value = "NULL".to_owned();
-                self.set_aside(
-                    &left.slice(row, 1),
-                    Some(*column),
-                    value,
-                    Reason::TooManyNulls,
-                    detail.clone(),
-                    on_violation,
-                )?;
-            }
-            let valid = arrow::compute::is_not_null(left.column(*column))?;
-            left = filter_record_batch(&left, &valid)?;
-        }
-        self.over_limit = Some(over_limit);
-        Ok(left)
-    }
-
-    fn find_over_limit(&self) -> Vec<(usize, String)> {
-        let ledger = self.ledger.lock();
-        let over = |(column, limit): (usize, f64)| {
-            let nulls = ledger.nulls.get(column).copied().unwrap_or_default();
-            let share = nulls as f64 / ledger.accepted.max(1) as f64;
-            let detail = format!(
-                "{nulls} of {} rows have none ({:.1}%), at most {}% may",
-                ledger.accepted,
-                share * 100.0,
-                limit * 100.0
-            );
-            (share > limit).then_some((column, detail))
-        };
-        self.rules.null_limits().filter_map(over).collect()
     }
 }
 

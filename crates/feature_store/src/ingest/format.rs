@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::seems::what_it_seems;
 use crate::StoreError;
 use crate::error::file_error;
 
@@ -106,7 +107,15 @@ pub(super) struct Recognised {
 pub(super) fn recognise(name: &str, head: &[u8], said: Option<FileFormat>) -> Result<Recognised, StoreError> {
     let compression = Compression::of_bytes(head);
     let inner = inner_head(head, compression);
-    let is_parquet = head.starts_with(b"PAR1");
+    let is_parquet = inner.starts_with(b"PAR1");
+    if let Some(seems) = what_it_seems(&inner).filter(|_| !is_parquet) {
+        return Err(StoreError::UnreadableFormat {
+            path: name.to_owned(),
+            found: seems.what.to_owned(),
+            wanted: "CSV or JSON lines in UTF-8, or Parquet",
+            hint: seems.hint.replace("FILE", name),
+        });
+    }
     let by_content = || {
         let first = inner
             .iter()
@@ -120,20 +129,28 @@ pub(super) fn recognise(name: &str, head: &[u8], said: Option<FileFormat>) -> Re
     };
     let format = said.or_else(|| FileFormat::of_name(name)).or_else(by_content);
     let format = format.ok_or_else(|| StoreError::UnknownFormat { path: name.to_owned() })?;
-    let unreadable = |found: &str, wanted| {
+    let unreadable = |found: &str, wanted, hint: String| {
         Err(StoreError::UnreadableFormat {
             path: name.to_owned(),
             found: found.to_owned(),
             wanted,
+            hint,
         })
     };
     match (format, is_parquet, compression) {
         (FileFormat::Parquet, _, Compression::Gzip | Compression::Zstd) => unreadable(
             "a compressed Parquet file",
             "the Parquet file itself, which is compressed inside",
+            "decompress it first: gunzip or unzstd".to_owned(),
         ),
-        (FileFormat::Csv | FileFormat::Jsonl, true, _) => unreadable("a Parquet file", "--format parquet"),
-        (FileFormat::Parquet, false, _) => unreadable("not a Parquet file", "one that starts with `PAR1`"),
+        (FileFormat::Csv | FileFormat::Jsonl, true, _) => {
+            unreadable("a Parquet file", "text in UTF-8", "--format parquet".to_owned())
+        }
+        (FileFormat::Parquet, false, _) => unreadable(
+            "not a Parquet file",
+            "one that starts with `PAR1`",
+            "if it is text: --format csv (or jsonl)".to_owned(),
+        ),
         _ => Ok(Recognised { format, compression }),
     }
 }

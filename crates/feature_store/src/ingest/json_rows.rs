@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::clock::Clock;
 use super::column::{Cell, CellFault, CellKind, ColumnBuilder, Wanted};
-use super::rows::{BATCH_BYTES, RowReader, TypedBatch, batch_rows, missing};
+use super::rows::{BATCH_BYTES, KEPT_BYTES, RECORD_BYTES, RowReader, TypedBatch, batch_rows, missing};
 use super::source::Source;
 use super::violation::Reason;
 use crate::StoreError;
@@ -79,11 +79,18 @@ impl JsonRows {
             let Some(line) = self.lines.get_mut(self.filled) else {
                 break;
             };
+            if line.capacity() > KEPT_BYTES {
+                *line = Vec::new();
+            }
             line.clear();
-            if self.reader.read_until(b'\n', line).map_err(file_error(&self.source))? == 0 {
+            let mut bounded = self.reader.by_ref().take(RECORD_BYTES as u64 + 1);
+            if bounded.read_until(b'\n', line).map_err(file_error(&self.source))? == 0 {
                 break;
             }
             self.line += 1;
+            if line.len() > RECORD_BYTES {
+                return Err(endless(&self.source, self.line));
+            }
             if self.line == 1 && line.starts_with(&[0xef, 0xbb, 0xbf]) {
                 line.drain(..3);
             }
@@ -183,6 +190,16 @@ impl RowReader for JsonRows {
 
     fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
+    }
+}
+
+fn endless(path: &str, line: u64) -> StoreError {
+    StoreError::EndlessRecord {
+        path: path.to_owned(),
+        line,
+        wanted: "a line that ends",
+        found: format!("one that is not over after {} MiB", RECORD_BYTES >> 20),
+        hint: "JSON lines have one object per line: `jq -c .` writes them so, `jq -c '.[]'` those of an array",
     }
 }
 

@@ -10,7 +10,7 @@
 //! and the file is written as the sorted rows come. The content hash of the files is taken first and stands in the same commit as the
 //! rows, so the same files twice change nothing, whatever dies in between.
 //!
-//! Reading order: `source` and `format` find the files, `rows` and the `*_rows` files read them, `column`, `clock` and `cast` type
+//! Reading order: `source`, `format` and `seems` find the files and what they are, `rows` and the `*_rows` files read them, `column`, `clock` and `cast` type
 //! them, `check` holds them against the definition, `feed` drives all that, then `sort`, `dedupe`, `write`, `commit`; `violation`,
 //! `ledger` and `quarantine` are about rows at fault, `receipt` is what remains.
 
@@ -19,6 +19,7 @@ mod check;
 mod clock;
 mod column;
 mod commit;
+mod csv_records;
 mod csv_rows;
 mod dedupe;
 mod feed;
@@ -30,6 +31,7 @@ mod quarantine;
 mod raw;
 mod receipt;
 mod rows;
+mod seems;
 mod sort;
 mod source;
 mod typed_file;
@@ -46,7 +48,7 @@ use deltalake::DeltaTable;
 use deltalake::kernel::Add;
 use futures::TryStreamExt;
 
-use check::Rules;
+use check::{Rules, null_excesses};
 use commit::{Staged, commit_ingestion};
 use dedupe::Dedupe;
 use feed::{Feed, SharedLedger};
@@ -214,6 +216,14 @@ impl Ingestion {
             discard(&folder, &written.files).await;
             let violations = self.ledger.lock().violations(reference);
             return Err(StoreError::Violations(Box::new(violations)));
+        }
+        let excesses = null_excesses(group, &self.ledger.lock());
+        if !excesses.is_empty() {
+            discard(&folder, &written.files).await;
+            return Err(StoreError::TooManyNulls {
+                group: reference,
+                excesses,
+            });
         }
         let receipt = self.receipt(&written, next, table);
         if self.request.earnest == Earnest::DryRun {

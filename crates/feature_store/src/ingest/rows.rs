@@ -19,6 +19,10 @@ const FEWEST_ROWS: usize = 256;
 const BATCH_VALUES: usize = 1 << 18;
 /// A batch ends early when its rows, as they stand in the file, are larger than this.
 pub(super) const BATCH_BYTES: usize = 4 << 20;
+/// A CSV record or a JSON line is not longer than this: one that is, is an open quote or another format.
+pub(super) const RECORD_BYTES: usize = 4 << 20;
+/// A place for a row gives its memory back after a row that was larger than this.
+pub(super) const KEPT_BYTES: usize = 16 << 10;
 
 /// Rows per batch of so many columns.
 pub(super) fn batch_rows(columns: usize) -> usize {

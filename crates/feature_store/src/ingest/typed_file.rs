@@ -177,7 +177,7 @@ fn head(source: &Source) -> Result<Vec<u8>, StoreError> {
 fn delimiter(head: &[u8]) -> u8 {
     let header = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let count = |separator: &u8| header.iter().filter(|byte| *byte == separator).count();
-    [b',', b';', b'\t']
+    [b',', b';', b'\t', b'|']
         .into_iter()
         .max_by_key(|separator| (count(separator), *separator == b','))
         .unwrap_or(b',')

@@ -54,8 +54,6 @@ pub enum Reason {
     AboveMax,
     /// Not in `expect.one_of`.
     NotOneOf,
-    /// NULL, in a column with more NULLs than `expect.max_null_fraction` allows.
-    TooManyNulls,
     /// Another row of the same ingestion has the same key and time, and other values.
     Conflict,
 }
@@ -78,7 +76,6 @@ impl Reason {
             Self::BelowMin => "below the minimum",
             Self::AboveMax => "above the maximum",
             Self::NotOneOf => "not one of the allowed texts",
-            Self::TooManyNulls => "too many NULLs",
             Self::Conflict => "same key and time, other values",
         }
     }
@@ -111,6 +108,15 @@ impl fmt::Display for Violation {
             ),
             None => write!(f, "{}: {}", self.location, self.detail),
         }
+    }
+}
+
+impl Violation {
+    /// Whether it is a number that another type would hold.
+    fn is_for_a_wider_type(&self) -> bool {
+        const NARROW: [&str; 2] = ["int32", "float32"];
+        let is_narrow = NARROW.iter().any(|word| self.detail.contains(word));
+        self.reason == Reason::DoesNotFit && is_narrow
     }
 }
 
@@ -149,6 +155,10 @@ impl Violations {
             "write times with their offset, or say which instant is meant: ambiguous = \"earliest\" (or \"latest\")"
         } else if any(Reason::TooPrecise) {
             "truncate = true"
+        } else if self.first.iter().any(Violation::is_for_a_wider_type) {
+            "declare a type that holds such values: type = \"int64\" for int32, \"float64\" for float32"
+        } else if any(Reason::BelowMin) || any(Reason::AboveMax) {
+            "if such values are right, widen `min` or `max` of the column's `expect`; to set such rows aside: on_violation = \"quarantine\""
         } else {
             "to keep the good rows and set the others aside: on_violation = \"quarantine\""
         };
@@ -184,6 +194,44 @@ impl fmt::Display for Violations {
             "nothing was ingested: {rows} of {rows_read} rows {verb} the definition of `{group}`"
         )?;
         f.write_str(&self.listed())
+    }
+}
+
+/// A column with more NULLs than its `max_null_fraction` allows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NullExcess {
+    /// The column.
+    pub column: ColumnName,
+    /// How many are NULL.
+    pub nulls: u64,
+    /// Of so many rows.
+    pub rows: u64,
+    /// The share that may be NULL.
+    pub limit: f64,
+}
+
+impl NullExcess {
+    /// The share that is NULL, rounded up: a limit of so much would let it pass.
+    #[must_use]
+    pub fn fraction(&self) -> f64 {
+        const STEPS: f64 = 10_000.0;
+        (self.nulls as f64 / self.rows.max(1) as f64 * STEPS).ceil() / STEPS
+    }
+}
+
+impl fmt::Display for NullExcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            column,
+            nulls,
+            rows,
+            limit,
+        } = self;
+        write!(
+            f,
+            "`{column}` is NULL in {nulls} of {rows} rows: wanted a fraction of at most {limit}, found {}",
+            self.fraction()
+        )
     }
 }
 

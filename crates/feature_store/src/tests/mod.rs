@@ -8,6 +8,7 @@
 )]
 
 mod commits;
+mod endless;
 mod foreign;
 mod formats;
 mod late;

@@ -26,9 +26,25 @@ async fn says(feature: &str, value: &str, wanted: &str) {
 
 #[tokio::test]
 async fn values_of_another_type_are_refused_by_name() {
-    says("type = \"int32\"", "12.0", "not an int32, such as `12`").await;
-    says("type = \"int32\"", "2147483648", "too large for int32").await;
-    says("type = \"int64\"", "9223372036854775808", "too large for int64").await;
+    says("type = \"int32\"", "12.5", "not a whole number, wanted int32").await;
+    says(
+        "type = \"int32\"",
+        "2147483648",
+        "too large for int32, which ends at 2147483647",
+    )
+    .await;
+    says(
+        "type = \"int32\"",
+        "-2147483649.0",
+        "too small for int32, which begins at -2147483648",
+    )
+    .await;
+    says(
+        "type = \"int64\"",
+        "9223372036854775808",
+        "too large for int64, which ends at 9223372036854775807",
+    )
+    .await;
     says("type = \"float64\"", "abc", "not a float64, such as `0.5`").await;
 }
 
@@ -202,14 +218,76 @@ async fn too_many_nulls_refuse_the_ingestion_and_few_enough_do_not() {
     let (bench, error) = refused("", feature, rows).await;
     check(
         &said(&bench, &error),
-        "nothing was ingested: 2 of 4 rows break the definition of `m:v1`
-           m.csv:3: `v` is NULL: 2 of 4 rows have none (50.0%), at most 25% may
-           m.csv:4: `v` is NULL: 2 of 4 rows have none (50.0%), at most 25% may
-           in all: too many NULLs 2",
+        "nothing was ingested: more NULLs than `m:v1` allows
+           `v` is NULL in 2 of 4 rows: wanted a fraction of at most 0.25, found 0.5",
     );
+    assert!(error.hint().unwrap().ends_with("max_null_fraction = 0.5"), "{error:?}");
     let fewer = format!(
         "host,ts,v\n{}",
         rows.replace("c,2026-01-01T00:00:00Z,\n", "c,2026-01-01T00:00:00Z,1\n")
     );
     assert_eq!(bench.ingest("n.csv", fewer).await.unwrap().rows, 4);
+}
+
+#[tokio::test]
+async fn too_many_nulls_refuse_under_quarantine_too_since_no_row_is_to_blame() {
+    let feature = "type = \"float64\"\nexpect = { max_null_fraction = 0.25 }";
+    let rows = "a,2026-01-01T00:00:00Z,1\nb,2026-01-01T00:00:00Z,\n";
+    let (_, error) = refused("on_violation = \"quarantine\"", feature, rows).await;
+    assert!(
+        matches!(&error, StoreError::TooManyNulls { excesses, .. } if excesses.len() == 1),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn whole_numbers_written_as_floats_are_integers() {
+    let group = "name = \"m\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n[[features]]\nname = \"v\"\ntype = \"int64\"\n";
+    let bench = Bench::new(definition(group)).await;
+    let rows = "a,2026-01-01T00:00:00Z,12.0\nb,2026-01-01T00:00:00Z,\nc,2026-01-01T00:00:00Z,-9007199254740993.00\nd,2026-01-01T00:00:00Z,1e3\n";
+    bench.ingest("m.csv", format!("host,ts,v\n{rows}")).await.unwrap();
+    bench
+        .ingest(
+            "m.jsonl",
+            "{\"host\":\"e\",\"ts\":\"2026-01-01T00:00:00Z\",\"v\":7.0}\n",
+        )
+        .await
+        .unwrap();
+    check(
+        &bench.rows().await,
+        "a 2026-01-01T00:00:00Z 12
+         b 2026-01-01T00:00:00Z -
+         c 2026-01-01T00:00:00Z -9007199254740993
+         d 2026-01-01T00:00:00Z 1000
+         e 2026-01-01T00:00:00Z 7",
+    );
+    let error = bench
+        .ingest(
+            "n.jsonl",
+            "{\"host\":\"e\",\"ts\":\"2026-01-01T00:00:00Z\",\"v\":7.5}\n",
+        )
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("not a whole number, wanted int64"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn hints_say_which_part_of_the_definition_to_widen() {
+    let hint = async |feature, value| {
+        let (_, error) = refused("", feature, &format!("a,2026-01-01T00:00:00Z,{value}\n")).await;
+        error.hint().unwrap()
+    };
+    assert!(
+        hint("type = \"int32\"", "2147483648")
+            .await
+            .contains("type = \"int64\"")
+    );
+    assert!(
+        hint("type = \"int32\"\nexpect = { max = 3 }", "4")
+            .await
+            .contains("`max` of the column's `expect`")
+    );
 }
