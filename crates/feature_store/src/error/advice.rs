@@ -52,6 +52,10 @@ impl StoreError {
             Self::NoVersion { group, .. } | Self::BeforeCreation { group, .. } => {
                 format!("platform featuregroup history {group}")
             }
+            Self::VersionRemoved { group, readable, .. } => match readable.last() {
+                Some(version) => format!("at('{group}', {version})"),
+                None => format!("platform featuregroup history {group}"),
+            },
             Self::PinnedFileMissing { .. } | Self::PinnedFileChanged { .. } => "platform doctor".to_owned(),
             Self::UnknownFormat { .. } => "--format csv (or parquet, jsonl)".to_owned(),
             Self::MissingFileColumn { column, free, .. } => missing_column_hint(column, free),
