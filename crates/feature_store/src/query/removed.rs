@@ -3,7 +3,8 @@
 //! Their rows are still there: nothing but ingestions adds rows, every ingestion has a higher `__ingest_id` than those before it, and
 //! compaction writes the same rows with the same ids into other files. So the rows of such a version are those of the newest one up to
 //! the version's last `__ingest_id`. That holds while no other program has written to the table, and the counts in its log say so;
-//! where they do not, there is an error that says what can be read.
+//! where they do not, there is an error that says what can be read. The rows come in other batches than before, so a sum of floats may
+//! differ in its last bit.
 
 use arrow::array::{Int64Array, RecordBatch, Scalar};
 use arrow::compute::filter_record_batch;
