@@ -6,19 +6,21 @@ use std::time::{Duration, Instant};
 use crate::main_job::{ingested, trained};
 use crate::sandbox::Sandbox;
 
-/// Rounds per command; five commands make fifty.
-const ROUNDS: u32 = 10;
+/// Rounds per command; eight commands make fifty-six.
+const ROUNDS: u32 = 7;
 
 /// Runs the command once to learn how long it takes, then kills it at moments spread over that time. The spread is a fixed
 /// low-discrepancy sequence, so that a failing round can be run again.
 fn kill_rounds(sandbox: &Sandbox, line: impl Fn(u32) -> String, check: impl Fn(u32)) {
+    let first = line(0);
     let started = Instant::now();
-    sandbox.ok(&line(0));
+    sandbox.ok(&first);
     let whole = started.elapsed();
     for round in 1..=ROUNDS {
         let share = (f64::from(round) * 0.618_033_988_75).fract();
+        let line = line(round);
         let mut child = sandbox
-            .command(&line(round))
+            .command(&line)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -42,11 +44,85 @@ fn rows(sandbox: &Sandbox, table: &str) -> i64 {
     answer["rows"][0]["n"].as_i64().unwrap()
 }
 
+/// The definition of a group of one feature.
+fn group(name: &str) -> String {
+    format!(
+        "name = \"{name}\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n[[features]]\nname = \"value\"\ntype = \"int64\"\n"
+    )
+}
+
+#[test]
+fn killed_apply_is_finished_by_the_next() {
+    let sandbox = Sandbox::new();
+    let line = |round: u32| {
+        for part in ["a", "b", "c"] {
+            let name = format!("{part}{round}");
+            sandbox.write(&format!("feature_groups/{name}.toml"), &group(&name));
+        }
+        "apply".to_owned()
+    };
+    kill_rounds(&sandbox, line, |_| {
+        is_whole(&sandbox);
+        sandbox.ok("apply");
+        is_whole(&sandbox);
+    });
+    let list = sandbox.ok("featuregroup list --json").json();
+    assert_eq!(
+        list["groups"].as_array().unwrap().len(),
+        3 * (ROUNDS as usize + 1),
+        "{list}"
+    );
+}
+
+#[test]
+fn killed_clean_up_removes_nothing_that_is_needed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("feature_groups/readings.toml", &group("readings"));
+    sandbox.ok("apply");
+    let line = |round: u32| {
+        for half in 0..2 {
+            let name = format!("{round}-{half}.csv");
+            sandbox.write(
+                &name,
+                &format!("host,ts,value\nh{round}-{half},2026-01-01T00:00:00Z,1\n"),
+            );
+            sandbox.ok(&format!("featuregroup ingest readings --from {name}"));
+        }
+        sandbox.ok("featuregroup compact readings");
+        sandbox.write(&format!(".platform/staging/0-{round}/part"), "half");
+        "gc --grace 0s".to_owned()
+    };
+    kill_rounds(&sandbox, line, |round| {
+        assert_eq!(rows(&sandbox, "readings"), 2 * (i64::from(round) + 1));
+        is_whole(&sandbox);
+    });
+    sandbox.ok("gc --grace 0s");
+    assert_eq!(sandbox.ok("gc --grace 0s").stdout, "nothing to remove\n");
+    assert_eq!(rows(&sandbox, "at('readings:v1', 1)"), 1);
+}
+
+#[test]
+fn killed_restoration_leaves_whole_files() {
+    let sandbox = trained();
+    let path = sandbox.path(".platform/models/cpu_forecaster/v1/model.txt");
+    let whole = std::fs::read(&path).unwrap();
+    let line = |_| {
+        std::fs::write(&path, "half").unwrap();
+        "reproduce cpu_forecaster:v1 --restore".to_owned()
+    };
+    kill_rounds(&sandbox, line, |_| {
+        let found = std::fs::read(&path).unwrap();
+        assert!(found == b"half" || found == whole);
+    });
+    sandbox.ok("reproduce cpu_forecaster:v1 --restore");
+    assert!(std::fs::read(&path).unwrap() == whole);
+    is_whole(&sandbox);
+}
+
 #[test]
 fn killed_ingestion_shows_all_of_a_file_or_nothing_of_it() {
     let sandbox = Sandbox::new();
-    let group = "name = \"readings\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n[[features]]\nname = \"value\"\ntype = \"int64\"\n";
-    sandbox.write("feature_groups/readings.toml", group);
+    sandbox.write("feature_groups/readings.toml", &group("readings"));
     sandbox.ok("apply");
     let file = |round: u32| {
         let rows: String = (0..5_000)

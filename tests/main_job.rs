@@ -189,3 +189,129 @@ fn alias_moves_only_from_where_it_is_expected_to_be() {
     sandbox.ok("registry alias remove cpu_forecaster@champion --expect v2");
     sandbox.refused("registry show cpu_forecaster@champion");
 }
+
+#[test]
+fn lost_and_damaged_model_files_are_restored_only_where_that_is_asked_for() {
+    let sandbox = trained();
+    let path = |name: &str| sandbox.path(&format!(".platform/models/cpu_forecaster/v1/{name}"));
+    let (model, signature) = (
+        std::fs::read(path("model.txt")).unwrap(),
+        std::fs::read(path("signature.json")).unwrap(),
+    );
+    std::fs::write(path("model.txt"), "half").unwrap();
+    std::fs::remove_file(path("signature.json")).unwrap();
+    let doctor = sandbox.run("doctor");
+    assert!(
+        doctor
+            .stdout
+            .contains("hint: platform reproduce cpu_forecaster:v1 --restore"),
+        "{}",
+        doctor.screen()
+    );
+    assert_eq!(sandbox.run("reproduce cpu_forecaster:v1").code, 1);
+    assert_eq!(sandbox.read(".platform/models/cpu_forecaster/v1/model.txt"), "half");
+    let said = sandbox.ok("reproduce cpu_forecaster:v1 --restore");
+    assert!(
+        said.stdout.contains("restored model.txt, before: damaged"),
+        "{}",
+        said.screen()
+    );
+    assert!(
+        said.stdout.contains("restored signature.json, before: No such file"),
+        "{}",
+        said.screen()
+    );
+    assert!(std::fs::read(path("model.txt")).unwrap() == model);
+    assert!(std::fs::read(path("signature.json")).unwrap() == signature);
+    sandbox.ok("doctor");
+    let again = sandbox.ok("reproduce cpu_forecaster:v1 --restore --json").json();
+    assert_eq!(again["restored"], serde_json::json!([]));
+}
+
+#[test]
+fn version_that_gc_has_cleaned_up_still_answers() {
+    let sandbox = ingested();
+    let question = "query \"select count(*) as n, sum(cast(cpu_percent as decimal(18, 6))) as s from at('server_metrics:v1', 1)\" --json";
+    let before = sandbox.ok(question).stdout;
+    sandbox.ok("featuregroup compact server_metrics");
+    let gone = sandbox.ok("gc --grace 0s --json").json();
+    assert_eq!(gone["left_overs"].as_array().unwrap().len(), 2, "{gone}");
+    assert_eq!(sandbox.ok(question).stdout, before);
+    sandbox.ok("doctor");
+}
+
+#[test]
+fn doctor_names_what_gc_would_remove_and_decodes_data_files_when_asked() {
+    let sandbox = ingested();
+    sandbox.ok("dataset create cpu_fv:v1");
+    sandbox.write(".platform/staging/0-00000000/part.parquet", "half");
+    let said = sandbox.ok("doctor --deep");
+    assert!(
+        said.stdout
+            .contains("note: half-made folder `.platform/staging/0-00000000`, 4 bytes\n  hint: platform gc"),
+        "{}",
+        said.screen()
+    );
+    sandbox.ok("gc");
+    assert_eq!(sandbox.ok("doctor --json").json()["notes"], serde_json::json!([]));
+    // The same size, other bytes: only who decodes the file can tell.
+    let folder = sandbox.path(".platform/feature_groups/server_metrics/v1");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let file = files
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|end| end == "parquet"));
+    let file = file.unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let half = bytes.len() / 2;
+    bytes[4..half].fill(0xA5);
+    std::fs::write(&file, bytes).unwrap();
+    sandbox.ok("doctor");
+    let said = sandbox.run("doctor --deep");
+    assert_eq!(said.code, 1, "{}", said.screen());
+    assert!(said.stdout.contains("cannot be read: "), "{}", said.screen());
+}
+
+#[test]
+fn prediction_for_entities_says_what_became_of_them_in_each_join() {
+    let sandbox = trained();
+    sandbox.write(
+        "wanted.csv",
+        "host,ts\nhost-0001,2026-01-06T12:00:00Z\nunheard-of,2026-01-06T12:00:00Z\n",
+    );
+    let said = sandbox
+        .ok("predict cpu_forecaster:v1 --entities wanted.csv --json")
+        .json();
+    let joins = said["joins"].as_array().unwrap();
+    assert!(!joins.is_empty());
+    for join in joins {
+        assert_eq!(join["matched"], 1, "{join}");
+        assert_eq!(join["unknown_entity"], 1, "{join}");
+    }
+    let screen = sandbox.ok("predict cpu_forecaster:v1 --entities wanted.csv").stdout;
+    assert!(
+        screen.contains("2 predictions of cpu_forecaster:v1\njoined"),
+        "{screen}"
+    );
+    assert!(screen.contains("unknown entity"), "{screen}");
+}
+
+#[test]
+fn history_of_an_alias_says_who_moved_it() {
+    let sandbox = trained();
+    let by = |user: Option<&str>, name: Option<&str>| {
+        let mut command = sandbox.command("registry alias set cpu_forecaster@champion v1");
+        for (variable, value) in [("USER", user), ("LOGNAME", name)] {
+            match value {
+                Some(value) => command.env(variable, value),
+                None => command.env_remove(variable),
+            };
+        }
+        assert!(command.output().unwrap().status.success());
+        sandbox.ok("registry alias remove cpu_forecaster@champion");
+        let history = sandbox.ok("registry history cpu_forecaster@champion --json").json();
+        history["history"][1]["by"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(by(Some("anna"), Some("bert")), "anna");
+    assert_eq!(by(Some(""), Some("bert")), "bert");
+    assert!(!by(None, None).is_empty());
+}

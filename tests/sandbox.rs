@@ -69,6 +69,8 @@ impl Sandbox {
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_platform"));
         command.args(words(line)).current_dir(self.root()).stdin(Stdio::null());
+        // Histories name who moved an alias.
+        command.env("USER", "anna");
         command
     }
     /// Runs `platform LINE` here. Words with spaces stand in single or double quotes.

@@ -196,6 +196,7 @@ fn models(sandbox: &Sandbox) {
         &[
             "predict cpu_forecaster:v1 --from joined/test.csv --to predicted.csv",
             "predict cpu_forecaster@champion --entities wanted.csv --to wanted_predicted.csv --json",
+            "predict cpu_forecaster@champion --entities wanted.csv --to wanted_predicted.csv",
         ],
     );
     text.push_str(&sandbox.read("wanted_predicted.csv"));
@@ -209,7 +210,7 @@ fn care(sandbox: &Sandbox) {
         "half",
     );
     let lines = [
-        "doctor --full",
+        "doctor --full --deep",
         "gc --dry-run",
         "gc --grace 0s --dry-run",
         "gc --grace 0s",

@@ -1,4 +1,4 @@
-//! Two processes at once: nothing lost, nothing doubled, and never "database is locked".
+//! Several processes at once: nothing lost, nothing doubled, and never "database is locked".
 
 use std::process::{Child, Stdio};
 
@@ -111,4 +111,51 @@ fn alias_moved_at_once_from_the_same_place_moves_once() {
     assert_eq!(codes.iter().filter(|&&code| code == 0).count(), 1, "{codes:?}");
     let history = sandbox.ok("registry history cpu_forecaster@champion --json").json();
     assert_eq!(history["history"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn eight_processes_that_ingest_create_and_move_lose_nothing() {
+    let sandbox = trained();
+    sandbox.ok("train --view cpu_fv:v1");
+    sandbox.ok("registry alias set cpu_forecaster@champion v1");
+    sandbox.write("feature_groups/readings.toml", READINGS);
+    sandbox.ok("apply");
+    let mut lines = Vec::new();
+    for file in 0..3 {
+        sandbox.write(
+            &format!("{file}.csv"),
+            &format!("host,ts,value\nh{file},2026-01-01T00:00:00Z,{file}\n"),
+        );
+        lines.push(format!("featuregroup ingest readings --from {file}.csv"));
+    }
+    lines.extend(vec!["dataset create cpu_fv:v1 --force".to_owned(); 2]);
+    lines.extend(vec![
+        "registry alias set cpu_forecaster@champion v2 --expect v1"
+            .to_owned();
+        3
+    ]);
+    let all = together(&sandbox, &lines);
+    for said in &all {
+        assert!(!said.screen().contains("locked"), "{}", said.screen());
+    }
+    let (work, moves) = all.split_at(5);
+    for said in work {
+        assert_eq!(said.code, 0, "{}", said.screen());
+    }
+    let codes: Vec<i32> = moves.iter().map(|said| said.code).collect();
+    assert_eq!(codes.iter().filter(|&&code| code == 0).count(), 1, "{codes:?}");
+    assert_eq!(codes.iter().filter(|&&code| code == 1).count(), 2, "{codes:?}");
+    assert_eq!(count(&sandbox, "select count(*) as n from readings"), 3);
+    assert_eq!(
+        count(
+            &sandbox,
+            r#"select count(distinct __ingest_id) as n from \"readings:v1$all\""#
+        ),
+        3
+    );
+    let list = sandbox.ok("dataset list --json").json();
+    assert_eq!(list["datasets"].as_array().unwrap().len(), 3);
+    let history = sandbox.ok("registry history cpu_forecaster@champion --json").json();
+    assert_eq!(history["history"].as_array().unwrap().len(), 2);
+    sandbox.ok("doctor --full");
 }

@@ -124,6 +124,19 @@ pub enum StoreError {
         /// When the table was created.
         created: definitions::WallTime,
     },
+    /// The files of the version asked for were cleaned up, and its rows cannot be told from those of later versions.
+    #[error(
+        "version {wanted} of `{group}` cannot be read: a clean-up (`platform gc`) removed files of it, and another program has written to the table; versions that can be read: {}",
+        ranges(readable)
+    )]
+    VersionRemoved {
+        /// The group.
+        group: GroupRef,
+        /// The Delta version asked for.
+        wanted: i64,
+        /// Those that are there, ascending.
+        readable: Vec<i64>,
+    },
     /// A pinned file is not there any more.
     #[error("`{path}`, which version {version} of `{group}` consists of, is missing", path = path.display())]
     PinnedFileMissing {
@@ -486,4 +499,21 @@ pub enum StoreError {
         /// What was meant, perhaps.
         hint: Option<String>,
     },
+}
+
+/// `1, 4 to 7`
+fn ranges(ascending: &[i64]) -> String {
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for &number in ascending {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let run = |&(first, last): &(i64, i64)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first} to {last}"),
+    };
+    runs.iter().map(run).collect::<Vec<_>>().join(", ")
 }

@@ -1,9 +1,32 @@
-//! Who holds a lease: host and process, so that a lease left by a process that was killed can be told from one in use.
+//! Who is at work: the person, for histories; host and process for leases, so that a lease left by a process that was killed can be told from one in use.
 
 /// This process, as `host/pid/start`.
 pub fn own() -> String {
     let pid = std::process::id();
     format!("{}/{pid}/{}", host(), start_of(pid).unwrap_or_default())
+}
+
+/// Who is asking: `USER`, `LOGNAME`, the name that the system has for the user's number, or else this process.
+pub fn person() -> String {
+    let named = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    named("USER")
+        .or_else(|| named("LOGNAME"))
+        .or_else(user_of_process)
+        .unwrap_or_else(own)
+}
+
+fn user_of_process() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let effective = uids.split_whitespace().nth(1)?;
+    user_of(effective, &std::fs::read_to_string("/etc/passwd").ok()?)
+}
+
+/// The name that goes with a user's number in a password file.
+fn user_of(uid: &str, users: &str) -> Option<String> {
+    let is_it = |line: &&str| line.split(':').nth(2) == Some(uid);
+    let name = users.lines().find(is_it)?.split(':').next()?;
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Whether the process that wrote this holder is certainly gone: same host, and no such process any more.
@@ -36,6 +59,13 @@ fn start_of(pid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn user_has_the_name_of_its_number() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nanna:x:1000:1000::/home/anna:/bin/sh\n";
+        assert_eq!(user_of("1000", users).as_deref(), Some("anna"));
+        assert_eq!(user_of("10", users), None);
+    }
 
     #[test]
     fn own_process_is_not_gone_and_a_later_one_with_its_number_is() {

@@ -123,6 +123,17 @@ pub fn count(number: impl TryInto<i128>) -> String {
     if number < 0 { format!("-{text}") } else { text }
 }
 
+/// `1 file`, `12 files`, `0 entities`: a number of things, by the word for one of them.
+pub fn things(number: impl TryInto<i128>, one: &str) -> String {
+    let number = number.try_into().unwrap_or_default();
+    let word = match one.strip_suffix('y') {
+        _ if number == 1 => one.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{one}s"),
+    };
+    format!("{} {word}", count(number))
+}
+
 /// A measured value with at most six significant digits: `3.14159`, `0.00012`, `1234570`.
 pub fn value(number: f64) -> String {
     if number == 0.0 || !number.is_finite() {
@@ -157,7 +168,7 @@ pub fn bytes(number: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
     match units.iter().find(|(size, _)| number >= *size) {
         Some((size, unit)) => format!("{:.1} {unit}", number as f64 / *size as f64),
-        None => format!("{number} bytes"),
+        None => things(number, "byte"),
     }
 }
 
@@ -180,6 +191,9 @@ mod tests {
         assert_eq!(value(0.25), "0.25");
         assert_eq!(count(1_234_567_u64), "1,234,567");
         assert_eq!(count(-12_i64), "-12");
+        assert_eq!(things(1_u64, "file"), "1 file");
+        assert_eq!(things(0_usize, "entity"), "0 entities");
+        assert_eq!(things(1_200_u64, "row"), "1,200 rows");
         assert_eq!(bytes(1_530_000), "1.5 MB");
     }
 }

@@ -54,6 +54,10 @@ impl StoreError {
             Self::NoVersion { group, .. } | Self::BeforeCreation { group, .. } => {
                 format!("platform featuregroup history {group}")
             }
+            Self::VersionRemoved { group, readable, .. } => match readable.last() {
+                Some(version) => format!("at('{group}', {version})"),
+                None => format!("platform featuregroup history {group}"),
+            },
             Self::PinnedFileMissing { .. } | Self::PinnedFileChanged { .. } => "platform doctor".to_owned(),
             Self::UnknownFormat { .. } => "--format csv (or parquet, jsonl)".to_owned(),
             Self::MissingFileColumn { found, .. } if is_unseparated(found) => ONE_COLUMN.to_owned(),

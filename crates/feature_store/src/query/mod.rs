@@ -8,11 +8,12 @@
 //! | `at('server_metrics:v1', 417)`, `at('server_metrics:v1', '2026-01-31T12:00:00Z')` | as of a Delta version or a time |
 //! | `quarantine.server_metrics`, `quarantine."server_metrics:v1"` | rows that were kept out, with the reason |
 //!
-//! In an upsert group, of the rows with one key and event time only the one known last counts. Queries run in one partition, so that
+//! Versions that a clean-up has removed are read from the newest one, see `removed`. In an upsert group, of the rows with one key and event time only the one known last counts. Queries run in one partition, so that
 //! float sums are the same bits every time.
 
 mod at;
 mod quarantine;
+mod removed;
 pub(crate) mod superseded;
 mod table;
 

@@ -16,9 +16,10 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use definitions::{ColumnName, FeatureGroup, IngestMode};
 use futures::{StreamExt, TryStreamExt};
 
+use super::removed::{Readable, readable, rows_upto};
 use super::superseded::Superseded;
 use crate::storage::stored_schema;
-use crate::{GroupPin, PinAt, Store, StoreError, pin_group, scan_group};
+use crate::{PinAt, Store, StoreError, scan_group};
 
 /// Which rows and columns are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,14 +76,14 @@ impl TableProvider for GroupTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let external = |error: StoreError| DataFusionError::External(Box::new(error));
-        let pin = pin_group(&self.store, &self.group, self.at).await.map_err(external)?;
+        let rows = readable(&self.store, &self.group, self.at).await.map_err(external)?;
         let schema = match projection {
             Some(projection) => Arc::new(self.schema.project(projection)?),
             None => self.schema.clone(),
         };
         let rows = GroupRows {
             table: self.clone(),
-            pin,
+            rows,
             schema: schema.clone(),
         };
         Ok(Arc::new(StreamingTableExec::try_new(
@@ -100,7 +101,7 @@ impl TableProvider for GroupTable {
 #[derive(Debug)]
 struct GroupRows {
     table: GroupTable,
-    pin: GroupPin,
+    rows: Readable,
     schema: SchemaRef,
 }
 
@@ -110,7 +111,7 @@ impl PartitionStream for GroupRows {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (table, pin, schema) = (self.table.clone(), self.pin.clone(), self.schema.clone());
+        let (table, from, schema) = (self.table.clone(), self.rows.clone(), self.schema.clone());
         let external = |error: StoreError| DataFusionError::External(Box::new(error));
         let asked_for = schema.clone();
         let rows = async move {
@@ -118,11 +119,15 @@ impl PartitionStream for GroupRows {
             let scan = scan_group(
                 &table.store,
                 &table.group,
-                &pin,
+                &from.pin,
                 &table.columns(&asked_for, &identity),
                 None,
             )
             .await?;
+            let scan = match from.upto {
+                Some(last) => rows_upto(scan, last),
+                None => scan,
+            };
             Ok::<_, StoreError>(table.visible_rows(scan, &identity, asked_for))
         };
         let rows = futures::stream::once(rows).try_flatten().map_err(external);

@@ -1,8 +1,9 @@
 //! Compaction, vacuum, statistics.
 
 use definitions::{Duration, WallTime};
+use futures::TryStreamExt;
 
-use super::{Bench, check, metrics};
+use super::{Bench, check, lines, metrics};
 use crate::ingest::Earnest;
 use crate::{GroupPin, VacuumRequest, compact, group_statistics, pin_group, vacuum};
 
@@ -140,4 +141,72 @@ async fn statistics_are_of_the_rows_that_count() {
     let empty = Bench::new(metrics("")).await;
     let found = group_statistics(&empty.store, &empty.group).await.unwrap();
     assert_eq!((found.rows, found.entities, found.first_event_time), (0, 0, None));
+}
+
+async fn asked(bench: &Bench, sql: &str) -> Result<String, crate::StoreError> {
+    let groups = [(bench.group.reference(), bench.group.clone())].into();
+    let answer = crate::query::query(&bench.store, &groups, sql).await?;
+    Ok(lines(&answer.batches.try_collect::<Vec<_>>().await?))
+}
+
+#[tokio::test]
+async fn version_that_was_cleaned_up_reads_as_before() {
+    let bench = filled().await;
+    let time = |version| pin_group(&bench.store, &bench.group, crate::PinAt::Version(version));
+    let second = time(2).await.unwrap().committed_at;
+    let questions = [
+        "select * from at('m:v1', 0) order by host".to_owned(),
+        "select * from at('m:v1', 1) order by host".to_owned(),
+        "select * from at('m:v1', 2) order by host".to_owned(),
+        "select count(*), sum(cpu) from at('m:v1', 1)".to_owned(),
+        format!("select * from at('m:v1', '{second}') order by host"),
+    ];
+    let mut before = Vec::new();
+    for question in &questions {
+        before.push(asked(&bench, question).await.unwrap());
+    }
+    check(&before[1], "a 2026-01-01T00:00:00Z 1.0\nb 2026-01-02T00:00:00Z -");
+    compact(&bench.store, &bench.group).await.unwrap();
+    bench
+        .ingest(
+            "3.csv",
+            "host,ts,cpu\na,2026-01-01T00:00:00Z,77\nz,2026-01-03T00:00:00Z,5\n",
+        )
+        .await
+        .unwrap();
+    compact(&bench.store, &bench.group).await.unwrap();
+    let removed = vacuum(&bench.store, &bench.group, &request(&[], Earnest::Commit)).await;
+    assert_eq!(removed.unwrap().len(), 4);
+    for (question, before) in questions.iter().zip(&before) {
+        assert_eq!(&asked(&bench, question).await.unwrap(), before, "{question}");
+    }
+}
+
+#[tokio::test]
+async fn version_that_cannot_be_told_from_later_ones_says_so() {
+    let bench = filled().await;
+    let table = crate::storage::open_group(&bench.store, &bench.group.reference(), None).await;
+    table.unwrap().delete().with_predicate("host = 'b'").await.unwrap();
+    compact(&bench.store, &bench.group).await.unwrap();
+    vacuum(&bench.store, &bench.group, &request(&[], Earnest::Commit))
+        .await
+        .unwrap();
+    let error = asked(&bench, "select * from at('m:v1', 1)").await.unwrap_err();
+    let newest = bench.pin().await.delta_version;
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "version 1 of `m:v1` cannot be read: a clean-up (`platform gc`) removed files of it, and another program has written to the table; versions that can be read: 0, {newest}"
+        )
+    );
+    assert_eq!(error.hint(), Some(format!("at('m:v1', {newest})")));
+    assert_eq!(error.fault(), definitions::Fault::Input);
+}
+
+#[tokio::test]
+async fn file_of_the_newest_version_that_is_missing_is_damage_at_any_version() {
+    let bench = filled().await;
+    std::fs::remove_file(bench.table_folder().join(&bench.pin().await.files[0].path)).unwrap();
+    let error = asked(&bench, "select * from at('m:v1', 2)").await.unwrap_err();
+    assert_eq!(error.hint().as_deref(), Some("platform doctor"), "{error}");
 }

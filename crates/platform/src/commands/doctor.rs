@@ -1,26 +1,37 @@
 //! `platform doctor`: is everything there, and is it what was recorded?
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use definitions::Fingerprint;
+use definitions::{FeatureGroup, Fingerprint};
 use feature_store::dataset::{load_manifest, verify};
-use feature_store::{PinAt, pin_group};
+use feature_store::{GroupPin, PinAt, PinnedFile, Store, StoreError, pin_group, scan_group};
+use futures::TryStreamExt;
 use registry::{Registry, StoredFolder, StoredKind};
 use serde::Serialize;
 use serde_json::json;
 
+use super::gc::{LeftOver, left_overs};
 use crate::failure::{Failure, Outcome, chain};
 use crate::repository::Repository;
 use crate::{Context, applied, ingestions, screen};
 
 /// Check the registry, every dataset, every model and every table; say what is wrong.
+///
+/// Without options: the registry's own consistency; every registered file of a model and every manifest by its SHA-256; every data file
+/// of a dataset, and of the newest and the pinned versions of every table, by its size. What `platform gc` would remove is named too, as
+/// a note: it is no damage.
 #[derive(Args)]
 pub struct Doctor {
-    /// Also read every dataset's content, not only its manifest.
+    /// Also read every dataset's content, and compare every hash and fingerprint with its manifest.
     #[arg(long)]
     full: bool,
+    /// Also decode every data file of the newest and the pinned versions of every table: every page can be read, and the rows are in
+    /// order and as many as were recorded.
+    #[arg(long)]
+    deep: bool,
 }
 
 /// What is wrong with something.
@@ -35,6 +46,9 @@ struct Finding {
 struct Examination {
     checked: usize,
     findings: Vec<Finding>,
+    notes: Vec<LeftOver>,
+    /// Data files that were decoded: each once, however many versions have it.
+    decoded: BTreeSet<PathBuf>,
 }
 
 impl Examination {
@@ -57,8 +71,12 @@ impl Doctor {
         for folder in registry.stored_folders().await? {
             self.check_folder(&repository, &folder, &mut examination);
         }
-        check_tables(&repository, &registry, &mut examination).await?;
-        check_pins(&repository, &registry, &mut examination).await?;
+        self.check_tables(&repository, &registry, &mut examination).await?;
+        self.check_pins(&repository, &registry, &mut examination).await?;
+        if examination.findings.is_empty() {
+            // What is needed by whom can be told only where everything can be read.
+            examination.notes = left_overs(&repository, &registry).await?;
+        }
         report(context, &examination)
     }
 
@@ -109,7 +127,7 @@ impl Doctor {
 
 fn remedy(folder: &StoredFolder) -> Option<String> {
     match folder.kind {
-        StoredKind::Model => Some(format!("platform reproduce {}", folder.reference)),
+        StoredKind::Model => Some(format!("platform reproduce {} --restore", folder.reference)),
         StoredKind::Dataset => {
             let view = folder.reference.split('/').next().unwrap_or_default();
             Some(format!("platform dataset create {view} --force"))
@@ -135,74 +153,99 @@ async fn check_registry(registry: &Registry, examination: &mut Examination) -> O
     Ok(())
 }
 
-/// Every table can be pinned, keeps what is pinned, and its ingestions stand in the registry.
-async fn check_tables(repository: &Repository, registry: &Registry, examination: &mut Examination) -> Outcome {
-    let store = repository.store()?;
-    for (reference, group) in applied::groups(registry).await? {
-        examination.checked += 1;
-        feature_store::create_table(&store, &group).await?;
-        match pin_group(&store, &group, PinAt::Newest).await {
-            Ok(pin) => check_files(
-                repository,
-                &reference.to_string(),
-                &store.group_folder(&reference),
-                &pin,
-                examination,
-            ),
-            Err(error) => examination.wrong(reference.to_string(), chain(&error), error.hint()),
+impl Doctor {
+    /// Every table can be pinned, keeps what is pinned, and its ingestions stand in the registry.
+    async fn check_tables(
+        &self,
+        repository: &Repository,
+        registry: &Registry,
+        examination: &mut Examination,
+    ) -> Outcome {
+        let store = repository.store()?;
+        for (reference, group) in applied::groups(registry).await? {
+            examination.checked += 1;
+            feature_store::create_table(&store, &group).await?;
+            match pin_group(&store, &group, PinAt::Newest).await {
+                Ok(pin) => {
+                    let what = reference.to_string();
+                    self.check_files(repository, &what, &group, &pin, examination).await?;
+                }
+                Err(error) => examination.wrong(reference.to_string(), chain(&error), error.hint()),
+            }
+            if let Err(failure) = ingestions::reconcile(&store, registry, &group).await {
+                examination.wrong(reference.to_string(), failure.message, failure.hint);
+            }
         }
-        if let Err(failure) = ingestions::reconcile(&store, registry, &group).await {
-            examination.wrong(reference.to_string(), failure.message, failure.hint);
-        }
+        Ok(())
     }
-    Ok(())
+
+    /// What datasets pin is there.
+    async fn check_pins(&self, repository: &Repository, registry: &Registry, examination: &mut Examination) -> Outcome {
+        for dataset in registry.datasets(None).await? {
+            let Ok(manifest) = load_manifest(&repository.storage.join(&dataset.path)) else {
+                continue;
+            };
+            for pin in &manifest.pins {
+                let what = format!(
+                    "{} pins {} at Delta version {}",
+                    dataset.reference, pin.group, pin.delta_version
+                );
+                if let Some(group) = manifest.definitions.groups.get(&pin.group) {
+                    self.check_files(repository, &what, &group.definition, pin, examination)
+                        .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_files(
+        &self,
+        repository: &Repository,
+        what: &str,
+        group: &FeatureGroup,
+        pin: &GroupPin,
+        examination: &mut Examination,
+    ) -> Outcome {
+        let store = repository.store()?;
+        for file in &pin.files {
+            examination.checked += 1;
+            let path = store.group_folder(&pin.group).join(&file.path);
+            let length = std::fs::metadata(&path).map(|metadata| metadata.len());
+            if length.as_ref().ok() != Some(&file.bytes) {
+                let found = length.map_or_else(|error| error.to_string(), |bytes| format!("{bytes} bytes"));
+                let shown = repository.shown(&path);
+                let wrong = format!("`{shown}`: wanted {} bytes, found {found}", file.bytes);
+                examination.wrong(what, wrong, None);
+            } else if self.deep && examination.decoded.insert(path.clone()) {
+                examination.checked += 1;
+                if let Err(error) = decode(&store, group, pin, file).await {
+                    let wrong = format!("`{}` cannot be read: {}", repository.shown(&path), chain(&error));
+                    examination.wrong(what, wrong, None);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
-/// What datasets pin is there.
-async fn check_pins(repository: &Repository, registry: &Registry, examination: &mut Examination) -> Outcome {
-    let store = repository.store()?;
-    for dataset in registry.datasets(None).await? {
-        let Ok(manifest) = load_manifest(&repository.storage.join(&dataset.path)) else {
-            continue;
-        };
-        for pin in &manifest.pins {
-            let what = format!(
-                "{} pins {} at Delta version {}",
-                dataset.reference, pin.group, pin.delta_version
-            );
-            check_files(repository, &what, &store.group_folder(&pin.group), pin, examination);
-        }
-    }
-    Ok(())
-}
-
-fn check_files(
-    repository: &Repository,
-    what: &str,
-    folder: &Path,
-    pin: &feature_store::GroupPin,
-    examination: &mut Examination,
-) {
-    for file in &pin.files {
-        examination.checked += 1;
-        let path = folder.join(&file.path);
-        let length = std::fs::metadata(&path).map(|metadata| metadata.len());
-        if length.as_ref().ok() != Some(&file.bytes) {
-            let found = length.map_or_else(|error| error.to_string(), |bytes| format!("{bytes} bytes"));
-            let wrong = format!(
-                "`{}`: wanted {} bytes, found {found}",
-                repository.shown(&path),
-                file.bytes
-            );
-            examination.wrong(what, wrong, None);
-        }
-    }
+/// Reads a data file to its end: every page, the order of its rows, and their number.
+async fn decode(store: &Store, group: &FeatureGroup, pin: &GroupPin, file: &PinnedFile) -> Result<(), StoreError> {
+    let alone = GroupPin {
+        files: vec![file.clone()],
+        ..pin.clone()
+    };
+    let columns: Vec<_> = group.stored_columns().into_iter().map(|(name, _)| name).collect();
+    let scan = scan_group(store, group, &alone, &columns, None).await?;
+    scan.batches.try_for_each(|_| std::future::ready(Ok(()))).await
 }
 
 fn report(context: &Context, examination: &Examination) -> Outcome {
     let count = examination.findings.len();
     if context.json {
-        screen::json(&json!({ "checked": examination.checked, "findings": examination.findings }))?;
+        screen::json(&json!({
+            "checked": examination.checked, "findings": examination.findings, "notes": examination.notes,
+        }))?;
     } else {
         for finding in &examination.findings {
             screen::line(format!("{}: {}", finding.what, finding.wrong))?;
@@ -210,12 +253,23 @@ fn report(context: &Context, examination: &Examination) -> Outcome {
                 screen::line(format!("  hint: {hint}"))?;
             }
         }
+        for note in &examination.notes {
+            screen::line(format!(
+                "note: {} `{}`, {}",
+                note.kind,
+                note.what,
+                screen::bytes(note.bytes)
+            ))?;
+        }
+        if !examination.notes.is_empty() {
+            screen::line("  hint: platform gc")?;
+        }
     }
     match count {
         0 if context.json => Ok(()),
         0 => screen::line(format!(
-            "{} checks: nothing is wrong",
-            screen::count(examination.checked as u64)
+            "{}: nothing is wrong",
+            screen::things(examination.checked, "check")
         )),
         1 => Err(Failure::input("1 thing is wrong")),
         many => Err(Failure::input(format!("{many} things are wrong"))),

@@ -19,6 +19,9 @@ use crate::repository::Repository;
 use crate::screen::{self, Table};
 use crate::{Context, applied, holder};
 
+/// Younger things may be part of work that goes on.
+const GRACE: &str = "24h";
+
 /// List and remove what commands that died have left, and table files nobody needs.
 #[derive(Args)]
 pub struct Gc {
@@ -26,16 +29,42 @@ pub struct Gc {
     #[arg(long)]
     dry_run: bool,
     /// Keep what is younger than this: other commands may be at work.
-    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    #[arg(long, value_name = "DURATION", default_value = GRACE)]
     grace: Duration,
 }
 
 /// Something that nobody needs.
 #[derive(Debug, Serialize)]
-struct LeftOver {
-    kind: &'static str,
-    what: String,
-    bytes: u64,
+pub struct LeftOver {
+    /// What sort of thing it is.
+    pub kind: &'static str,
+    /// Where it lies.
+    pub what: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What `platform gc` would remove now, without waiting for anybody: nothing is removed, so nobody's work is in danger.
+pub async fn left_overs(repository: &Repository, registry: &Registry) -> Outcome<Vec<LeftOver>> {
+    let gc = Gc {
+        dry_run: true,
+        grace: GRACE.parse()?,
+    };
+    let mut found = gc.folders(repository, registry).await?;
+    found.extend(gc.runs(registry).await?);
+    for (reference, group) in applied::groups(registry).await? {
+        let files = gc.vacuum_group(repository, registry, &group).await?;
+        found.extend(files.into_iter().map(|file| table_file(&reference, file)));
+    }
+    Ok(found)
+}
+
+fn table_file(group: &GroupRef, file: RemovedFile) -> LeftOver {
+    LeftOver {
+        kind: "table file",
+        what: format!("{group}: {}", file.path),
+        bytes: file.bytes,
+    }
 }
 
 impl Gc {
@@ -60,7 +89,11 @@ impl Gc {
             return screen::line("nothing to remove");
         }
         table.print()?;
-        screen::line(format!("{count} left-overs, {}: {verb}", screen::bytes(bytes)))
+        screen::line(format!(
+            "{}, {}: {verb}",
+            screen::things(count, "left-over"),
+            screen::bytes(bytes)
+        ))
     }
 
     /// Folders that no record refers to: half-made ones of processes that are gone or have been silent for the grace period, and
@@ -124,14 +157,7 @@ impl Gc {
             let right = WritingRight::acquire(registry, &reference).await?;
             let removed = self.vacuum_group(repository, registry, &group).await;
             right.release().await?;
-            for file in removed? {
-                let what = format!("{reference}: {}", file.path);
-                found.push(LeftOver {
-                    kind: "table file",
-                    what,
-                    bytes: file.bytes,
-                });
-            }
+            found.extend(removed?.into_iter().map(|file| table_file(&reference, file)));
         }
         Ok(found)
     }

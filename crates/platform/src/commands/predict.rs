@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use arrow::array::RecordBatch;
 use clap::Args;
 use definitions::{ColumnName, DataType, ModelRef};
-use feature_store::dataset::{EntitiesRequest, entity_columns, join_entities, pin_features};
+use feature_store::dataset::{EntitiesRequest, JoinReport, entity_columns, join_entities, pin_features};
 use feature_store::export::write_file;
 use feature_store::ingest::read_typed_file;
 use learning::data_type_of;
@@ -13,6 +13,7 @@ use registry::ModelVersionRecord;
 use serde_json::json;
 use serving::Predictor;
 
+use super::dataset::print_joins;
 use super::query::format_of;
 use crate::failure::{Failure, Outcome};
 use crate::repository::Repository;
@@ -43,9 +44,12 @@ impl Predict {
         let record = registry.resolve(&self.model).await?;
         let loaded = training::load_model(&repository, &record, context.threads)?;
         let predictor = Predictor::new(loaded.signature, loaded.preprocessing, loaded.model)?;
-        let rows = match (&self.from, &self.entities) {
-            (Some(from), _) => read_typed_file(from, &columns_of(&predictor)?)?,
-            (None, Some(entities)) => joined(&repository, &registry, &record, entities).await?,
+        let (rows, joins) = match (&self.from, &self.entities) {
+            (Some(from), _) => (read_typed_file(from, &columns_of(&predictor)?)?, None),
+            (None, Some(entities)) => {
+                let (rows, joins) = joined(&repository, &registry, &record, entities).await?;
+                (rows, Some(joins))
+            }
             (None, None) => return Err(Failure::input("wanted --from or --entities")),
         };
         let predictions = tokio::task::block_in_place(|| predictor.predict(&rows))?;
@@ -53,14 +57,19 @@ impl Predict {
         let schema = schema.ok_or_else(|| Failure::input("there are no rows to predict"))?;
         let written = write_file::<Failure>(&self.to, format, &schema, predictions.into_iter().map(Ok))?;
         if context.json {
-            return screen::json(&json!({ "model": record.reference, "rows": written, "path": self.to }));
+            let mut receipt = json!({ "model": record.reference, "rows": written, "path": self.to });
+            if let (Some(joins), Some(receipt)) = (joins, receipt.as_object_mut()) {
+                receipt.insert("joins".to_owned(), serde_json::to_value(joins)?);
+            }
+            return screen::json(&receipt);
         }
         screen::line(format!(
-            "{}: {} predictions of {}",
+            "{}: {} of {}",
             self.to.display(),
-            screen::count(written),
+            screen::things(written, "prediction"),
             record.reference
-        ))
+        ))?;
+        print_joins(&joins.unwrap_or_default())
     }
 }
 
@@ -73,13 +82,14 @@ fn columns_of(predictor: &Predictor) -> Outcome<Vec<(ColumnName, DataType)>> {
     typed.map(|(name, data_type)| Ok((name.parse()?, data_type))).collect()
 }
 
-/// Entities with the features of the model's view, as of each row's time, from the groups as they are now.
+/// Entities with the features of the model's view, as of each row's time, from the groups as they are now; and what became of them
+/// in each join.
 async fn joined(
     repository: &Repository,
     registry: &registry::Registry,
     record: &ModelVersionRecord,
     file: &str,
-) -> Outcome<Vec<RecordBatch>> {
+) -> Outcome<(Vec<RecordBatch>, Vec<JoinReport>)> {
     let dataset = registry.dataset(&record.dataset).await?;
     let manifest = datasets::recorded_manifest(repository, &dataset)?;
     let view = &manifest.definitions.view.definition;
@@ -101,6 +111,6 @@ async fn joined(
     };
     let features = join_entities(&request).await?;
     let both = entities.iter().zip(&features.batches);
-    both.map(|(entities, features)| training::side_by_side(features, entities))
-        .collect()
+    let rows = both.map(|(entities, features)| training::side_by_side(features, entities));
+    Ok((rows.collect::<Outcome<_>>()?, features.joins))
 }

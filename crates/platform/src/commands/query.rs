@@ -47,7 +47,7 @@ impl Query {
         tokio::task::block_in_place(|| match &self.to {
             Some(path) => {
                 let rows = write_file::<Failure>(path, format_of(path)?, &schema, rows)?;
-                screen::line(format!("{}: {} rows", path.display(), screen::count(rows)))
+                screen::line(format!("{}: {}", path.display(), screen::things(rows, "row")))
             }
             None if self.csv => {
                 let place = PathBuf::from("stdout");
@@ -143,8 +143,7 @@ fn print_table(schema: &SchemaRef, batches: impl Iterator<Item = Outcome<RecordB
             "{shown} of {} rows shown; --csv prints all",
             screen::count(total as u64)
         )),
-        1 => screen::say("1 row"),
-        many => screen::say(format!("{} rows", screen::count(many as u64))),
+        all => screen::say(screen::things(all, "row")),
     }
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! `platform reproduce`: a registered model made once more from its pins, and compared, line by line.
 
+use std::io::Write;
+use std::path::Path;
+
 use clap::Args;
 use definitions::{Fingerprint, ModelRef, Pipeline, WallTime};
 use feature_store::dataset::Manifest;
@@ -7,7 +10,7 @@ use registry::{ModelVersionRecord, Reproduction};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, at_path};
 use crate::repository::Repository;
 use crate::screen::{self, Table};
 use crate::training::{Artefacts, Lesson};
@@ -18,6 +21,25 @@ use crate::{Context, applied, datasets, software};
 pub struct Reproduce {
     /// `cpu_forecaster:v3`, `cpu_forecaster@champion` or `cpu_forecaster`.
     model: ModelRef,
+    /// Write the model's files back where the registered ones are missing or damaged, if the bytes that were made again are exactly the
+    /// registered ones.
+    #[arg(long)]
+    restore: bool,
+}
+
+/// A file that was put back.
+#[derive(Debug, Serialize)]
+struct Restored {
+    file: String,
+    /// What was there: another SHA-256, or why nothing could be read.
+    was: String,
+}
+
+/// What was compared, and what was put back meanwhile.
+#[derive(Default)]
+struct Comparison {
+    lines: Vec<Line>,
+    restored: Vec<Restored>,
 }
 
 /// One thing that was compared.
@@ -49,14 +71,17 @@ impl Reproduce {
         let record = registry.resolve(&self.model).await?;
         let pipeline: Pipeline = applied::definition_of(&registry.pipeline_of_run(record.run).await?)?;
         let dataset = registry.dataset(&record.dataset).await?;
-        let lines = compare(&repository, &record, &dataset, &pipeline, context.threads).await?;
+        let again = self
+            .compare(&repository, &record, &dataset, &pipeline, context.threads)
+            .await?;
+        let lines = &again.lines;
         let passed = lines.iter().all(|line| line.same);
-        let report = serde_json::to_value(&lines)?;
+        let report = serde_json::to_value(lines)?;
         let at = WallTime::now();
         registry
             .record_reproduction(&record.reference, &Reproduction { passed, report, at })
             .await?;
-        print(context, &record, &lines, passed)?;
+        print(context, &record, &again, passed)?;
         if passed {
             return Ok(());
         }
@@ -72,55 +97,96 @@ impl Reproduce {
         ))
         .hint("platform doctor"))
     }
+
+    async fn compare(
+        &self,
+        repository: &Repository,
+        record: &ModelVersionRecord,
+        dataset: &registry::Dataset,
+        pipeline: &Pipeline,
+        threads: usize,
+    ) -> Outcome<Comparison> {
+        let manifest = datasets::recorded_manifest(repository, dataset)?;
+        let staging = repository.staging()?;
+        let mut rebuilt = datasets::rebuild(repository, &manifest, staging.path()).await?.manifest;
+        let mut lines = compare_rows(&manifest, &rebuilt);
+        if manifest.has_lost_its_gap() {
+            // What its baselines did not see then, they must not see now.
+            rebuilt.gap_rows = None;
+        }
+        lines.push(Line::new("dataset", record.dataset_fingerprint, rebuilt.fingerprint));
+        let lesson = Lesson {
+            folder: staging.path(),
+            manifest: &rebuilt,
+            pipeline,
+            rivals: &[],
+            threads,
+        };
+        let trained = super::train::fit(&lesson)?;
+        let files = Artefacts::of(&trained)?;
+        let mut again = Comparison {
+            lines,
+            ..Comparison::default()
+        };
+        for artefact in record.artefacts.iter().filter(|artefact| artefact.name != "card.md") {
+            let path = repository.storage.join(&record.path).join(&artefact.name);
+            self.compare_file(&mut again, artefact, files.get(&artefact.name), &path, staging.path())?;
+        }
+        if let Some(part) = trained.evaluation.gated_part() {
+            for score in &part.model {
+                let name = score.metric.to_string();
+                let registered = record.metrics.as_ref().and_then(|metrics| metrics.get(&name)).cloned();
+                let registered = registered.unwrap_or(serde_json::Value::Null);
+                again.lines.push(Line::new(name, registered, json!(score.value)));
+            }
+        }
+        Ok(again)
+    }
+
+    /// The bytes made again and those on disk, both against what was registered; puts the file back where that is asked for.
+    fn compare_file(
+        &self,
+        again: &mut Comparison,
+        artefact: &registry::Artefact,
+        made: Option<&[u8]>,
+        path: &Path,
+        staging: &Path,
+    ) -> Outcome {
+        let (name, registered) = (&artefact.name, artefact.sha256);
+        let print = made.map_or_else(|| "none".to_owned(), |made| Fingerprint::of(made).to_string());
+        again.lines.push(Line::new(name, registered, print));
+        let mut found = on_disk(path);
+        if let Some(bytes) = made.filter(|made| self.restore && Fingerprint::of(made) == registered)
+            && found != registered.to_string()
+        {
+            put_back(staging, path, bytes)?;
+            let (file, was) = (name.clone(), std::mem::replace(&mut found, on_disk(path)));
+            again.restored.push(Restored { file, was });
+        }
+        again
+            .lines
+            .push(Line::new(format!("{name} on disk"), registered, found));
+        Ok(())
+    }
 }
 
-async fn compare(
-    repository: &Repository,
-    record: &ModelVersionRecord,
-    dataset: &registry::Dataset,
-    pipeline: &Pipeline,
-    threads: usize,
-) -> Outcome<Vec<Line>> {
-    let manifest = datasets::recorded_manifest(repository, dataset)?;
-    let staging = repository.staging()?;
-    let mut rebuilt = datasets::rebuild(repository, &manifest, staging.path()).await?.manifest;
-    let mut lines = compare_rows(&manifest, &rebuilt);
-    if manifest.has_lost_its_gap() {
-        // What its baselines did not see then, they must not see now.
-        rebuilt.gap_rows = None;
-    }
-    lines.push(Line::new("dataset", record.dataset_fingerprint, rebuilt.fingerprint));
-    let lesson = Lesson {
-        folder: staging.path(),
-        manifest: &rebuilt,
-        pipeline,
-        rivals: &[],
-        threads,
-    };
-    let trained = super::train::fit(&lesson)?;
-    let files = Artefacts::of(&trained)?;
-    for artefact in record.artefacts.iter().filter(|artefact| artefact.name != "card.md") {
-        let made = files.get(&artefact.name).map(Fingerprint::of);
-        let made = made.map_or_else(|| "none".to_owned(), |made| made.to_string());
-        lines.push(Line::new(&artefact.name, artefact.sha256, made));
-        let path = repository.storage.join(&record.path).join(&artefact.name);
-        let on_disk = std::fs::read(&path).map(|bytes| Fingerprint::of(&bytes).to_string());
-        let on_disk = on_disk.unwrap_or_else(|error| error.to_string());
-        lines.push(Line::new(
-            format!("{} on disk", artefact.name),
-            artefact.sha256,
-            on_disk,
-        ));
-    }
-    if let Some(part) = trained.evaluation.gated_part() {
-        for score in &part.model {
-            let name = score.metric.to_string();
-            let registered = record.metrics.as_ref().and_then(|metrics| metrics.get(&name)).cloned();
-            let registered = registered.unwrap_or(serde_json::Value::Null);
-            lines.push(Line::new(name, registered, json!(score.value)));
-        }
-    }
-    Ok(lines)
+/// The SHA-256 of a file, or why it cannot be read.
+fn on_disk(path: &Path) -> String {
+    let print = std::fs::read(path).map(|bytes| Fingerprint::of(&bytes).to_string());
+    print.unwrap_or_else(|error| error.to_string())
+}
+
+/// Writes a file in one step: whoever reads sees what was there before or all of it.
+fn put_back(staging: &Path, path: &Path, bytes: &[u8]) -> Outcome {
+    let half = staging.join("restored");
+    let mut file = std::fs::File::create(&half).map_err(at_path(&half))?;
+    file.write_all(bytes).map_err(at_path(&half))?;
+    file.sync_all().map_err(at_path(&half))?;
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder).map_err(at_path(folder))?;
+    std::fs::rename(&half, path).map_err(at_path(path))?;
+    let folder_file = std::fs::File::open(folder).map_err(at_path(folder))?;
+    folder_file.sync_all().map_err(at_path(folder))
 }
 
 /// The rows and the content of each part, and of the gap where it was kept.
@@ -143,15 +209,16 @@ fn compare_rows(registered: &Manifest, rebuilt: &Manifest) -> Vec<Line> {
     both.collect()
 }
 
-fn print(context: &Context, record: &ModelVersionRecord, lines: &[Line], passed: bool) -> Outcome {
+fn print(context: &Context, record: &ModelVersionRecord, again: &Comparison, passed: bool) -> Outcome {
     let (then, now) = (&record.software, serde_json::to_value(software::versions())?);
     if context.json {
         return screen::json(&json!({
-            "model": record.reference, "passed": passed, "lines": lines, "software": { "registered": then, "now": now },
+            "model": record.reference, "passed": passed, "lines": again.lines, "restored": again.restored,
+            "software": { "registered": then, "now": now },
         }));
     }
     let mut table = Table::new(&["compared", "registered", "made again", "same"]);
-    for line in lines {
+    for line in &again.lines {
         let short = |text: &str| {
             if text.len() == 64 {
                 text.chars().take(12).collect()
@@ -168,6 +235,10 @@ fn print(context: &Context, record: &ModelVersionRecord, lines: &[Line], passed:
         ]);
     }
     table.print()?;
+    for Restored { file, was } in &again.restored {
+        let was = if was.len() == 64 { "damaged" } else { was.as_str() };
+        screen::line(format!("restored {file}, before: {was}"))?;
+    }
     if *then != now {
         screen::line(format!("software then: {then}"))?;
         screen::line(format!("software now:  {now}"))?;

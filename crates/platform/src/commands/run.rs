@@ -131,13 +131,11 @@ impl Show {
 fn training(report: &Value) -> Option<String> {
     let number = |name: &str| report.get(name)?.as_u64();
     let (rows, rounds) = (
-        screen::count(number("train_rows")?),
-        report.get("history")?.as_array()?.len(),
+        screen::things(number("train_rows")?, "row"),
+        screen::things(report.get("history")?.as_array()?.len(), "round"),
     );
     let (best, seconds) = (number("best_iteration")?, report.get("fit_seconds")?.as_f64()?);
-    Some(format!(
-        "{rows} rows, {rounds} rounds, the best is {best}, fit {seconds:.2} s"
-    ))
+    Some(format!("{rows}, {rounds}, the best is {best}, fit {seconds:.2} s"))
 }
 
 fn print_gates(details: &RunDetails) -> Outcome {

@@ -70,7 +70,7 @@ impl Simulate {
                 .map_or_else(|| Schema::empty().into(), RecordBatch::schema);
             let rows = write_file(&path, options.format, &schema, batches.map(Ok::<_, Failure>))?;
             if !context.json {
-                screen::line(format!("{}: {} rows", path.display(), screen::count(rows)))?;
+                screen::line(format!("{}: {}", path.display(), screen::things(rows, "row")))?;
             }
             files.push(json!({ "path": path, "rows": rows }));
         }

@@ -114,12 +114,12 @@ pub fn report(context: &Context, repository: &Repository, created: &CreatedDatas
         ));
     }
     screen::line(format!(
-        "created {reference}: {} rows, {}",
-        screen::count(dataset.rows),
+        "created {reference}: {}, {}",
+        screen::things(dataset.rows, "row"),
         dataset.fingerprint.short()
     ))?;
     part_table(&manifest).print()?;
-    super::show::print_joins(&manifest)?;
+    super::show::print_joins(&manifest.joins)?;
     for warning in &manifest.warnings {
         screen::say(format!("warning: {warning}"));
     }
@@ -171,9 +171,9 @@ fn seconds(micros: u64) -> String {
 pub fn say(created: &CreatedDataset) -> Outcome {
     match created {
         CreatedDataset::Created(dataset) => screen::line(format!(
-            "created {}: {} rows",
+            "created {}: {}",
             dataset.reference,
-            screen::count(dataset.rows)
+            screen::things(dataset.rows, "row")
         )),
         CreatedDataset::Unchanged(dataset) => {
             screen::line(format!("using {}: nothing has changed since", dataset.reference))

@@ -39,6 +39,6 @@ impl Export {
         }
         files
             .iter()
-            .try_for_each(|file| screen::line(format!("{}: {} rows", file.path.display(), screen::count(file.rows))))
+            .try_for_each(|file| screen::line(format!("{}: {}", file.path.display(), screen::things(file.rows, "row"))))
     }
 }

@@ -16,7 +16,7 @@ use crate::applied::{self, Wanted};
 use crate::failure::{Failure, Outcome};
 
 pub use create::say;
-pub use show::{part_table, role_word, statistics_table};
+pub use show::{part_table, print_joins, role_word, statistics_table};
 
 /// Create, check, compare and export training datasets.
 #[derive(Subcommand)]

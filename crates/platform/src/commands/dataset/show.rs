@@ -2,7 +2,7 @@
 
 use clap::Args;
 use definitions::Role;
-use feature_store::dataset::{ColumnStatistics, Manifest, load_manifest};
+use feature_store::dataset::{ColumnStatistics, JoinReport, Manifest, load_manifest};
 
 use super::WantedDataset;
 use crate::Context;
@@ -37,15 +37,18 @@ impl Show {
             repository.shown(&repository.storage.join(&dataset.path))
         ))?;
         part_table(&manifest).print()?;
-        print_joins(&manifest)?;
+        print_joins(&manifest.joins)?;
         screen::line(format!("gap needed: {}", manifest.gap))?;
         for sentence in manifest.certificate.sentences() {
             screen::line(format!("  {sentence}"))?;
         }
         for pin in &manifest.pins {
-            let (rows, files) = (screen::count(pin.rows()), pin.files.len());
+            let (rows, files) = (
+                screen::things(pin.rows(), "row"),
+                screen::things(pin.files.len(), "file"),
+            );
             screen::line(format!(
-                "pinned {} at Delta version {}: {rows} rows in {files} files",
+                "pinned {} at Delta version {}: {rows} in {files}",
                 pin.group, pin.delta_version
             ))?;
         }
@@ -82,8 +85,8 @@ pub fn part_table(manifest: &Manifest) -> Table {
     table
 }
 
-/// One line a join: what became of the spine's rows.
-pub fn print_joins(manifest: &Manifest) -> Outcome {
+/// One line a join: what became of the rows that it was to find something for.
+pub fn print_joins(joins: &[JoinReport]) -> Outcome {
     let mut table = Table::new(&[
         "joined",
         "matched",
@@ -93,7 +96,7 @@ pub fn print_joins(manifest: &Manifest) -> Outcome {
         "not yet known",
         "by tie rule",
     ]);
-    for join in &manifest.joins {
+    for join in joins {
         let prefix = join
             .prefix
             .as_ref()

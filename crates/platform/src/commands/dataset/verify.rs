@@ -26,8 +26,11 @@ impl Verify {
         if context.json {
             screen::json(&verification)?;
         } else {
-            let (files, rows) = (verification.files, screen::count(verification.rows));
-            screen::line(format!("{}: {files} files, {rows} rows read", dataset.reference))?;
+            let (files, rows) = (
+                screen::things(verification.files, "file"),
+                screen::things(verification.rows, "row"),
+            );
+            screen::line(format!("{}: {files}, {rows} read", dataset.reference))?;
             for difference in &verification.differences {
                 screen::line(format!("  {difference}"))?;
             }
@@ -36,8 +39,9 @@ impl Verify {
             0 if context.json => Ok(()),
             0 => screen::line("every hash and fingerprint is right"),
             many => Err(Failure::input(format!(
-                "`{}` differs from its manifest in {many} places",
-                dataset.reference
+                "`{}` differs from its manifest in {}",
+                dataset.reference,
+                screen::things(many, "place")
             ))
             .hint(format!(
                 "platform dataset create {} --force makes it again",

@@ -33,11 +33,11 @@ impl Compact {
             return screen::line(format!("{}: nothing to merge", receipt.group));
         }
         screen::line(format!(
-            "{}: {} files became {} ({} rows, {} became {}), Delta version {}",
+            "{}: {} became {} ({}, {} became {}), Delta version {}",
             receipt.group,
-            receipt.files_merged,
+            screen::things(receipt.files_merged, "file"),
             receipt.files_written,
-            screen::count(receipt.rows),
+            screen::things(receipt.rows, "row"),
             screen::bytes(receipt.bytes_before),
             screen::bytes(receipt.bytes_after),
             receipt.delta_version

@@ -79,7 +79,7 @@ fn report(context: &Context, receipt: &IngestReceipt) -> Outcome {
     if context.json {
         return screen::json(receipt);
     }
-    let (group, rows) = (&receipt.group, screen::count(receipt.rows));
+    let (group, rows) = (&receipt.group, screen::things(receipt.rows, "row"));
     match receipt.outcome {
         IngestOutcome::AlreadyThere => {
             let (id, at) = (receipt.ingest_id, receipt.committed_at);
@@ -87,25 +87,25 @@ fn report(context: &Context, receipt: &IngestReceipt) -> Outcome {
                 "{group}: nothing to do: the same content is there since ingestion {id} of {at} (--force repeats it)"
             ));
         }
-        IngestOutcome::DryRun => screen::line(format!("{group}: {rows} rows are fine; nothing was written"))?,
+        IngestOutcome::DryRun => screen::line(format!(
+            "{group}: {rows} checked, nothing is wrong; nothing was written"
+        ))?,
         IngestOutcome::Committed => {
             let (id, version) = (receipt.ingest_id, receipt.delta_version);
-            screen::line(format!(
-                "{group}: {rows} rows in ingestion {id}, Delta version {version}"
-            ))?;
+            screen::line(format!("{group}: {rows} in ingestion {id}, Delta version {version}"))?;
         }
     }
     if let (Some(first), Some(last)) = (receipt.min_event_time, receipt.max_event_time) {
         screen::line(format!("  event times   {first} to {last}"))?;
     }
     let notes = [
-        ("identical", receipt.duplicates, "identical rows left out"),
-        ("NaN", receipt.nan_nulls, "NaN values became NULL"),
-        ("quarantine", receipt.quarantined, "rows went to quarantine"),
+        ("identical", receipt.duplicates, "identical row", " left out"),
+        ("NaN", receipt.nan_nulls, "NaN value", " became NULL"),
+        ("quarantine", receipt.quarantined, "row", " went to quarantine"),
     ];
-    for (name, number, what) in notes {
+    for (name, number, one, what) in notes {
         if number > 0 {
-            screen::line(format!("  {name:<13} {} {what}", screen::count(number)))?;
+            screen::line(format!("  {name:<13} {}{what}", screen::things(number, one)))?;
         }
     }
     if receipt.quarantined > 0 {

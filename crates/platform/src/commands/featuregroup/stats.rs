@@ -37,14 +37,17 @@ impl Stats {
             0 => String::new(),
             rows => format!(" and {} superseded", screen::count(rows)),
         };
-        let (rows, entities) = (screen::count(statistics.rows), screen::count(statistics.entities));
-        screen::line(format!("  {rows} rows{superseded}, {entities} entities"))?;
+        let (rows, entities) = (
+            screen::things(statistics.rows, "row"),
+            screen::things(statistics.entities, "entity"),
+        );
+        screen::line(format!("  {rows}{superseded}, {entities}"))?;
         if let (Some(first), Some(last)) = (statistics.first_event_time, statistics.last_event_time) {
             screen::line(format!("  event times {first} to {last}"))?;
         }
         screen::line(format!(
-            "  {} files, {}",
-            statistics.files,
+            "  {}, {}",
+            screen::things(statistics.files, "file"),
             screen::bytes(statistics.bytes)
         ))?;
         let columns = statistics.columns.iter().map(|column| (String::new(), column));

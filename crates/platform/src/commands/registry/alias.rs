@@ -90,7 +90,7 @@ impl Alias {
 fn change(reference: ModelRef, condition: Condition) -> Outcome<AliasChange> {
     let (model, alias) = model_and_alias(reference)?;
     let expect = condition.expect.map(|Expect(expected)| expected);
-    let by = std::env::var("USER").unwrap_or_else(|_| holder::own());
+    let by = holder::person();
     Ok(AliasChange {
         model,
         alias,

@@ -79,9 +79,9 @@ fn print(lineage: &registry::Lineage) -> Outcome {
         ))?;
         for ingestion in &group.ingestions {
             screen::line(format!(
-                "          ingestion {} of {} rows, {}, content {}",
+                "          ingestion {} of {}, {}, content {}",
                 ingestion.ingest_id,
-                screen::count(ingestion.rows),
+                screen::things(ingestion.rows, "row"),
                 ingestion.committed_at,
                 ingestion.content_hash.short()
             ))?;

@@ -243,9 +243,12 @@ pub fn fit(lesson: &Lesson<'_>) -> Outcome<Trained> {
 fn warn(trained: &Trained) {
     for (part, left_out) in &trained.left_out {
         if left_out.of_unknown_class > 0 {
-            let rows = screen::count(left_out.of_unknown_class as u64);
+            let (rows, are) = match left_out.of_unknown_class {
+                1 => ("1 row".to_owned(), "is"),
+                many => (screen::things(many, "row"), "are"),
+            };
             screen::say(format!(
-                "warning: {rows} rows of {part} are of a class that the training part does not have: they are in no metric"
+                "warning: {rows} of {part} {are} of a class that the training part does not have, and in no metric"
             ));
         }
     }
@@ -258,9 +261,9 @@ fn warn(trained: &Trained) {
 
 fn print_trained(run: RunId, trained: &Trained, gates: &GateReport) -> Outcome {
     screen::line(format!(
-        "trained lightgbm on {} rows: {} rounds, the best is {}, fit {:.2} s",
-        screen::count(trained.train_rows),
-        trained.history.len(),
+        "trained lightgbm on {}: {}, the best is {}, fit {:.2} s",
+        screen::things(trained.train_rows, "row"),
+        screen::things(trained.history.len(), "round"),
         trained.best_iteration,
         trained.fit_time.as_secs_f64()
     ))?;
