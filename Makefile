@@ -24,7 +24,7 @@ setup: ## install what the build needs (a compiler, CMake, libclang, Rust), wher
 build: setup ## build the binary
 	@scripts/timed build $(CARGO) build --locked --package platform --bin platform
 
-demo: build ## run the whole job on a simulated fleet, or on DATA=file ENTITY=column TIME=column TARGET=column
+demo: build ## run the whole job on a simulated fleet, or on DATA=file [ENTITY=column] TIME=column TARGET=column
 	@PLATFORM="$(BINARY)" DEMO_DIR="$(or $(DEMO_DIR),demo)" DATA="$(DATA)" ENTITY="$(ENTITY)" TIME="$(TIME)" TARGET="$(TARGET)" \
 	  HORIZON="$(or $(HORIZON),1h)" TIME_ZONE="$(TIME_ZONE)" scripts/timed demo scripts/demo
 

@@ -492,6 +492,18 @@ fn settings_that_cannot_be_followed_are_refused() {
             "platform.toml: [engine]⏎memory = \"1MB\"⏎\nplan",
         ),
         ("memory without a unit", "dataset create cpu_fv:v1 --memory 512"),
+        (
+            "init for a file, in a time zone that does not exist",
+            "mine.csv: host,ts,cpu⏎a,2026-01-01 00:00:00,5⏎\ninit mine --from mine.csv --entity host --time ts --target cpu --time-zone Europe/Berln",
+        ),
+        (
+            "init for a file, with a key that is named twice",
+            "init mine --from mine.csv --entity host,host --time ts --target cpu --time-zone UTC",
+        ),
+        (
+            "init for a file, without a key",
+            "init mine --from mine.csv --time ts --target cpu --time-zone UTC",
+        ),
     ];
     check("settings", &sandbox, &cases);
 }

@@ -169,6 +169,16 @@ pub async fn steps(repository: &Repository) -> Outcome<Vec<Step>> {
     Ok(steps)
 }
 
+/// Checks definitions, given as path and text, that stand alone: nothing has been applied before.
+///
+/// # Errors
+/// What `platform plan` would refuse.
+pub fn check_alone(files: &[(String, String)]) -> Outcome {
+    let catalog = Catalog::parse(files)?;
+    catalog.check(&BTreeMap::new(), &BTreeMap::new())?;
+    check_what_is_built(&catalog)
+}
+
 async fn applied_records(repository: &Repository) -> Outcome<Vec<DefinitionRecord>> {
     if !repository.registry_file.exists() {
         return Ok(Vec::new());

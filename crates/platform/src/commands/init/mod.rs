@@ -9,9 +9,10 @@ use clap::Args;
 use definitions::{ColumnName, Duration};
 use serde::Serialize;
 
+use super::plan::check_alone;
 use crate::Context;
 use crate::failure::{Failure, Outcome, at_path};
-use crate::repository::SETTINGS_FILE;
+use crate::repository::{DEFINITION_FOLDERS, SETTINGS_FILE};
 use crate::screen;
 
 /// Make a small working repository: the running example, or definitions that fit a file of yours.
@@ -21,7 +22,7 @@ pub struct Init {
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
     /// A CSV, Parquet or JSON lines file of yours to write definitions for.
-    #[arg(long, value_name = "FILE", requires_all = ["entity", "time", "target"])]
+    #[arg(long, value_name = "FILE", requires_all = ["time", "target"])]
     from: Option<PathBuf>,
     /// With --from: the column that says what a row is about, such as `host`; several with commas.
     #[arg(long, value_name = "COLUMN", requires = "from", value_delimiter = ',')]
@@ -87,6 +88,9 @@ impl Init {
                 .map(|&(name, text)| (name.to_owned(), text.to_owned()));
             return Ok((files.collect(), None));
         };
+        if self.entity.is_empty() {
+            return Err(no_entity(from));
+        }
         let asked = infer::Asked {
             entity: &self.entity,
             time,
@@ -95,8 +99,40 @@ impl Init {
             time_zone: self.time_zone.as_deref(),
         };
         let inferred = infer::infer(from, &asked).await?;
-        Ok((templates::for_file(&inferred), Some(inferred)))
+        let files = templates::for_file(&inferred);
+        check(from, &files)?;
+        Ok((files, Some(inferred)))
     }
+}
+
+/// A file of one series does not say what its rows are about, and a feature group has to know.
+fn no_entity(from: &Path) -> Failure {
+    let stem = from.file_stem().unwrap_or_default().to_string_lossy();
+    let name: String = stem
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '_')
+        .collect();
+    let from = from.display();
+    Failure::input("--entity is missing: wanted the column that says what a row is about").hint(format!(
+        "if the file is one series, give it such a column: sed '1s/^/series,/; 1!s/^/{name},/' {from} > series.csv, then --from series.csv --entity series"
+    ))
+}
+
+/// That the definitions that would be written pass `platform plan`.
+fn check(from: &Path, files: &[(String, String)]) -> Outcome {
+    let is_definition = |(name, _): &&(String, String)| {
+        let folder = name.split_once('/').map(|(folder, _)| folder);
+        folder.is_some_and(|folder| DEFINITION_FOLDERS.contains(&folder))
+    };
+    let definitions: Vec<_> = files.iter().filter(is_definition).cloned().collect();
+    check_alone(&definitions).map_err(|failure| Failure {
+        message: format!(
+            "nothing was written: the definitions for `{}` would be refused\n{}",
+            from.display(),
+            failure.message
+        ),
+        ..failure
+    })
 }
 
 fn write(path: &Path, text: &str) -> Outcome {
