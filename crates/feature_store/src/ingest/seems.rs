@@ -82,7 +82,7 @@ pub(super) fn what_it_seems(head: &[u8]) -> Option<Seems> {
 /// `ORC` and `BZh` may begin a text too, but then no zero and nothing unprintable follows.
 fn is_signed(head: &[u8], signature: &[u8]) -> bool {
     let is_printable = signature.iter().all(|byte| byte.is_ascii_graphic());
-    let is_text = || std::str::from_utf8(head).is_ok_and(|text| !text.contains(|letter: char| letter == '\0'));
+    let is_text = || std::str::from_utf8(head).is_ok_and(|text| !text.contains('\0'));
     head.starts_with(signature) && !(is_printable && is_text())
 }
 
