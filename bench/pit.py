@@ -50,6 +50,8 @@ def group_definition(data, name, columns):
     kind = "utf8" if data.keys == "strings" else "int64"
     entity = ", ".join(f'{{ name = "{key}", type = "{kind}" }}' for key in data.names())
     head = f'name = "{name}"\nversion = 1\nentity = [{entity}]\nevent_time = "event_time"\n'
+    # By Zipf's law an entity has several rows of one time, by chance: all of them are rows.
+    head += 'mode = "append"\n' if data.keys == "zipf" else ""
     return head + "".join(f'\n[[features]]\nname = "{column}"\ntype = "float64"\n' for column in columns)
 
 
