@@ -8,6 +8,7 @@
 //! files in, `history`, `statistics`, `late` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
 //! `split`, `fingerprint` and `dataset` make training datasets; `export` writes rows for other programs.
 
+mod encoding;
 mod error;
 pub mod export;
 mod history;
