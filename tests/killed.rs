@@ -3,10 +3,10 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::main_job::{ingested, trained};
+use crate::main_job::{ingested, sixty_hosts, trained};
 use crate::sandbox::Sandbox;
 
-/// Rounds per command; eight commands make fifty-six.
+/// Rounds per command; nine commands make sixty-three.
 const ROUNDS: u32 = 7;
 
 /// Runs the command once to learn how long it takes, then kills it at moments spread over that time. The spread is a fixed
@@ -165,6 +165,27 @@ fn killed_dataset_creation_leaves_whole_datasets() {
     sandbox.ok("gc --grace 0s");
     let left: Vec<_> = std::fs::read_dir(sandbox.path(".platform/staging")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn killed_while_the_spine_is_on_disk_leaves_whole_datasets_and_nothing_on_disk() {
+    let sandbox = sixty_hosts(&[
+        ("server_metrics", "metrics"),
+        ("hosts", "hosts"),
+        ("cpu_labels", "labels"),
+    ]);
+    let create = "dataset create cpu_fv:v1 --force --memory 64MiB";
+    kill_rounds(&sandbox, |_| create.to_owned(), |_| is_whole(&sandbox));
+    let made = sandbox.ok(&format!("{create} --json")).json();
+    let reference = made["dataset"].as_str().unwrap();
+    let folder = reference.replace(':', "/");
+    let manifest = sandbox.read(&format!(".platform/datasets/{folder}/manifest.json"));
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert!(manifest["spilled_bytes"].as_u64().unwrap() > 0);
+    sandbox.ok(&format!("dataset verify {reference}"));
+    sandbox.ok("gc");
+    let left = |folder: &str| std::fs::read_dir(sandbox.path(folder)).unwrap().count();
+    assert_eq!((left(".platform/spill"), left(".platform/staging")), (0, 0));
 }
 
 #[test]

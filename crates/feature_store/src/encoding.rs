@@ -3,13 +3,14 @@
 //! | the first rows of a column | dictionary | encoding | compression |
 //! |---|---|---|---|
 //! | whole numbers, times and dates, nearly all different | no | differences, bit-packed | Zstandard |
-//! | floating-point numbers, nearly all different, that Zstandard makes hardly smaller | no | plain | none |
-//! | floating-point numbers, nearly all different, that it makes smaller | no | plain | Zstandard |
+//! | floating-point numbers that do not come back, and that Zstandard makes hardly smaller | no | plain | none |
+//! | floating-point numbers that do not come back, and that it makes smaller | no | plain | Zstandard |
 //! | everything else | until it is full | plain after it | Zstandard |
 //!
 //! Measured values are often noise in their lower bits: Zstandard then saves a few percent and costs ten times what reading the plain
-//! values does. A dictionary of values that do not come back costs a hash for each. The choice depends on the rows alone, so that the same
-//! rows give the same bytes.
+//! values does. A dictionary of values that do not come back costs a hash for each, and memory for each column. Values that only repeat next
+//! to each other, because several rows of a dataset see the same row of a group, do not come back. The choice depends on the rows alone, so
+//! that the same rows give the same bytes.
 
 use std::collections::HashSet;
 
@@ -23,8 +24,8 @@ use parquet::schema::types::ColumnPath;
 const SAMPLE_ROWS: usize = 8_192;
 /// Fewer rows than this say too little.
 const LEAST_ROWS: usize = 1_024;
-/// Of so many values, all but one must be different for a column to be taken for one whose values do not come back.
-const DIFFERENT: usize = 10;
+/// Less than one value in so many may be there twice, or may come back, to count as none.
+const SELDOM: usize = 10;
 /// Compression must save at least one byte in so many.
 const SAVED: usize = 8;
 
@@ -71,13 +72,20 @@ fn choice(column: &ArrayRef) -> Choice {
         return Choice::Usual;
     }
     let values = plain_values(column, width);
-    let different = values.chunks_exact(width).collect::<HashSet<_>>().len();
     let all = values.len() / width;
-    if different < all - all / DIFFERENT {
-        return Choice::Usual;
-    }
     if is_whole {
-        return Choice::Differences;
+        let different = values.chunks_exact(width).collect::<HashSet<_>>().len();
+        return if different * SELDOM > all * (SELDOM - 1) {
+            Choice::Differences
+        } else {
+            Choice::Usual
+        };
+    }
+    let (first, second) = values.split_at(all / 2 * width);
+    let first: HashSet<&[u8]> = first.chunks_exact(width).collect();
+    let back = second.chunks_exact(width).filter(|value| first.contains(value)).count();
+    if back * SELDOM > all / 2 {
+        return Choice::Usual;
     }
     let compressed = zstd::bulk::compress(&values, 1).map_or(values.len(), |bytes| bytes.len());
     Choice::Plain {
@@ -135,6 +143,12 @@ mod tests {
     #[test]
     fn numbers_that_have_a_pattern_are() {
         let values = (0..20_000).map(|row| Some(f64::from(row)));
+        check(values.collect::<Float64Array>(), Choice::Plain { is_compressed: true });
+    }
+
+    #[test]
+    fn values_that_repeat_next_to_each_other_do_not_come_back() {
+        let values = (0..40_000).map(|row| Some(noise(row / 2)));
         check(values.collect::<Float64Array>(), Choice::Plain { is_compressed: true });
     }
 

@@ -23,7 +23,7 @@ use super::spine::{Spine, read_spine};
 use super::write::{Manner, PartWriter};
 use super::{DatasetProgress, Rows};
 use crate::StoreError;
-use crate::error::{file_error, plan_error};
+use crate::error::plan_error;
 use crate::point_in_time::{GroupJoin, PointInTimeJoinExec, SpineExec, WorkReport};
 use crate::split::{Divided, Part, divide, parts_of};
 use crate::storage::spilling_context;
@@ -178,7 +178,6 @@ fn split_keys(plan: &Plan, split: Option<&Split>, spine: &Spine) -> Result<Vec<A
 /// Where work is done: in so much memory, on so many threads.
 pub(crate) fn context_of(sources: Sources<'_>, means: Means) -> Result<Arc<TaskContext>, StoreError> {
     const BATCH_ROWS: usize = 8_192;
-    std::fs::create_dir_all(sources.spill).map_err(file_error(sources.spill))?;
     let context = spilling_context(means.memory, means.threads, BATCH_ROWS, sources.spill);
     Ok(Arc::new(context.map_err(plan_error(PLANNING))?))
 }

@@ -35,6 +35,7 @@ use futures::FutureExt;
 use futures::stream::BoxStream;
 
 use crate::scan::group_runs;
+use crate::storage::SpillFolder;
 use crate::{GroupPin, Store, StoreError, scan_group};
 
 pub use build::{Means, Watch, Work};
@@ -108,7 +109,7 @@ pub struct DatasetReceipt {
 ///
 /// # Errors
 /// `Definitions` when the view does not fit its groups; `NotPinned` for a group without a pin; what [`crate::split::divide`] and
-/// [`crate::point_in_time::Join`] refuse; when a file cannot be read or written.
+/// [`crate::point_in_time::PointInTimeJoinExec`] refuse; when a file cannot be read or written.
 pub async fn create_dataset(request: &DatasetRequest<'_>) -> Result<DatasetReceipt, StoreError> {
     let plan = plan::Plan::new(request.view, request.groups, request.arguments.as_known_at)?;
     let target = build::Target {
@@ -124,11 +125,11 @@ pub async fn create_dataset(request: &DatasetRequest<'_>) -> Result<DatasetRecei
     };
     let scan = |group, columns| pinned.scan(group, columns).boxed();
     let runs = |group: &GroupRef, schema: &SchemaRef| pinned.runs(group, schema);
-    let spill = request.store.spill_folder();
+    let spill = SpillFolder::new(request.store)?;
     let sources = build::Sources {
         scan: &scan,
         runs: &runs,
-        spill: &spill,
+        spill: spill.path(),
     };
     let built = build::build(&plan, &request.arguments, &target, sources, request.watch).await?;
     receipt::receipt(request, &plan, &pinned.pins, built)
@@ -169,11 +170,11 @@ pub async fn join_entities(request: &EntitiesRequest<'_>) -> Result<EntityFeatur
     };
     let scan = |group, columns| pinned.scan(group, columns).boxed();
     let runs = |group: &GroupRef, schema: &SchemaRef| pinned.runs(group, schema);
-    let spill = request.store.spill_folder();
+    let spill = SpillFolder::new(request.store)?;
     let sources = build::Sources {
         scan: &scan,
         runs: &runs,
-        spill: &spill,
+        spill: spill.path(),
     };
     entities::join(&plan, request.entities, sources, request.means).await
 }

@@ -50,9 +50,24 @@ impl StoreError {
         matches!(self, Self::Plan { source, .. } if is_want_of_memory(source))
     }
 
+    /// Whether a disk had no room for it.
+    fn is_full_disk(&self) -> bool {
+        let first: &(dyn std::error::Error + 'static) = self;
+        let causes = std::iter::successors(Some(first), |error| error.source());
+        // Libraries on the way may keep the text alone.
+        causes
+            .into_iter()
+            .any(|error| error.to_string().contains("No space left on device"))
+    }
+
     /// What to type or do next.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        if self.is_full_disk() {
+            return Some(
+                "make room on the disk of `[storage] root`, or platform gc; nothing half-written counts".to_owned(),
+            );
+        }
         Some(match self {
             Self::RemoteRoot { .. } => "in platform.toml: [storage] root = \".platform\"".to_owned(),
             Self::NoTable { .. } | Self::Retention { .. } => "platform apply".to_owned(),

@@ -38,7 +38,6 @@ mod typed_file;
 pub(crate) mod violation;
 mod write;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -60,7 +59,7 @@ use write::{discard, stamp, table_writer};
 
 use crate::StoreError;
 use crate::error::plan_error;
-use crate::storage::{Store, open_group, order_columns, wanted_retention};
+use crate::storage::{SpillFolder, Store, open_group, order_columns, wanted_retention};
 
 pub use commit::Repeat;
 pub use format::FileFormat;
@@ -162,16 +161,6 @@ async fn blocking<T: Send + 'static>(
         })?
 }
 
-/// A folder that goes away with its owner.
-struct SpillFolder(PathBuf);
-
-impl Drop for SpillFolder {
-    fn drop(&mut self) {
-        // What cannot be removed is left for `gc`.
-        let _left = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// An ingestion on its way.
 struct Ingestion {
     request: IngestRequest,
@@ -192,10 +181,9 @@ struct Written {
 impl Ingestion {
     fn new(request: IngestRequest, sources: Vec<Source>, content: Fingerprint) -> Result<Self, StoreError> {
         let id = uuid::Uuid::new_v4().to_string();
-        let spill = SpillFolder(request.store.spill_folder().join(&id));
-        std::fs::create_dir_all(&spill.0).map_err(crate::error::file_error(&spill.0))?;
+        let spill = SpillFolder::new(&request.store)?;
         let columns = request.group.stored_columns().len();
-        let ledger = SharedLedger::new(Ledger::new(sources.len(), columns, &spill.0));
+        let ledger = SharedLedger::new(Ledger::new(sources.len(), columns, spill.path()));
         Ok(Self {
             request,
             id,
@@ -255,7 +243,7 @@ impl Ingestion {
             progress: self.request.progress.clone(),
         };
         let name = group.reference().to_string();
-        let mut rows = sort::sorted_rows(feed, self.request.memory, &self.spill.0)?;
+        let mut rows = sort::sorted_rows(feed, self.request.memory, self.spill.path())?;
         let schema = rows.schema();
         let mut dedupe = Dedupe::new(
             group,

@@ -106,8 +106,7 @@ impl Gc {
             }
         }
         for path in entries(&repository.storage.join("spill"))? {
-            // Spill folders do not say whose they are; an ingestion at work touches its own all the time.
-            if self.is_old(&path) && is_silent(&path) {
+            if owner_is_gone(&path) || (self.is_old(&path) && is_silent(&path)) {
                 found.push(self.remove("spill", repository, &path)?);
             }
         }
@@ -228,7 +227,7 @@ pub async fn pins(repository: &Repository, registry: &Registry) -> Outcome<BTree
     Ok(pins)
 }
 
-/// A folder under `staging` starts with the number of the process that made it.
+/// The name of a folder under `staging` or `spill` starts with the number of the process that made it.
 fn owner_is_gone(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let pid = name.split('-').next().and_then(|pid| pid.parse::<u32>().ok());
