@@ -511,6 +511,17 @@ pub enum StoreError {
         problem: String,
     },
 
+    /// The SQL of a derived group may give other rows from the same ones.
+    #[error("a derived group must give the same rows each time: `{found}` {why}")]
+    Indeterminate {
+        /// What in it.
+        found: String,
+        /// Why.
+        why: &'static str,
+        /// What to write instead.
+        hint: &'static str,
+    },
+
     /// The query is not one.
     #[error("{message}")]
     Query {

@@ -27,7 +27,7 @@ pub mod split;
 
 pub use derive::{
     Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, compute_features, reach_of,
-    types_of,
+    sql_schema, types_of,
 };
 pub use error::{Location, NullExcess, Reason, StoreError, Violation, Violations};
 pub use fingerprint::{ContentHasher, combine, declared_type};

@@ -7,7 +7,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    UInt32Array,
 };
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Float64Type};
@@ -188,7 +189,11 @@ impl Table {
         let taken: UInt32Array = reached.iter().map(|other| *other as u32).collect();
         Self {
             times: reached.iter().map(|other| self.times[*other]).collect(),
-            columns: self.columns.iter().map(|column| take(column, &taken, None).unwrap()).collect(),
+            columns: self
+                .columns
+                .iter()
+                .map(|column| take(column, &taken, None).unwrap())
+                .collect(),
             segments: vec![Segment {
                 rows: 0..reached.len(),
                 asked: place..place + 1,
