@@ -192,6 +192,8 @@ fn unordered_window(function: &WindowFunction) -> Option<Cause> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests may")]
+
     use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 
     use super::*;

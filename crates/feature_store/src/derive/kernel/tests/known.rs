@@ -310,7 +310,7 @@ fn extremes_and_ends_keep_the_type() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let refused = |computation: Computation| {
-        let columns = [DataType::Utf8, DataType::Float64];
+        let columns = [DataType::Utf8, DataType::Float64, DataType::Int32];
         types_of(&[computation], &columns).unwrap_err().to_string()
     };
     let mean = |of, window| Computation::Window {
@@ -324,11 +324,25 @@ fn what_does_not_fit_is_refused() {
     );
     assert_eq!(
         refused(mean(7, minutes(1))),
-        "`window` (computation 0): column 7 of 2, wanted a column that is there"
+        "`window` (computation 0): column 7 of 3, wanted a column that is there"
     );
     assert_eq!(
         refused(mean(1, minutes(0))),
         "`window` (computation 0): 0s, wanted a span of more than no time"
+    );
+    let fill = |number| Computation::Fill {
+        of: 2,
+        with: Filling::Number(number),
+    };
+    for (number, text) in [(0.5, "0.5"), (1e10, "10000000000")] {
+        assert_eq!(
+            refused(fill(number)),
+            format!("`fill` (computation 0): {text} for Int32, wanted a value of its type")
+        );
+    }
+    assert_eq!(
+        types_of(&[fill(-1.0)], &[DataType::Utf8, DataType::Utf8, DataType::Int32]).unwrap(),
+        [DataType::Int32]
     );
     let hash = Computation::Hash {
         of: vec![Operand::Computed(0)],

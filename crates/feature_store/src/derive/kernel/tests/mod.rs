@@ -1,7 +1,10 @@
 //! Each value is what its definition says, whatever is computed beside it, before it, or after it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may")]
+
 mod known;
 mod naive;
+mod speed;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -246,8 +249,6 @@ const WHOLE: Grain = Grain {
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn every_value_is_what_its_definition_says(table in table(), computations in prop::collection::vec(computation(), 1..8)) {
         let found = table.compute(&computations, 1, WHOLE);
