@@ -9,6 +9,7 @@
 //! `split`, `fingerprint` and `dataset` make training datasets; `export` writes rows for other programs.
 
 pub(crate) mod derive;
+mod encoding;
 mod error;
 pub mod export;
 mod history;
