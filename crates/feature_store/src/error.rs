@@ -491,6 +491,37 @@ pub enum StoreError {
         wrong: Violations,
     },
 
+    /// A computation of a derived group does not fit the rows.
+    #[error("`{computation}` (computation {at}): {found}, wanted {wanted}")]
+    Computation {
+        /// Its place in the list.
+        at: usize,
+        /// Its name.
+        computation: &'static str,
+        /// What it has.
+        found: String,
+        /// What it needs.
+        wanted: &'static str,
+    },
+
+    /// Rows that features are computed from are not what they should be.
+    #[error("features cannot be computed: {problem}")]
+    DerivedRows {
+        /// What is wrong with them.
+        problem: String,
+    },
+
+    /// The SQL of a derived group may give other rows from the same ones.
+    #[error("a derived group must give the same rows each time: `{found}` {why}")]
+    Indeterminate {
+        /// What in it.
+        found: String,
+        /// Why.
+        why: &'static str,
+        /// What to write instead.
+        hint: &'static str,
+    },
+
     /// The query is not one.
     #[error("{message}")]
     Query {

@@ -40,7 +40,8 @@ impl StoreError {
             | Self::PartsOverlap { .. }
             | Self::UnknownGroup { .. }
             | Self::NotPinned { .. }
-            | Self::SpineShape { .. } => Fault::Platform,
+            | Self::SpineShape { .. }
+            | Self::DerivedRows { .. } => Fault::Platform,
             _ => Fault::Input,
         }
     }
@@ -96,6 +97,7 @@ impl StoreError {
             Self::StaticSpine { .. } => "event_time = \"ts\" in the group of the labels".to_owned(),
             Self::NoPart { .. } => "platform dataset show".to_owned(),
             Self::Query { hint, .. } => return hint.clone(),
+            Self::Indeterminate { hint, .. } => (*hint).to_owned(),
             Self::Plan { source, .. } if is_want_of_memory(source) => {
                 "--memory 4GB, or in platform.toml: [engine] memory = \"4GB\"".to_owned()
             }

@@ -48,12 +48,7 @@ pub struct Answer {
 /// # Errors
 /// `Query` for SQL that is wrong, that writes, or that names what is not there; whatever the reading gives.
 pub async fn query(store: &Store, groups: &BTreeMap<GroupRef, FeatureGroup>, sql: &str) -> Result<Answer, StoreError> {
-    let config = SessionConfig::new()
-        .with_target_partitions(1)
-        .with_information_schema(false);
-    let config = config.set_bool("datafusion.execution.parquet.schema_force_view_types", false);
-    let config = config.set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
-    let context = SessionContext::new_with_config(config);
+    let context = session();
     // These tables have to be opened before they can be planned with, so only where the query is about them.
     let asks_quarantine = sql.to_lowercase().contains("quarantine");
     let names = register(&context, store, groups, asks_quarantine).await?;
@@ -78,6 +73,16 @@ pub async fn query(store: &Store, groups: &BTreeMap<GroupRef, FeatureGroup>, sql
         schema,
         batches: batches.boxed(),
     })
+}
+
+/// A session that answers the same each time: in one partition.
+pub(crate) fn session() -> SessionContext {
+    let config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_information_schema(false);
+    let config = config.set_bool("datafusion.execution.parquet.schema_force_view_types", false);
+    let config = config.set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
+    SessionContext::new_with_config(config)
 }
 
 /// Registers every name; gives them for messages.
@@ -138,7 +143,7 @@ async fn register(
 }
 
 /// What is wrong with a query, with the table or column that was meant.
-fn explain(error: DataFusionError, names: &[String]) -> StoreError {
+pub(crate) fn explain(error: DataFusionError, names: &[String]) -> StoreError {
     if let DataFusionError::External(_) = &error {
         return failed(error);
     }
@@ -189,7 +194,7 @@ fn plain_message(error: &DataFusionError) -> String {
 }
 
 /// View and dictionary types become the types that other programs know.
-fn plain_schema(schema: &SchemaRef) -> SchemaRef {
+pub(crate) fn plain_schema(schema: &SchemaRef) -> SchemaRef {
     let plain = |field: &Arc<Field>| field.as_ref().clone().with_data_type(plain_type(field.data_type()));
     Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>()))
 }

@@ -1,0 +1,12 @@
+//! Derived groups: features that are declared over the rows of other groups instead of being ingested.
+//!
+//! `kernel` computes declared features from rows in order; `sql` says whether the SQL of a group depends on its rows alone.
+
+mod kernel;
+mod sql;
+
+pub use kernel::{
+    Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, compute_features, reach_of,
+    types_of,
+};
+pub use sql::sql_schema;
