@@ -12,7 +12,7 @@
 //! and k in a buffer it is below `n / k · (1/2 + log2(n / 4k) / 4)`: with k = 512, at most 0.6 % of the rows for 2 million of them, 0.9 % for 100 million;
 //! in practice a tenth of that, because errors cancel. Fewer values than a block are exact.
 //!
-//! Cost: sorting blocks, 2 to 20 ns a value. Memory: a block, and a buffer for each doubling.
+//! Cost: what sorting blocks costs; the rest is a quarter of the values, merged. Memory: a block, and a buffer for each doubling.
 //! Source: Munro and Paterson 1980; Manku, Rajagopalan and Lindsay 1998.
 
 /// How many values are in a buffer: more of them, smaller errors.

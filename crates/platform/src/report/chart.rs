@@ -177,7 +177,7 @@ pub fn missing(label: &str, rows: &[(String, Vec<f64>)], ends: (&str, &str)) -> 
 
 /// A square of correlations: blue together, red against each other, as strong as they are.
 pub fn correlations(label: &str, names: &[String], values: &[Vec<Option<f64>>]) -> String {
-    let (left, cell) = (200.0, 26.0);
+    let (left, cell) = (200.0, 30.0);
     let size = cell * names.len() as f64;
     let mut svg = opened(label, left + size + 4.0, size + 4.0);
     for (row, (name, cells)) in names.iter().zip(values).enumerate() {
@@ -187,7 +187,7 @@ pub fn correlations(label: &str, names: &[String], values: &[Vec<Option<f64>>]) 
             &mut svg,
             format_args!(
                 "<text class=\"name\" x=\"0\" y=\"{:.1}\">{} {}</text>",
-                y + 17.0,
+                y + 19.0,
                 row + 1,
                 escape(&short)
             ),
@@ -209,15 +209,24 @@ pub fn correlations(label: &str, names: &[String], values: &[Vec<Option<f64>>]) 
                     escape(other)
                 ),
             );
+            let (middle, base) = (x + cell / 2.0 - 0.5, y + cell / 2.0 + 3.0);
+            push(
+                &mut svg,
+                format_args!(
+                    "<text class=\"in\" x=\"{middle:.1}\" y=\"{base:.1}\" text-anchor=\"middle\">{shown}</text>"
+                ),
+            );
         }
     }
     svg.push_str("</svg>\n");
     svg
 }
 
+/// It shrinks with the page, and does not grow far beyond the size that it was drawn for.
 fn opened(label: &str, width: f64, height: f64) -> String {
     format!(
-        "<svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{}\">",
+        "<svg viewBox=\"0 0 {width:.0} {height:.0}\" style=\"max-width:{:.0}px\" role=\"img\" aria-label=\"{}\">",
+        width * 1.25,
         escape(label)
     )
 }

@@ -397,9 +397,18 @@ fn drift_row(drift: &ColumnDrift) -> Vec<Cell> {
         value(measures.and_then(|measures| measures.ks).map(|ks| ks.statistic)),
         value(measures.map(|measures| measures.js)),
         value(measures.map(|measures| measures.chi_square.cramers_v)),
-        value(measures.map(|measures| measures.chi_square.p)),
+        Cell::Number(measures.map_or_else(|| "-".to_owned(), |measures| chance(measures.chi_square.p))),
         Cell::Bad(exceeded.join(", ")),
     ]
+}
+
+/// A probability; a very small one is only said to be that.
+fn chance(p: f64) -> String {
+    if p < 1e-4 {
+        "< 0.0001".to_owned()
+    } else {
+        format!("{p:.4}")
+    }
 }
 
 fn statistics_row(of: &ColumnStatistics) -> Vec<Cell> {

@@ -69,9 +69,10 @@ pub fn distinct_text(distinct: Distinct) -> String {
 
 fn frequent<'a>(columns: impl Iterator<Item = (Option<String>, &'a ColumnStatistics)>) -> Table {
     let mut table = Table::new(&["part", "column", "most frequent values"]);
-    for (part, column) in columns.filter(|(_, column)| !column.top.is_empty()) {
+    for (part, column) in columns {
         let values = column.rows - column.nulls;
-        let shown: Vec<String> = column.top.iter().take(SHOWN).map(|top| share(top, values)).collect();
+        let often = column.top.iter().filter(|top| top.rows * RARE > values);
+        let shown: Vec<String> = often.take(SHOWN).map(|top| share(top, values)).collect();
         if !shown.is_empty() {
             table.row([part.unwrap_or_default(), column.column.clone(), shown.join(", ")]);
         }
