@@ -9,6 +9,7 @@
 //! `split`, `fingerprint` and `dataset` make training datasets; `drift` says how far apart two samples are, `report` what a page about a
 //! dataset is drawn from; `export` writes rows for other programs.
 
+mod encoding;
 mod error;
 pub mod export;
 mod history;

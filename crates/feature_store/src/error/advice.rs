@@ -45,6 +45,11 @@ impl StoreError {
         }
     }
 
+    /// Whether the memory that work may take was too little for it.
+    pub(crate) fn is_want_of_memory(&self) -> bool {
+        matches!(self, Self::Plan { source, .. } if is_want_of_memory(source))
+    }
+
     /// What to type or do next.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -105,7 +105,9 @@ impl QuarantineSpool {
             Some(writer) => writer,
             none => {
                 let file = File::create(&self.path).map_err(file_error(&self.path))?;
-                none.insert(ArrowWriter::try_new(file, spool_schema(), Some(file_properties())).map_err(parquet)?)
+                none.insert(
+                    ArrowWriter::try_new(file, spool_schema(), Some(file_properties().build())).map_err(parquet)?,
+                )
             }
         };
         writer.write(&batch).map_err(parquet)
