@@ -1,7 +1,7 @@
 //! How many different values there are: HyperLogLog with 4,096 registers and Ertl's estimator, which needs no table of corrections.
 //!
-//! Each value is hashed to 64 bits. The first 12 choose a register, which keeps the longest run of zeros that begins the rest. The estimate has
-//! a standard error of 1.6 %, however many values there are. Memory: 4 kB. Registers are merged by their maximum, in any order.
+//! Each value is hashed to 64 bits. The first 12 choose a register, which keeps the longest run of zeros that begins the rest. The estimate
+//! has a standard error of 1.6 %, however many values there are. Memory: 4 kB. Registers are merged by their maximum, in any order.
 //!
 //! Source: Flajolet, Fusy, Gandouet and Meunier 2007; the estimator is algorithm 6 of Ertl 2017, "New cardinality estimation algorithms for
 //! HyperLogLog sketches".

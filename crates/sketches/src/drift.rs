@@ -1,8 +1,8 @@
 //! How far two columns are apart: four measures, each from the same few counts, each with its source and its bound.
 //!
-//! Values are put into bins: numbers by the deciles of the baseline, so that each bin holds a tenth of it; texts and truth values each into their own,
-//! at most the hundred that are most frequent in the baseline, the rest together. NULLs are a bin of their own where either side has any. With
-//! p and q the shares of a bin on both sides:
+//! Values are put into bins: numbers by the deciles of the baseline, so that each bin holds a tenth of it; texts and truth values each into
+//! their own, at most the hundred that are most frequent in the baseline, the rest together. NULLs are a bin of their own where either side
+//! has any. With p and q the shares of a bin on both sides:
 //!
 //! ```text
 //! PSI               Σ (q - p) · ln(q / p), shares below 0.0001 taken as that        0 … ∞      population stability index
@@ -11,9 +11,9 @@
 //! chi-square        Σ (seen - expected)² / expected over both sides and all bins    0 … ∞      Cramér's V is its size, 0 … 1
 //! ```
 //!
-//! A column has drifted when a measure exceeds its threshold and chance does not explain it: the p-value of chi-square is at most `significance`.
-//! The second half matters for few rows only, where the measures are noise. Kolmogorov-Smirnov is exact up to 16,383 values a side and
-//! off by at most `error` beyond; the other measures are of bins whose counts may be off by twice the quantiles' error.
+//! A column has drifted when a measure exceeds its threshold and chance does not explain it: the p-value of chi-square is at most
+//! `significance`. The second half matters for few rows only, where the measures are noise. Kolmogorov-Smirnov is exact up to 16,383 values
+//! a side and off by at most `error` beyond; the other measures are of bins whose counts may be off by twice the quantiles' error.
 //!
 //! Source: Siddiqi 2006 (PSI); Lin 1991; Smirnov 1948; Pearson 1900; Cramér 1946.
 

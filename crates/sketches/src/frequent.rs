@@ -5,9 +5,10 @@
 //! more than the limit       only the 256 largest counters stay, less what the 257th had; so at 512, again and again
 //! ```
 //!
-//! What is taken off is taken off at least 257 counters, so it never adds up to more than n / 257. A count is therefore too small by at most what
-//! was taken off so far, which is known. Beyond the limit, values come in as the runs of a sorted block, and those that stand there once are
-//! left out: at most one more for each block. Both together are the error that is stated: at most n / 257 + n / 2048, or 0.44 % of the rows.
+//! What is taken off is taken off at least 257 counters, so it never adds up to more than n / 257. A count is therefore too small by at
+//! most what was taken off so far, which is known. Beyond the limit, values come in as the runs of a sorted block, and those that stand
+//! there once are left out: at most one more for each block. Both together are the error that is stated: at most n / 257 + n / 2048, or
+//! 0.44 % of the rows.
 //!
 //! Source: Misra and Gries 1982; merging: Agarwal, Cormode, Huang, Phillips, Wei and Yi 2012.
 

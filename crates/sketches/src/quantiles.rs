@@ -9,8 +9,8 @@
 //! A sorted block of 4k values is thinned to every fourth, alternately the second and the third: the rank of any value is off by at most 2.
 //! Two full buffers of weight w are merged and every other value is kept, alternately the first and the second of each pair: two such steps
 //! in a row are off by at most w together. The bound is the sum of all that; it is a fact about this stream, not a chance. With n values
-//! and k in a buffer it is below `n / k · (1/2 + log2(n / 4k) / 4)`: with k = 512, at most 0.6 % of the rows for 2 million of them, 0.9 % for 100 million;
-//! in practice a tenth of that, because errors cancel. Fewer values than a block are exact.
+//! and k in a buffer it is below `n / k · (1/2 + log2(n / 4k) / 4)`: with k = 512, at most 0.6 % of the rows for 2 million of them, 0.9 %
+//! for 100 million; in practice a tenth of that, because errors cancel. Fewer values than a block are exact.
 //!
 //! Cost: what sorting blocks costs; the rest is a quarter of the values, merged. Memory: a block, and a buffer for each doubling.
 //! Source: Munro and Paterson 1980; Manku, Rajagopalan and Lindsay 1998.

@@ -121,8 +121,8 @@ pub struct QuantileValues {
     pub rank_error: u64,
 }
 
-/// Values counted in bins of equal width. The bins go from the 1 % to the 99 % quantile, so that a few outliers do not hide the shape; where
-/// these are equal, from the smallest to the largest value.
+/// Values counted in bins of equal width. The bins go from the 1 % to the 99 % quantile, so that a few outliers do not hide the shape;
+/// where these are equal, from the smallest to the largest value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
     /// Where the first bin begins.

@@ -1,7 +1,8 @@
 //! Which numbers move together: Pearson's correlation of every pair, over the rows in which both are there.
 //!
-//! Each batch's means and products about them are put together as in `sketches::Moments` (Chan, Golub and LeVeque 1979), so large numbers with
-//! small differences keep their digits. Cost: a multiplication for every pair and row, so only the first columns take part, labels first.
+//! Each batch's means and products about them are put together as in `sketches::Moments` (Chan, Golub and LeVeque 1979), so large numbers
+//! with small differences keep their digits. Cost: a multiplication for every pair and row, so only the first columns take part, labels
+//! first.
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;

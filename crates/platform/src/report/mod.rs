@@ -3,11 +3,12 @@
 //! No network, no script: style and charts stand in the page. It follows the reader's light or dark scheme, can be read with a keyboard
 //! and printed, and says the same for the same dataset.
 //!
-//! Reading order: this file (the page), `sections` (what stands in it), `chart` (SVG), `markup` (HTML).
+//! Reading order: this file (the page), `sections` (what stands in it), `values` (of columns), `chart` (SVG), `markup` (HTML).
 
 mod chart;
 mod markup;
 mod sections;
+mod values;
 
 use feature_store::report::ReportData;
 

@@ -18,8 +18,8 @@ use crate::repository::Repository;
 
 /// Say whether a feature group has drifted from what a dataset was trained on.
 ///
-/// Compares the columns that the dataset took from the group: its train part against the group's rows of later event times. Exit code 1 when one
-/// has drifted.
+/// Compares the columns that the dataset took from the group: its train part against the group's rows of later event times. Exit code 1
+/// when one has drifted.
 #[derive(Args)]
 pub struct Drift {
     /// `server_metrics`, or `server_metrics:v1`.
