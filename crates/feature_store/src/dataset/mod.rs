@@ -41,7 +41,7 @@ pub use build::{Means, Watch, Work};
 pub use changed::{ChangedValues, changed_values};
 pub use diff::{ColumnDiff, DatasetDiff, Drift, PinnedState, RowsDiff, Sides, diff};
 pub use entities::{EntityFeatures, entity_columns};
-pub use export::{ExportedPart, export};
+pub use export::{ExportFormat, ExportedPart, export};
 pub use manifest::{
     Arguments, Column, DataFile, FORMAT, GapReport, JoinReport, MANIFEST, Manifest, PartReport, Recorded,
     RecordedDefinitions, SpineReport, load_manifest,
