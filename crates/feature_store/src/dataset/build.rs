@@ -25,7 +25,7 @@ use super::{DatasetProgress, Rows};
 use crate::StoreError;
 use crate::error::{file_error, plan_error};
 use crate::point_in_time::{GroupJoin, PointInTimeJoinExec, SpineExec, WorkReport};
-use crate::split::{Divided, Part, divide, parts_of};
+use crate::split::{Divided, Part, SplitRows, divide, parts_of};
 use crate::storage::spilling_context;
 
 const JOINING: &str = "the point-in-time join failed";
@@ -133,7 +133,12 @@ pub(crate) async fn build(
     });
     let spine = read_spine(&plan.spine, arguments, rows).await?;
     let keys = spine_keys(plan, &spine)?;
-    let divided = divide(target.split, &plan.gap, &spine.split_rows(&keys))?;
+    let stratify = stratify(plan, &spine, target.split)?;
+    let rows = SplitRows {
+        stratify: stratify.as_ref().map(|(name, values)| (*name, values)),
+        ..spine.split_rows(&keys)
+    };
+    let divided = divide(target.split, &plan.gap, &rows)?;
     let spine_micros = micros_since(begun);
     let begun = Instant::now();
     let join = JoinRun::new(plan, &spine, sources, target.means)?;
@@ -172,6 +177,20 @@ fn spine_keys(plan: &Plan, spine: &Spine) -> Result<Vec<ArrayRef>, StoreError> {
         .take(plan.spine.keys)
         .map(|name| spine.column(&plan.spine, name))
         .collect()
+}
+
+/// The column that a draw is made by.
+fn stratify<'a>(
+    plan: &Plan,
+    spine: &Spine,
+    split: Option<&'a Split>,
+) -> Result<Option<(&'a str, ArrayRef)>, StoreError> {
+    match split {
+        Some(Split::Random {
+            stratify: Some(column), ..
+        }) if spine.rows() > 0 => Ok(Some((column.as_str(), spine.column(&plan.spine, column.as_str())?))),
+        _ => Ok(None),
+    }
 }
 
 /// Everything that a view joins to its spine, as one operator.

@@ -276,6 +276,7 @@ impl Spine {
         SplitRows {
             times: &self.times,
             keys,
+            stratify: None,
         }
     }
 }
