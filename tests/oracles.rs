@@ -9,7 +9,7 @@ use crate::main_job::trained;
 use crate::sandbox::Sandbox;
 
 /// Runs a script of `tests/oracles`; `false` where there is no interpreter for it.
-fn ask(sandbox: &Sandbox, script: &str, arguments: &[&str]) -> bool {
+pub fn ask(sandbox: &Sandbox, script: &str, arguments: &[&str]) -> bool {
     let Some(python) = std::env::var_os("PLATFORM_ORACLES_PYTHON") else {
         eprintln!("skipped: `PLATFORM_ORACLES_PYTHON` names no interpreter (make test sets it)");
         return false;

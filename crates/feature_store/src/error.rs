@@ -380,6 +380,24 @@ pub enum StoreError {
         /// Rows out.
         joined: u64,
     },
+    /// A part of a fold gets no row.
+    #[error("no row is in `{part}` of fold {fold}, of {rows} rows")]
+    EmptyFold {
+        /// The fold, from 1.
+        fold: u32,
+        /// The part.
+        part: &'static str,
+        /// Rows of the spine.
+        rows: u64,
+    },
+    /// A column has too many values for a draw by each of them.
+    #[error("`{column}` has more than {most} different values: rows cannot be drawn by each of them")]
+    TooManyStrata {
+        /// The column.
+        column: String,
+        /// How many values may be.
+        most: u64,
+    },
     /// A part of a split has no rows.
     #[error("the split leaves no rows for `{part}`: {rows} rows in all, {in_gap} of them in gaps")]
     EmptyPart {

@@ -241,6 +241,7 @@ fn splits_are_read_in_every_form() {
         validation,
         test,
         gap,
+        embargo: definitions::Duration::ZERO,
         allow_overlap,
     };
     let at = |text: &str| Some(Cut::At(text.parse().unwrap()));
@@ -262,6 +263,7 @@ fn splits_are_read_in_every_form() {
             validation: 0.0,
             test: 0.2,
             seed: 42,
+            stratify: None,
         },
     );
     check(
@@ -272,6 +274,43 @@ fn splits_are_read_in_every_form() {
             seed: 7,
         },
     );
+}
+
+#[test]
+fn folds_periods_embargo_and_strata_are_read() {
+    let read = |text: &str| {
+        let base = "name = \"v\"\nversion = 1\n[[features]]\ngroup = \"g:v1\"\ncolumns = [\"*\"]\n[split]\n";
+        view(&format!("{base}{text}")).definition.split.expect("a split")
+    };
+    let span = |text: &str| text.parse::<definitions::Duration>().unwrap();
+    assert_eq!(
+        read(
+            "strategy = \"walk_forward\"\nfolds = 5\ntrain = \"90d\"\nvalidation = 0.05\ntest = \"7d\"\nembargo = \"1d\""
+        ),
+        Split::WalkForward {
+            folds: 5,
+            train: Some(Length::Span(span("90d"))),
+            validation: Some(Length::Fraction(0.05)),
+            test: Length::Span(span("7d")),
+            gap: Gap::Auto,
+            embargo: span("1d"),
+            allow_overlap: false,
+        }
+    );
+    let period = |from: &str, to: &str| Period {
+        from: from.parse().unwrap(),
+        to: to.parse().unwrap(),
+    };
+    let text = "strategy = \"time\"\ntest = [{ from = \"2026-03-01\", to = \"2026-03-08\" }, { from = 2026-01-01T00:00:00Z, to = \"2026-01-02\" }]";
+    let Split::Time { test, .. } = read(text) else {
+        panic!("a split by time")
+    };
+    let periods = vec![period("2026-01-01", "2026-01-02"), period("2026-03-01", "2026-03-08")];
+    assert_eq!(test, Some(Cut::Within(periods)), "in time order");
+    let Split::Random { stratify, .. } = read("strategy = \"random\"\ntest = 0.2\nstratify = \"kind\"") else {
+        panic!("a random split")
+    };
+    assert_eq!(stratify, Some("kind".parse().unwrap()));
 }
 
 #[test]

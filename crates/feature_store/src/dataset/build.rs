@@ -25,7 +25,7 @@ use super::{DatasetProgress, Rows};
 use crate::StoreError;
 use crate::error::plan_error;
 use crate::point_in_time::{GroupJoin, PointInTimeJoinExec, SpineExec, WorkReport};
-use crate::split::{Divided, Part, divide, parts_of};
+use crate::split::{Divided, Part, SplitRows, divide, parts_of};
 use crate::storage::spilling_context;
 
 const PLANNING: &str = "the point-in-time join could not be planned";
@@ -136,7 +136,12 @@ pub(crate) async fn build(
     let share = usize::try_from(target.means.memory / 4).unwrap_or(usize::MAX);
     let spine = read_spine(&plan.spine, arguments, rows, &context, share).await?;
     let keys = split_keys(plan, target.split, &spine)?;
-    let divided = divide(target.split, &plan.gap, &spine.split_rows(&keys))?;
+    let stratify = stratify(&spine, target.split)?;
+    let rows = SplitRows {
+        stratify: stratify.as_ref().map(|(name, values)| (*name, values)),
+        ..spine.split_rows(&keys)
+    };
+    let divided = divide(target.split, &plan.gap, &rows)?;
     let spine_micros = micros_since(begun);
     let begun = Instant::now();
     let join = JoinRun::new(plan, &spine, sources, context)?;
@@ -180,6 +185,19 @@ pub(crate) fn context_of(sources: Sources<'_>, means: Means) -> Result<Arc<TaskC
     const BATCH_ROWS: usize = 8_192;
     let context = spilling_context(means.memory, means.threads, BATCH_ROWS, sources.spill);
     Ok(Arc::new(context.map_err(plan_error(PLANNING))?))
+}
+
+/// The column that a draw is made by.
+fn stratify<'a>(spine: &Spine, split: Option<&'a Split>) -> Result<Option<(&'a str, ArrayRef)>, StoreError> {
+    match split {
+        Some(Split::Random {
+            stratify: Some(column), ..
+        }) => {
+            let values = spine.whole(&[column.to_string()])?.pop();
+            Ok(values.map(|values| (column.as_str(), values)))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Everything that a view joins to its spine, as one operator.

@@ -4,7 +4,7 @@
 //! registry, and never looks at the clock.
 //!
 //! Reading order: this file (what is asked and given), `plan` (what a view asks of its groups), `spine`, `build` (the work),
-//! `write`, `gap`, `manifest`, `statistics`; then what is done with datasets: `read`, `verify`, `diff`, `export`, `entities`.
+//! `write`, `gap`, `manifest`, `statistics`; then what is done with datasets: `read`, `fold`, `verify`, `witness`, `poison`, `diff`, `export`, `entities`.
 
 mod build;
 mod changed;
@@ -12,15 +12,18 @@ mod columns;
 mod diff;
 mod entities;
 mod export;
+mod fold;
 mod gap;
 mod manifest;
 mod pins;
 mod plan;
+mod poison;
 mod read;
 mod receipt;
 mod spine;
 mod statistics;
 mod verify;
+mod witness;
 mod write;
 
 use std::collections::BTreeMap;
@@ -42,12 +45,14 @@ pub use build::{Means, Watch, Work};
 pub use changed::{ChangedValues, changed_values};
 pub use diff::{ColumnDiff, DatasetDiff, Drift, PinnedState, RowsDiff, Sides, diff};
 pub use entities::{EntityFeatures, entity_columns};
-pub use export::{ExportedPart, export};
+pub use export::{ExportFormat, ExportedPart, export};
+pub use fold::{FoldReader, open_fold};
 pub use manifest::{
     Arguments, Column, DataFile, FORMAT, GapReport, JoinReport, MANIFEST, Manifest, PartReport, Recorded,
     RecordedDefinitions, SpineReport, load_manifest,
 };
 pub use pins::{pin_features, pin_view, pins_key};
+pub use poison::{PoisonReport, poison, rows_before_the_middle};
 pub use read::{PartReader, open_gap, open_part, read_part};
 pub(crate) use statistics::keys;
 pub use statistics::{

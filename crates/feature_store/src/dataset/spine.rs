@@ -321,6 +321,7 @@ impl Spine {
         SplitRows {
             times: &self.times,
             keys,
+            stratify: None,
         }
     }
 }

@@ -91,6 +91,10 @@ impl StoreError {
             Self::BadTimeZone { .. } => "time_zone = \"Europe/Berlin\"".to_owned(),
             Self::GapTooShort { .. } => "gap = \"auto\"".to_owned(),
             Self::EmptyPart { part, in_gap, .. } => empty_part_hint(part, *in_gap),
+            Self::EmptyFold { .. } => {
+                "fewer folds, a shorter `test`, `validation` or gap in `[split]`, or more data".to_owned()
+            }
+            Self::TooManyStrata { .. } => "stratify = a column with few values, such as a class".to_owned(),
             Self::CutsOutOfOrder { test, .. } => format!("validation = a time before \"{test}\""),
             Self::SharesTooLarge { .. } => "validation = 0.15, test = 0.15".to_owned(),
             Self::Definitions(problems) => return problems.hint(),

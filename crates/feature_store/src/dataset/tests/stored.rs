@@ -127,6 +127,55 @@ async fn dataset_is_made_from_what_was_ingested() {
     });
 }
 
+/// Poisons what is later than a second; gives what changes in the rows up to another.
+async fn poisoned(stored: &Stored, view: &FeatureView, cut: i64, rows_to: i64) -> PoisonReport {
+    let micros = |second: i64| 1_767_225_600_000_000 + second * 1_000_000;
+    let pins = pin_view(&stored.store, view, &stored.groups).await.unwrap();
+    let staging = tempfile::tempdir().unwrap();
+    let request = DatasetRequest {
+        store: &stored.store,
+        view,
+        groups: &stored.groups,
+        pins: &pins,
+        arguments: Arguments {
+            to: Some(definitions::EventTime(micros(rows_to) + 1)),
+            ..Arguments::default()
+        },
+        staging: staging.path(),
+        software: BTreeMap::new(),
+        now: WallTime(0),
+        means: Means::default(),
+        watch: &|_| (),
+    };
+    poison(&request, definitions::EventTime(micros(cut))).await.unwrap()
+}
+
+#[tokio::test]
+async fn poison_after_a_time_changes_no_row_up_to_it() {
+    let stored = stored().await;
+    let report = poisoned(&stored, &simple_view("", ""), 20, 20).await;
+    let columns = Vec::new();
+    assert_eq!(report, PoisonReport { rows: 2, columns });
+}
+
+#[tokio::test]
+async fn poison_is_seen_in_rows_that_may_see_it() {
+    let stored = stored().await;
+    let report = poisoned(&stored, &simple_view("", ""), 20, 40).await;
+    assert_eq!((report.rows, report.columns), (3, vec!["v".to_owned()]));
+}
+
+#[tokio::test]
+async fn value_that_becomes_known_later_is_poisoned_and_not_seen() {
+    let metrics = group("metrics", "known_at = \"seen\"", &[("v", "")]);
+    let mut stored = Stored::new([group("labels", "", &[("y", "")]), metrics]).await;
+    stored.ingest("labels:v1", 1_000, "host ts y \n a 20 3").await;
+    let rows = "host ts v seen \n a 10 7 2026-01-01T00:00:30Z \n a 05 5 2026-01-01T00:00:06Z";
+    stored.ingest("metrics:v1", 1_000, rows).await;
+    let report = poisoned(&stored, &simple_view("", ""), 20, 20).await;
+    assert_eq!((report.rows, report.columns), (1, Vec::new()));
+}
+
 #[tokio::test]
 async fn dataset_is_the_same_again_after_the_tables_went_on() {
     let mut stored = stored().await;
