@@ -173,7 +173,7 @@ fn micros_since(begun: Instant) -> u64 {
 /// The key columns, for a split that asks for them.
 fn split_keys(plan: &Plan, split: Option<&Split>, spine: &Spine) -> Result<Vec<ArrayRef>, StoreError> {
     match split {
-        None | Some(Split::Time { .. }) => Ok(Vec::new()),
+        None | Some(Split::Time { .. } | Split::WalkForward { .. }) => Ok(Vec::new()),
         Some(Split::Random { .. } | Split::Group { .. }) => {
             spine.whole(plan.spine.columns.get(..plan.spine.keys).unwrap_or_default())
         }
