@@ -5,10 +5,11 @@
 //! for the time, and never overwrites a row: a correction is a new row that is known later.
 //!
 //! Reading order: `storage` says how a group lies on disk and what a pin is, `scan` reads a pin in one total order, `ingest` brings
-//! files in, `history`, `statistics`, `late` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
+//! files in, `expect` holds them against what the group expects, `history`, `statistics`, `late` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
 //! `split`, `fingerprint` and `dataset` make training datasets; `export` writes rows for other programs.
 
 mod error;
+pub mod expect;
 pub mod export;
 mod history;
 pub mod ingest;
@@ -24,7 +25,7 @@ mod fingerprint;
 pub mod point_in_time;
 pub mod split;
 
-pub use error::{Location, NullExcess, Reason, StoreError, Violation, Violations};
+pub use error::{Location, Reason, StoreError, Violation, Violations};
 pub use fingerprint::{ContentHasher, combine, declared_type};
 pub use history::{Change, history};
 pub use ingest::sample_file;

@@ -7,6 +7,7 @@ mod late;
 mod list;
 mod show;
 mod stats;
+mod validate;
 
 use clap::Subcommand;
 
@@ -23,6 +24,7 @@ pub enum Featuregroup {
     History(history::History),
     Late(late::Late),
     Compact(compact::Compact),
+    Validate(validate::Validate),
 }
 
 impl Featuregroup {
@@ -36,6 +38,7 @@ impl Featuregroup {
             Self::History(history) => history.run(context).await,
             Self::Late(late) => late.run(context).await,
             Self::Compact(compact) => compact.run(context).await,
+            Self::Validate(validate) => validate.run(context).await,
         }
     }
 }
