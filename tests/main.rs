@@ -18,6 +18,7 @@ mod drift;
 mod full_disk;
 mod exports;
 mod folds;
+mod expectations;
 mod killed;
 mod leaks;
 mod main_job;

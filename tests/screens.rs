@@ -41,7 +41,7 @@ const MEASURED: [(&str, &str); 7] = [
 ];
 
 /// Runs the commands one after another and gives every screen, as a person would have seen them.
-fn screens(sandbox: &Sandbox, lines: &[&str]) -> String {
+pub fn screens(sandbox: &Sandbox, lines: &[&str]) -> String {
     lines.iter().map(|line| shown(sandbox, line)).collect()
 }
 
@@ -55,7 +55,7 @@ fn shown(sandbox: &Sandbox, line: &str) -> String {
     )
 }
 
-fn check(name: &str, screens: &str) {
+pub fn check(name: &str, screens: &str) {
     insta::with_settings!({ filters => CHANGING, omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!(name, screens);
     });

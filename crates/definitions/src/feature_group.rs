@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ColumnName, Duration, GroupRef, Name, Version, Versioned};
+use crate::{ColumnName, Duration, Expect, GroupExpect, GroupRef, Name, Version, Versioned};
 
 /// The type of a column, as users write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,23 +101,6 @@ pub enum Ambiguous {
     Latest,
 }
 
-/// What is expected of a column's values.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Expect {
-    /// Smallest value allowed, inclusive.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<f64>,
-    /// Largest value allowed, inclusive.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<f64>,
-    /// Largest share of NULLs allowed in one ingestion, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_null_fraction: Option<f64>,
-    /// The only texts allowed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub one_of: Option<Vec<String>>,
-}
-
 /// One feature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Feature {
@@ -136,8 +119,12 @@ pub struct Feature {
     #[serde(default, skip_serializing_if = "crate::is_false")]
     pub categorical: bool,
     /// What is expected of its values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expect: Option<Expect>,
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        with = "crate::expectation::one_or_many"
+    )]
+    pub expect: Vec<Expect>,
     /// What happens when the expectation is broken; without it, what the group says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_violation: Option<OnViolation>,
@@ -244,6 +231,9 @@ pub struct FeatureGroup {
     /// Texts that mean NULL in CSV files, besides the empty one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub null_values: Vec<String>,
+    /// What is expected of its rows together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<GroupExpect>,
     /// Its features, in declared order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<Feature>,

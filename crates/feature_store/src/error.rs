@@ -8,9 +8,11 @@ use std::path::PathBuf;
 
 use definitions::{Duration, GroupRef};
 
+use crate::expect::ExpectationResult;
+
 pub(crate) use cause::{delta_error, file_error, plan_error};
 
-pub use crate::ingest::violation::{Location, NullExcess, Reason, Violation, Violations};
+pub use crate::ingest::violation::{Location, Reason, Violation, Violations};
 
 /// Why the feature store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -295,13 +297,13 @@ pub enum StoreError {
     /// Rows break the definition.
     #[error("{0}")]
     Violations(Box<Violations>),
-    /// Columns have more NULLs than their definition allows.
-    #[error("nothing was ingested: more NULLs than `{group}` allows{}", excesses.iter().map(|excess| format!("\n  {excess}")).collect::<String>())]
-    TooManyNulls {
+    /// An ingestion as a whole is not what its group expects.
+    #[error("nothing was ingested: not what `{group}` expects{}", unmet.iter().map(|unmet| format!("\n  {unmet}")).collect::<String>())]
+    Unmet {
         /// The group.
         group: GroupRef,
-        /// The columns.
-        excesses: Vec<NullExcess>,
+        /// What does not hold.
+        unmet: Vec<ExpectationResult>,
     },
     /// A group that is derived cannot be ingested into.
     #[error("`{group}` is derived from other groups: nothing can be ingested into it")]

@@ -5,13 +5,15 @@
 //! for the time, and never overwrites a row: a correction is a new row that is known later.
 //!
 //! Reading order: `storage` says how a group lies on disk and what a pin is, `scan` reads a pin in one total order, `ingest` brings
-//! files in, `history`, `statistics`, `late` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
-//! `split`, `fingerprint` and `dataset` make training datasets; `drift` says how far apart two samples are, `report` what a page about a
-//! dataset is drawn from; `export` writes rows for other programs.
+//! files in, `expect` holds them against what the group expects, `history`, `statistics`, `late` and `maintenance` look after the table,
+//! `query` is SQL over all groups; `point_in_time`, `split`, `fingerprint` and `dataset` make training datasets; `derive` computes features
+//! from features; `drift` says how far apart two samples are, `report` what a page about a dataset is drawn from; `export` writes rows for
+//! other programs.
 
 pub(crate) mod derive;
 mod encoding;
 mod error;
+pub mod expect;
 pub mod export;
 mod history;
 pub mod ingest;
@@ -33,7 +35,7 @@ pub use derive::{
     Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, compute_features, reach_of,
     sql_schema, types_of,
 };
-pub use error::{Location, NullExcess, Reason, StoreError, Violation, Violations};
+pub use error::{Location, Reason, StoreError, Violation, Violations};
 pub use fingerprint::{ContentHasher, combine, declared_type};
 pub use history::{Change, history};
 pub use ingest::sample_file;

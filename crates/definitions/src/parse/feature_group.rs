@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use super::document::Content;
 use super::feature::{features, type_of};
+use super::spelling::one_of;
 use super::table::{Field, Table};
-use super::{Parsed, derivation, parse};
+use super::{Parsed, derivation, expect, parse};
 use crate::{
     Ambiguous, ColumnName, DataType, EntityColumn, Feature, FeatureGroup, IngestMode, OnViolation, Problems, Version,
     nearest,
 };
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "name",
     "version",
     "description",
@@ -29,6 +30,7 @@ const KEYS: [&str; 19] = [
     "on_violation",
     "columns",
     "null_values",
+    "expect",
     "features",
     "derive",
 ];
@@ -77,6 +79,7 @@ fn group(table: &Table<'_>) -> Option<FeatureGroup> {
         name: name?,
         version: version?,
         entity: entity?,
+        expect: expect::of_group(table),
         features: features?,
         derive,
     };
@@ -84,6 +87,7 @@ fn group(table: &Table<'_>) -> Option<FeatureGroup> {
     check_times(table, &group);
     check_columns(table, &group);
     check_renames(table, &group);
+    expect::check_static(table, &group);
     derivation::note_not_yet(table, &group);
     Some(group)
 }
@@ -95,7 +99,15 @@ pub(super) fn version(table: &Table<'_>) -> Option<Version> {
 }
 
 pub(super) fn on_violation(table: &Table<'_>) -> Option<OnViolation> {
-    table.get("on_violation").and_then(|field| field.choice(&ON_VIOLATION))
+    let field = table.get("on_violation")?;
+    if matches!(field.content(), Content::Text(word) if word == "warn") {
+        field.bad(
+            one_of(&ON_VIOLATION.map(|(word, _)| word)),
+            "in `expect`: expect = { max = 100.0, on_violation = \"warn\" }".to_owned(),
+        );
+        return None;
+    }
+    field.choice(&ON_VIOLATION)
 }
 
 fn entity(field: &Field<'_>) -> Option<Vec<EntityColumn>> {

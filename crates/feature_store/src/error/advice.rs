@@ -5,7 +5,8 @@ use std::io;
 use datafusion::error::DataFusionError;
 use definitions::Fault;
 
-use super::{NullExcess, StoreError};
+use super::StoreError;
+use crate::expect::ExpectationResult;
 
 impl StoreError {
     /// Whose fault it is.
@@ -86,7 +87,7 @@ impl StoreError {
             Self::FileColumnType { hint, .. } | Self::UnreadableFormat { hint, .. } => hint.clone(),
             Self::EndlessRecord { hint, .. } => (*hint).to_owned(),
             Self::Violations(violations) => return violations.hint(),
-            Self::TooManyNulls { excesses, .. } => return excesses.first().map(null_fraction_hint),
+            Self::Unmet { unmet, .. } => return unmet.first().map(ExpectationResult::hint),
             Self::DerivedGroup { group } => format!("platform featuregroup materialize {}", group.name),
             Self::BadTimeZone { .. } => "time_zone = \"Europe/Berlin\"".to_owned(),
             Self::GapTooShort { .. } => "gap = \"auto\"".to_owned(),
@@ -123,13 +124,6 @@ fn is_unseparated(found: &[String]) -> bool {
 
 const ONE_COLUMN: &str =
     "the whole first line is one column: wanted a header with names that commas, semicolons, tabs or `|` separate";
-
-fn null_fraction_hint(excess: &NullExcess) -> String {
-    format!(
-        "if so many are right, in a new version of the group: max_null_fraction = {}",
-        excess.fraction()
-    )
-}
 
 fn empty_part_hint(part: &str, in_gap: u64) -> String {
     match (part, in_gap) {

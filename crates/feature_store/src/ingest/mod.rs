@@ -12,7 +12,7 @@
 //!
 //! Reading order: `source`, `format` and `seems` find the files and what they are, `rows` and the `*_rows` files read them, `column`, `clock` and `cast` type
 //! them, `check` holds them against the definition, `feed` drives all that, then `sort`, `dedupe`, `write`, `commit`; `violation`,
-//! `ledger` and `quarantine` are about rows at fault, `receipt` and `statistics` are what remains.
+//! `ledger` and `quarantine` are about rows at fault, `crate::expect` is what a group expects, `receipt` and `statistics` are what remains.
 
 mod cast;
 mod check;
@@ -39,16 +39,17 @@ mod typed_file;
 pub(crate) mod violation;
 mod write;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
-use definitions::{EventTime, FeatureGroup, Fingerprint, KnownAt, WallTime};
+use definitions::{Check, ColumnName, EventTime, FeatureGroup, Fingerprint, KnownAt, WallTime};
 use deltalake::DeltaTable;
 use deltalake::kernel::Add;
 use futures::TryStreamExt;
 
-use check::{Rules, null_excesses};
+use check::Rules;
 use commit::{Staged, commit_ingestion};
 use dedupe::Dedupe;
 use feed::{Feed, SharedLedger};
@@ -61,6 +62,7 @@ use write::{discard, stamp, table_writer};
 use crate::StoreError;
 use crate::dataset::{ColumnStatistics, StatisticsCollector};
 use crate::error::plan_error;
+use crate::expect::{Against, ExpectationResult, Moments, Watch, asks};
 use crate::storage::{SpillFolder, Store, group_schema, open_group, order_columns, wanted_retention};
 
 pub use commit::Repeat;
@@ -181,14 +183,22 @@ struct Written {
     rows: u64,
     event_times: Option<(i64, i64)>,
     statistics: Vec<ColumnStatistics>,
+    watch: Option<Watch>,
+}
+
+/// What became of what the group expects.
+#[derive(Default)]
+struct Judged {
+    results: Vec<ExpectationResult>,
+    moments: BTreeMap<ColumnName, Moments>,
 }
 
 impl Ingestion {
     fn new(request: IngestRequest, sources: Vec<Source>, content: Fingerprint) -> Result<Self, StoreError> {
         let id = uuid::Uuid::new_v4().to_string();
         let spill = SpillFolder::new(&request.store)?;
-        let columns = request.group.stored_columns().len();
-        let ledger = SharedLedger::new(Ledger::new(sources.len(), columns, spill.path()));
+        let expectations = request.group.expectations().len();
+        let ledger = SharedLedger::new(Ledger::new(sources.len(), expectations, spill.path()));
         Ok(Self {
             request,
             id,
@@ -204,21 +214,24 @@ impl Ingestion {
         let reference = group.reference();
         let folder = self.request.store.group_folder(&reference);
         let next = next(table, &reference, self.request.now).await?;
-        let written = self.write(table, next).await?;
+        let mut written = self.write(table, next).await?;
         if self.ledger.lock().is_refused() {
             discard(&folder, &written.files).await;
             let violations = self.ledger.lock().violations(reference);
             return Err(StoreError::Violations(Box::new(violations)));
         }
-        let excesses = null_excesses(group, &self.ledger.lock());
-        if !excesses.is_empty() {
-            discard(&folder, &written.files).await;
-            return Err(StoreError::TooManyNulls {
-                group: reference,
-                excesses,
-            });
-        }
-        let receipt = self.receipt(&written, next, table);
+        let judged = match written.watch.take() {
+            Some(watch) => self.judge(watch, table).await,
+            None => Ok(Judged::default()),
+        };
+        let judged = match judged {
+            Ok(judged) => judged,
+            Err(error) => {
+                discard(&folder, &written.files).await;
+                return Err(error);
+            }
+        };
+        let receipt = self.receipt(&written, next, table, judged);
         if self.request.earnest == Earnest::DryRun {
             return Ok(receipt);
         }
@@ -238,12 +251,43 @@ impl Ingestion {
         done
     }
 
+    /// Holds the ingestion against what its group expects.
+    async fn judge(&self, watch: Watch, table: &DeltaTable) -> Result<Judged, StoreError> {
+        let group = &self.request.group;
+        let expectations = group.expectations();
+        let drifts = |check: &Check| matches!(check, Check::MaxMeanDrift(_) | Check::MaxStdDrift(_));
+        let before: Vec<_> = if asks(&expectations, drifts) {
+            let earlier = receipt::ingestions_of(table, &group.reference()).await?;
+            earlier.into_iter().map(|receipt| receipt.moments).collect()
+        } else {
+            Vec::new()
+        };
+        let against = Against {
+            now: self.request.now,
+            memory: self.request.memory,
+            before: &before,
+        };
+        let verdict = watch.finish(&against).await?;
+        let mut results = self.ledger.lock().row_results(&expectations);
+        results.extend(verdict.results);
+        let results: Vec<ExpectationResult> = results.into_values().collect();
+        let unmet: Vec<_> = results.iter().filter(|result| result.refuses()).cloned().collect();
+        if unmet.is_empty() {
+            let moments = verdict.moments;
+            return Ok(Judged { results, moments });
+        }
+        Err(StoreError::Unmet {
+            group: group.reference(),
+            unmet,
+        })
+    }
+
     /// Reads, sorts and writes all rows; as soon as one row refuses the ingestion, nothing more is written, but all rows are read, so
     /// that all that is wrong can be said.
     async fn write(&self, table: &DeltaTable, next: Next) -> Result<Written, StoreError> {
         let group = &self.request.group;
         let wanted = wanted_columns(group);
-        let rules = Arc::new(Rules::of(group, &wanted));
+        let rules = Arc::new(Rules::of(group, &wanted)?);
         let feed = Feed {
             group: group.clone(),
             wanted: wanted.clone(),
@@ -285,7 +329,7 @@ impl Ingestion {
         }
     }
 
-    fn receipt(&self, written: &Written, next: Next, table: &DeltaTable) -> IngestReceipt {
+    fn receipt(&self, written: &Written, next: Next, table: &DeltaTable, judged: Judged) -> IngestReceipt {
         let ledger = self.ledger.lock();
         let is_dry = self.request.earnest == Earnest::DryRun;
         let source = |(source, rows): (&Source, &u64)| SourceReceipt {
@@ -323,6 +367,8 @@ impl Ingestion {
                 .iter()
                 .map(|file| u64::try_from(file.size).unwrap_or_default())
                 .sum(),
+            expectations: judged.results,
+            moments: judged.moments,
             software: self.request.software.clone(),
             started_at: self.request.now,
             committed_at: self.request.now,
@@ -342,6 +388,7 @@ struct Output {
     /// The declared columns, and what they hold.
     declared: SchemaRef,
     statistics: StatisticsCollector,
+    watch: Watch,
 }
 
 impl Output {
@@ -363,6 +410,7 @@ impl Output {
             event_times: None,
             statistics: StatisticsCollector::new(&declared),
             declared,
+            watch: Watch::new(group, ingestion.spill.path()),
         })
     }
 
@@ -375,9 +423,12 @@ impl Output {
             let (known_first, known_last) = self.event_times.unwrap_or((first, last));
             self.event_times = Some((known_first.min(first), known_last.max(last)));
         }
-        let is_refused = self.ledger.lock().is_refused();
+        if self.ledger.lock().is_refused() {
+            return Ok(());
+        }
+        self.watch.see(&rows)?;
         match &mut self.writer {
-            Some(writer) if !is_refused => {
+            Some(writer) => {
                 let columns = self
                     .declared
                     .fields()
@@ -403,6 +454,7 @@ impl Output {
             rows: self.rows,
             event_times: self.event_times,
             statistics: self.statistics.finish(),
+            watch: Some(self.watch),
         })
     }
 

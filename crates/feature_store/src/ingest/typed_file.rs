@@ -217,7 +217,7 @@ fn untyped_group(columns: &[(ColumnName, DataType)]) -> Result<FeatureGroup, Sto
         unit: None,
         description: None,
         categorical: false,
-        expect: None,
+        expect: Vec::new(),
         on_violation: None,
         lookback: None,
         horizon: None,
@@ -240,6 +240,7 @@ fn untyped_group(columns: &[(ColumnName, DataType)]) -> Result<FeatureGroup, Sto
         on_violation: OnViolation::Refuse,
         columns: std::collections::BTreeMap::new(),
         null_values: Vec::new(),
+        expect: Vec::new(),
         features: columns.iter().map(feature).collect(),
         derive: None,
     })

@@ -175,7 +175,7 @@ fn failed(error: DataFusionError) -> StoreError {
 }
 
 /// An error's text without what only a reader of the query engine's source would understand.
-fn plain_message(error: &DataFusionError) -> String {
+pub(crate) fn plain_message(error: &DataFusionError) -> String {
     let text = error.strip_backtrace().replace("datafusion.public.", "");
     let text = text.split("This issue was likely caused by").next().unwrap_or(&text);
     let text = text.split("No function matches the given name").next().unwrap_or(text);

@@ -9,6 +9,8 @@
 
 mod commits;
 mod endless;
+mod expectations;
+mod expectations_twin;
 mod foreign;
 mod formats;
 mod late;

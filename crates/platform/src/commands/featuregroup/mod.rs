@@ -8,6 +8,7 @@ mod late;
 mod list;
 mod show;
 mod stats;
+mod validate;
 
 use clap::Subcommand;
 
@@ -25,6 +26,7 @@ pub enum Featuregroup {
     Late(late::Late),
     Drift(drift::Drift),
     Compact(compact::Compact),
+    Validate(validate::Validate),
 }
 
 impl Featuregroup {
@@ -39,6 +41,7 @@ impl Featuregroup {
             Self::Late(late) => late.run(context).await,
             Self::Drift(drift) => drift.run(context).await,
             Self::Compact(compact) => compact.run(context).await,
+            Self::Validate(validate) => validate.run(context).await,
         }
     }
 }
