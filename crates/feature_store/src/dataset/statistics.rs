@@ -264,8 +264,21 @@ impl Extremes {
     }
 }
 
-fn each<T: ArrowPrimitiveType>(array: &ArrayRef, add: impl FnMut(T::Native)) {
-    array.as_primitive::<T>().iter().flatten().for_each(add);
+fn each<T: ArrowPrimitiveType>(array: &ArrayRef, mut add: impl FnMut(T::Native)) {
+    let array = array.as_primitive::<T>();
+    match array.nulls() {
+        None => array.values().iter().for_each(|value| add(*value)),
+        Some(nulls) => {
+            let values = array.values();
+            for (from, to) in nulls.valid_slices() {
+                values
+                    .get(from..to)
+                    .unwrap_or_default()
+                    .iter()
+                    .for_each(|value| add(*value));
+            }
+        }
+    }
 }
 
 fn widen<T: Copy + Ord>(extremes: &mut Option<(T, T)>, value: T) {
