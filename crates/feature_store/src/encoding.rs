@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | whole numbers, times and dates, nearly all different | no | differences, bit-packed | Zstandard |
 //! | floating-point numbers that do not come back, and that Zstandard makes hardly smaller | no | plain | none |
-//! | floating-point numbers that do not come back, and that it makes smaller | no | plain | Zstandard |
+//! | floating-point numbers that do not come back, and that it makes small enough | no | plain | Zstandard |
 //! | everything else | until it is full | plain after it | Zstandard |
 //!
 //! Measured values are often noise in their lower bits: Zstandard then saves a few percent and costs ten times what reading the plain
@@ -26,17 +26,23 @@ const SAMPLE_ROWS: usize = 8_192;
 const LEAST_ROWS: usize = 1_024;
 /// Less than one value in so many may be there twice, or may come back, to count as none.
 const SELDOM: usize = 10;
-/// Compression must save at least one byte in so many.
-const SAVED: usize = 8;
+/// What compression of numbers that do not come back must save to be worth its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Saving {
+    /// An eighth: for tables, which are kept for long.
+    Eighth,
+    /// Half: for datasets, which are read again and again, and can be made again.
+    Half,
+}
 
 /// The properties, with what is best for columns that begin like this.
-pub(crate) fn chosen(properties: WriterPropertiesBuilder, first: &RecordBatch) -> WriterProperties {
+pub(crate) fn chosen(properties: WriterPropertiesBuilder, first: &RecordBatch, saving: Saving) -> WriterProperties {
     let sample = first.slice(0, first.num_rows().min(SAMPLE_ROWS));
     let schema = sample.schema();
     let columns = schema.fields().iter().zip(sample.columns());
     let tuned = columns.fold(properties, |properties, (field, column)| {
         let path = ColumnPath::from(field.name().as_str());
-        match choice(column) {
+        match choice(column, saving) {
             Choice::Usual => properties,
             Choice::Differences => properties
                 .set_column_dictionary_enabled(path.clone(), false)
@@ -61,7 +67,7 @@ enum Choice {
     Plain { is_compressed: bool },
 }
 
-fn choice(column: &ArrayRef) -> Choice {
+fn choice(column: &ArrayRef, saving: Saving) -> Choice {
     let is_float = column.data_type().is_floating();
     let is_whole = matches!(
         column.data_type(),
@@ -88,8 +94,12 @@ fn choice(column: &ArrayRef) -> Choice {
         return Choice::Usual;
     }
     let compressed = zstd::bulk::compress(&values, 1).map_or(values.len(), |bytes| bytes.len());
+    let least = match saving {
+        Saving::Eighth => values.len() / 8,
+        Saving::Half => values.len() / 2,
+    };
     Choice::Plain {
-        is_compressed: compressed + values.len() / SAVED <= values.len(),
+        is_compressed: compressed + least <= values.len(),
     }
 }
 
@@ -129,9 +139,12 @@ mod tests {
 
     fn check(column: impl Array + 'static, expected: Choice) {
         let column: ArrayRef = Arc::new(column);
-        assert_eq!(choice(&column), expected);
+        assert_eq!(choice(&column, Saving::Eighth), expected);
         // Of a slice only its own values count.
-        assert_eq!(choice(&column.slice(column.len() / 2, column.len() / 2)), expected);
+        assert_eq!(
+            choice(&column.slice(column.len() / 2, column.len() / 2), Saving::Eighth),
+            expected
+        );
     }
 
     #[test]
@@ -180,7 +193,7 @@ mod tests {
     #[test]
     fn few_rows_say_nothing() {
         let values: ArrayRef = Arc::new((0..100).map(|row| Some(noise(row))).collect::<Float64Array>());
-        assert_eq!(choice(&values), Choice::Usual);
+        assert_eq!(choice(&values, Saving::Eighth), Choice::Usual);
     }
 
     #[test]
@@ -202,7 +215,7 @@ mod tests {
             ),
         ])
         .unwrap();
-        let properties = chosen(WriterProperties::builder(), &rows);
+        let properties = chosen(WriterProperties::builder(), &rows, Saving::Half);
         let mut bytes = Vec::new();
         let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties)).unwrap();
         writer.write(&rows).unwrap();

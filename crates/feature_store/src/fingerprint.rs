@@ -251,17 +251,29 @@ fn put_all<T: ArrowPrimitiveType, const N: usize>(
     encode: impl Fn(T::Native) -> [u8; N],
 ) {
     let values = plain.as_primitive::<T>();
-    if values.null_count() > 0 {
-        return values.iter().for_each(|value| put(out, value.map(&encode)));
-    }
     let from = out.len();
     out.resize(from + values.len() * (N + 1), 1);
-    let places = out.get_mut(from..).unwrap_or_default().chunks_exact_mut(N + 1);
-    for (place, value) in places.zip(values.values()) {
-        if let Some(place) = place.last_chunk_mut::<N>() {
-            *place = encode(*value);
+    let Some(nulls) = values.nulls().filter(|nulls| nulls.null_count() > 0) else {
+        let places = out.get_mut(from..).unwrap_or_default().chunks_exact_mut(N + 1);
+        for (place, value) in places.zip(values.values()) {
+            if let Some(place) = place.last_chunk_mut::<N>() {
+                *place = encode(*value);
+            }
         }
+        return;
+    };
+    let mut at = from;
+    for (value, is_valid) in values.values().iter().zip(nulls) {
+        // Every place is written in full: the next value begins where this one ends.
+        if let Some([mark, bytes @ ..]) = out.get_mut(at..=at + N)
+            && let Some(bytes) = bytes.first_chunk_mut::<N>()
+        {
+            *mark = u8::from(is_valid);
+            *bytes = encode(*value);
+        }
+        at += if is_valid { N + 1 } else { 1 };
     }
+    out.truncate(at);
 }
 
 fn put_text(out: &mut Vec<u8>, text: Option<&str>) {

@@ -20,7 +20,7 @@ use super::columns::{ColumnError, Columns};
 use super::manifest::{DataFile, MANIFEST, Manifest, PartReport};
 use super::statistics::ColumnStatistics;
 use crate::StoreError;
-use crate::encoding::chosen;
+use crate::encoding::{Saving, chosen};
 use crate::error::file_error;
 use crate::split::Part;
 
@@ -188,7 +188,7 @@ impl PartWriter {
         while let Some(block) = self.blocks.next_completed_batch() {
             if self.properties.is_none() {
                 let usual = properties().map_err(parquet_error(&self.folder))?;
-                self.properties = Some(chosen(usual, &block));
+                self.properties = Some(chosen(usual, &block, Saving::Half));
             }
             let mut done = 0;
             while done < block.num_rows() {

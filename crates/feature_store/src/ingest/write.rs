@@ -14,7 +14,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
 use crate::StoreError;
-use crate::encoding::chosen;
+use crate::encoding::{Saving, chosen};
 use crate::error::delta_error;
 use crate::storage::{INGEST_ID, KNOWN_AT, SORTED_TAG};
 
@@ -74,7 +74,7 @@ impl TableWriter {
         if !self.has_rows && batch.num_rows() > 0 {
             // Nothing has been encoded yet.
             self.has_rows = true;
-            writer = writer.with_writer_properties(chosen(file_properties(), &batch));
+            writer = writer.with_writer_properties(chosen(file_properties(), &batch, Saving::Eighth));
         }
         writer.write(batch).await.map_err(delta_error(&self.name, "written"))?;
         self.writer = Some(writer);
