@@ -185,7 +185,7 @@ pub fn explained_alone(learned: Beside<'_>, measured: Beside<'_>, classes: usize
         match &edges {
             _ if value.is_nan() => u64::MAX,
             Some(edges) => edges.partition_point(|edge| *edge <= value) as u64,
-            None => value.to_bits() ^ 1,
+            None => value.to_bits(),
         }
     };
     let mut unexplained = Sum::default();

@@ -4,7 +4,8 @@
 //! registry, and never looks at the clock.
 //!
 //! Reading order: this file (what is asked and given), `plan` (what a view asks of its groups), `spine`, `build` (the work),
-//! `write`, `gap`, `manifest`, `statistics`; then what is done with datasets: `read`, `fold`, `verify`, `witness`, `poison`, `diff`, `export`, `entities`.
+//! `write`, `gap`, `manifest`, `statistics`; then what is done with datasets: `read`, `fold`, `verify`, `witness`,
+//! `poison`, `diff`, `export`, `entities`.
 
 mod build;
 mod changed;

@@ -6,9 +6,9 @@
 //!                                        cut
 //! ```
 //!
-//! The dataset's rows up to a cut are made from what is stored, and again with every value poisoned whose event time or declared `known_at` is after the
-//! cut. The two must be equal, column by column. So a join that sees the future, by whatever mistake, is found on the user's own data. The rows'
-//! own columns (keys, time, labels) are left alone, and so are static groups, which have no time.
+//! The dataset's rows up to a cut are made from what is stored, and again with every value poisoned whose event time or declared
+//! `known_at` is after the cut. The two must be equal, column by column. So a join that sees the future, by whatever mistake, is found on
+//! the user's own data. The rows' own columns (keys, time, labels) are left alone, and so are static groups, which have no time.
 //!
 //! Cost: the joined groups are read twice, the second time whole.
 
@@ -43,8 +43,8 @@ pub struct PoisonReport {
     pub columns: Vec<String>,
 }
 
-/// Makes the rows of a dataset up to a cut twice, in the request's staging folder, and compares them. The request's arguments say which rows; those after
-/// the cut, if any, may change.
+/// Makes the rows of a dataset up to a cut twice, in the request's staging folder, and compares them. The request's arguments say which
+/// rows; those after the cut, if any, may change.
 ///
 /// # Errors
 /// As [`super::create_dataset`].

@@ -273,10 +273,8 @@ fn print_leaks(trained: &Trained) -> Outcome {
         many => format!("{many} do not apply"),
     };
     screen::line(format!("leak tests: {nothing} found nothing, {skipped}"))?;
-    let found = of(LeakFinding::Leak).chain(of(LeakFinding::Suspicion));
-    found
-        .into_iter()
-        .try_for_each(|check| screen::line(format!("  {check}")))
+    let mut found = of(LeakFinding::Leak).chain(of(LeakFinding::Suspicion));
+    found.try_for_each(|check| screen::line(format!("  {check}")))
 }
 
 fn print_trained(run: RunId, trained: &Trained, gates: &GateReport) -> Outcome {

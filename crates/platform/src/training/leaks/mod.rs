@@ -1,8 +1,8 @@
 //! Leak tests: whether the model was told the answer. Every training runs them; `[gate] leaks` says what becomes of what they find.
 //!
-//! They look at samples where samples are enough, so they cost little beside the training: rows evenly spread over train and the judged part for what one
-//! input says alone, the first entities of train for what it says later, and every row only where a single one counts (entities of a group
-//! split, duplicates).
+//! They look at samples where samples are enough, so they cost little beside the training: rows evenly spread over train and the judged
+//! part for what one input says alone, the first entities of train for what it says later, and every row only where a single one counts
+//! (entities of a group split, duplicates).
 //!
 //! Reading order: this file (which tests, and samples), `columns` (what inputs are), `rows` (who is in which part), `shift` (what inputs say later).
 

@@ -75,7 +75,11 @@ impl Entities {
         if self.twice.is_empty() {
             return LeakCheck::nothing(TEST, format!("{} entities, each in one part", self.seen.len()));
         }
-        let detail = format!("{} entities are in two parts: {}", self.twice.len(), among(&self.twice));
+        let many = match self.twice.len() {
+            1 => "1 entity is".to_owned(),
+            many => format!("{many} entities are"),
+        };
+        let detail = format!("{many} in two parts: {}", among(&self.twice));
         LeakCheck::of(TEST, LeakFinding::Leak, Vec::new(), detail)
     }
 }
@@ -178,6 +182,6 @@ mod tests {
         entities.add(Part::Test, &keys(&["a", "a"], &[2, 2])).unwrap();
         let check = entities.check();
         assert_eq!(check.finding, LeakFinding::Leak);
-        assert_eq!(check.detail, "1 entities are in two parts: `a 2`");
+        assert_eq!(check.detail, "1 entity is in two parts: `a 2`");
     }
 }
