@@ -47,6 +47,18 @@ fn oracles_read_the_dataset_and_find_its_fingerprint() {
 }
 
 #[test]
+fn oracles_measure_the_same_drift() {
+    let sandbox = trained();
+    let compared = sandbox.run("dataset compare cpu_fv:v1/1/train cpu_fv:v1/1/test --json");
+    sandbox.write("drift.json", &compared.json().to_string());
+    ask(
+        &sandbox,
+        "compare_parts.py",
+        &[".platform/datasets/cpu_fv/v1/1", "train", "test", "drift.json"],
+    );
+}
+
+#[test]
 fn oracles_read_the_delta_table_before_and_after_compaction() {
     let sandbox = crate::main_job::ingested();
     let table = ".platform/feature_groups/server_metrics/v1";

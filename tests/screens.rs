@@ -111,6 +111,8 @@ fn every_command_shows_what_it_did() {
         "featuregroup show hosts:v1 --json",
         "featuregroup stats server_metrics",
         "featuregroup stats hosts",
+        "featuregroup stats server_metrics --ingestion 2",
+        "featuregroup stats server_metrics --ingestion 3",
         "featuregroup history server_metrics",
         "featuregroup late server_metrics --limit 2",
         "featuregroup late server_metrics --limit 1 --json",
@@ -157,6 +159,17 @@ fn datasets(sandbox: &Sandbox) {
         "dataset diff cpu_fv:v1/1 cpu_fv:v1/2",
     ];
     check_measured("dataset_diff", &screens(sandbox, &lines));
+    let lines = [
+        "dataset show cpu_fv:v1/1 --statistics",
+        "dataset compare cpu_fv:v1/1/train cpu_fv:v1/1/train",
+        "dataset compare cpu_fv:v1/1/train cpu_fv:v1/1/test",
+        "dataset compare cpu_fv:v1/1 cpu_fv:v1/2/tset",
+        "featuregroup drift server_metrics --against cpu_fv:v1/1 --from 2026-01-05",
+        "featuregroup drift hosts --against cpu_fv:v1/1",
+        "featuregroup drift server_metrics --against cpu_fv:v1/1 --from 2027-01-01",
+        "dataset report cpu_fv:v1/1 --out report.html",
+    ];
+    check_measured("drift", &screens(sandbox, &lines));
 }
 
 fn models(sandbox: &Sandbox) {

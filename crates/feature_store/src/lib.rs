@@ -6,7 +6,8 @@
 //!
 //! Reading order: `storage` says how a group lies on disk and what a pin is, `scan` reads a pin in one total order, `ingest` brings
 //! files in, `history`, `statistics`, `late` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
-//! `split`, `fingerprint` and `dataset` make training datasets; `export` writes rows for other programs.
+//! `split`, `fingerprint` and `dataset` make training datasets; `drift` says how far apart two samples are, `report` what a page about a
+//! dataset is drawn from; `export` writes rows for other programs.
 
 mod error;
 pub mod export;
@@ -20,8 +21,10 @@ mod statistics;
 mod storage;
 
 pub mod dataset;
+pub mod drift;
 mod fingerprint;
 pub mod point_in_time;
+pub mod report;
 pub mod split;
 
 pub use error::{Location, NullExcess, Reason, StoreError, Violation, Violations};

@@ -21,7 +21,10 @@ use serde::Serialize;
 
 use crate::StoreError;
 use crate::error::{delta_error, file_error};
-use crate::ingest::{COMMIT_ATTEMPTS, Earnest, back_off, commit_operation, discard_files, group_writer, is_lost_race};
+use crate::ingest::{
+    COMMIT_ATTEMPTS, Earnest, back_off, commit_operation, discard_files, group_writer, ingestions_of, is_lost_race,
+    statistics_of_others,
+};
 use crate::scan::scan_columns;
 use crate::storage::{
     GroupPin, PinAt, PinnedFile, Store, open_group, order_columns, pin_group, pinned_file, table_schema,
@@ -255,7 +258,10 @@ async fn candidates(store: &Store, group: &GroupRef, request: &VacuumRequest<'_>
         .await
         .map_err(delta_error(group, "vacuumed"))?;
     let folder = store.group_folder(group);
-    Ok(found.files_deleted.iter().map(|path| within(&folder, path)).collect())
+    let mut candidates: Vec<String> = found.files_deleted.iter().map(|path| within(&folder, path)).collect();
+    let table = open_group(store, group, None).await?;
+    candidates.extend(statistics_of_others(&folder, &ingestions_of(&table, group).await?));
+    Ok(candidates)
 }
 
 /// A file's path within the table's folder.

@@ -48,7 +48,10 @@ pub use manifest::{
 };
 pub use pins::{pin_features, pin_view, pins_key};
 pub use read::{PartReader, open_gap, open_part, read_part};
-pub use statistics::{ColumnStatistics, DISTINCT_CAP, Distinct, StatisticsCollector};
+pub(crate) use statistics::keys;
+pub use statistics::{
+    ColumnStatistics, DISTINCT_CAP, Distinct, Histogram, QuantileValues, Remark, StatisticsCollector, TopValue,
+};
 pub use verify::{Difference, Verification, verify};
 pub use write::ROWS_PER_FILE;
 

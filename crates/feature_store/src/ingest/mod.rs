@@ -12,7 +12,7 @@
 //!
 //! Reading order: `source`, `format` and `seems` find the files and what they are, `rows` and the `*_rows` files read them, `column`, `clock` and `cast` type
 //! them, `check` holds them against the definition, `feed` drives all that, then `sort`, `dedupe`, `write`, `commit`; `violation`,
-//! `ledger` and `quarantine` are about rows at fault, `receipt` is what remains.
+//! `ledger` and `quarantine` are about rows at fault, `receipt` and `statistics` are what remains.
 
 mod cast;
 mod check;
@@ -34,6 +34,7 @@ mod rows;
 mod seems;
 mod sort;
 mod source;
+mod statistics;
 mod typed_file;
 pub(crate) mod violation;
 mod write;
@@ -42,7 +43,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use definitions::{EventTime, FeatureGroup, Fingerprint, KnownAt, WallTime};
 use deltalake::DeltaTable;
 use deltalake::kernel::Add;
@@ -59,17 +60,20 @@ use source::{Source, content_hash, find_sources};
 use write::{discard, stamp, table_writer};
 
 use crate::StoreError;
+use crate::dataset::{ColumnStatistics, StatisticsCollector};
 use crate::error::plan_error;
-use crate::storage::{Store, open_group, order_columns, wanted_retention};
+use crate::storage::{Store, group_schema, open_group, order_columns, wanted_retention};
 
 pub use commit::Repeat;
 pub use format::FileFormat;
 pub use receipt::{IngestOutcome, IngestReceipt, ingestions};
 pub use source::SourceReceipt;
+pub use statistics::ingestion_statistics;
 pub use typed_file::{read_typed_file, sample_file};
 
 pub(crate) use quarantine::{INGESTION, quarantine_schema};
-pub(crate) use receipt::receipt_of;
+pub(crate) use receipt::{ingestions_of, receipt_of};
+pub(crate) use statistics::statistics_of_others;
 pub(crate) use write::{
     COMMIT_ATTEMPTS, back_off, commit_operation, discard as discard_files, file_properties, is_lost_race,
     table_writer as group_writer,
@@ -187,6 +191,7 @@ struct Written {
     files: Vec<Add>,
     rows: u64,
     event_times: Option<(i64, i64)>,
+    statistics: Vec<ColumnStatistics>,
 }
 
 impl Ingestion {
@@ -237,7 +242,12 @@ impl Ingestion {
             files: written.files,
             stamp: next,
         };
-        commit_ingestion(&self.request.store, group, staged, receipt, self.request.repeat).await
+        statistics::keep(&folder, &self.id, written.statistics)?;
+        let done = commit_ingestion(&self.request.store, group, staged, receipt, self.request.repeat).await;
+        if !done.as_ref().is_ok_and(|receipt| receipt.ingestion == self.id) {
+            statistics::forget(&folder, &self.id);
+        }
+        done
     }
 
     /// Reads, sorts and writes all rows; as soon as one row refuses the ingestion, nothing more is written, but all rows are read, so
@@ -341,12 +351,16 @@ struct Output {
     next: Next,
     rows: u64,
     event_times: Option<(i64, i64)>,
+    /// The declared columns, and what they hold.
+    declared: SchemaRef,
+    statistics: StatisticsCollector,
 }
 
 impl Output {
     fn new(ingestion: &Ingestion, table: &DeltaTable, next: Next) -> Result<Self, StoreError> {
         let group = &ingestion.request.group;
         let name = group.reference().to_string();
+        let declared = group_schema(group)?;
         let writer = match ingestion.request.earnest {
             Earnest::Commit => Some(table_writer(table, &name)?),
             Earnest::DryRun => None,
@@ -359,6 +373,8 @@ impl Output {
             next,
             rows: 0,
             event_times: None,
+            statistics: StatisticsCollector::new(&declared),
+            declared,
         })
     }
 
@@ -374,6 +390,13 @@ impl Output {
         let is_refused = self.ledger.lock().is_refused();
         match &mut self.writer {
             Some(writer) if !is_refused => {
+                let columns = self
+                    .declared
+                    .fields()
+                    .iter()
+                    .map(|field| rows.schema().index_of(field.name()));
+                self.statistics
+                    .update(&rows.project(&columns.collect::<Result<Vec<_>, _>>()?)?)?;
                 writer
                     .write(stamp(&rows, self.next.known_at, self.next.ingest_id)?)
                     .await
@@ -391,6 +414,7 @@ impl Output {
             files,
             rows: self.rows,
             event_times: self.event_times,
+            statistics: self.statistics.finish(),
         })
     }
 

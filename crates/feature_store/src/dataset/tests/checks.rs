@@ -248,7 +248,7 @@ fn differences_are_told_in_lines() {
         "rows: 1 the same, 0 moved to another part, 1 changed, 1 added, 0 removed",
         "train `host`: max \"a\" -> \"b\", distinct 1 -> 2",
         "train `y`: NULLs 0 -> 1, max 2 -> 4, mean 1.500000 -> 2.500000, std 0.707107 -> 2.121320 (mean moved by +1.414 std)",
-        "train `v`: max 2 -> 5, mean 1.500000 -> 2.666667, std 0.707107 -> 2.081666 (mean moved by +1.650 std)",
+        "train `v`: max 2 -> 5, mean 1.500000 -> 2.666667, std 0.707107 -> 2.081666, distinct 2 -> 3 (mean moved by +1.650 std)",
     ];
     assert_eq!(lines, expected);
 }

@@ -1,6 +1,7 @@
 //! `platform featuregroup`: groups, what is in them, and bringing rows in.
 
 mod compact;
+mod drift;
 mod history;
 mod ingest;
 mod late;
@@ -22,6 +23,7 @@ pub enum Featuregroup {
     Stats(stats::Stats),
     History(history::History),
     Late(late::Late),
+    Drift(drift::Drift),
     Compact(compact::Compact),
 }
 
@@ -35,6 +37,7 @@ impl Featuregroup {
             Self::Stats(stats) => stats.run(context).await,
             Self::History(history) => history.run(context).await,
             Self::Late(late) => late.run(context).await,
+            Self::Drift(drift) => drift.run(context).await,
             Self::Compact(compact) => compact.run(context).await,
         }
     }
