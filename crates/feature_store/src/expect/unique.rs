@@ -78,7 +78,7 @@ impl Unique {
             none => {
                 std::fs::create_dir_all(&self.folder).map_err(file_error(&self.folder))?;
                 let file = File::create(&self.path).map_err(file_error(&self.path))?;
-                none.insert(ArrowWriter::try_new(file, schema, Some(file_properties())).map_err(parquet)?)
+                none.insert(ArrowWriter::try_new(file, schema, Some(file_properties().build())).map_err(parquet)?)
             }
         };
         writer.write(&column).map_err(parquet)
