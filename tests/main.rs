@@ -15,6 +15,8 @@ mod baselines;
 mod classes;
 mod contract;
 mod expectations;
+mod forget;
+mod history;
 mod killed;
 mod main_job;
 mod oracles;

@@ -26,6 +26,7 @@ mod feed;
 mod format;
 mod json_rows;
 mod ledger;
+mod origin;
 mod parquet_rows;
 mod quarantine;
 mod raw;
@@ -70,6 +71,7 @@ pub use receipt::{IngestOutcome, IngestReceipt, ingestions};
 pub use source::SourceReceipt;
 pub use typed_file::{read_typed_file, sample_file};
 
+pub(crate) use origin::line_of_row;
 pub(crate) use quarantine::{INGESTION, quarantine_schema};
 pub(crate) use receipt::receipt_of;
 pub(crate) use write::{
