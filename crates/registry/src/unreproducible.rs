@@ -1,8 +1,9 @@
 //! Datasets that can no longer be made again, because something was taken out of what they pin; and with them the models trained on them.
 
-use definitions::{DatasetRef, Versioned, WallTime};
+use definitions::{DatasetRef, WallTime};
 use serde::Serialize;
 
+use crate::dataset::dataset_id;
 use crate::error::sql;
 use crate::open::commit;
 use crate::row::Columns;
@@ -40,48 +41,17 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let mut tx = self.write().await?;
         for reference in datasets {
-            let done = sqlx::query(
-                "insert into unreproducible_datasets (dataset, reason, since)
-                 select d.id, ?4, ?5 from datasets as d join definitions as v on v.id = d.view_definition
-                 where v.kind = 'feature_view' and v.name = ?1 and v.version = ?2 and d.number = ?3
-                 on conflict (dataset) do update set dataset = dataset",
+            let (dataset, _) = dataset_id(&mut tx, reference).await?;
+            sqlx::query(
+                "insert into unreproducible_datasets (dataset, reason, since) values (?, ?, ?) on conflict (dataset) do nothing",
             )
-            .bind(reference.view.name.as_str())
-            .bind(reference.view.version.number())
-            .bind(reference.number)
+            .bind(dataset)
             .bind(reason)
             .bind(since.0)
             .execute(&mut *tx)
             .await
             .map_err(sql("mark a dataset as no longer reproducible"))?;
-            if done.rows_affected() == 0 {
-                return Err(RegistryError::UnknownDataset {
-                    reference: reference.clone(),
-                    newest: None,
-                });
-            }
         }
         commit(tx).await
-    }
-
-    /// The model versions that were trained on a dataset, by name and version.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub async fn models_trained_on(&self, dataset: &DatasetRef) -> Result<Vec<Versioned>, RegistryError> {
-        let mut tx = self.read().await?;
-        let rows = sqlx::query(
-            "select m.name as model_name, mv.version as model_version
-             from model_versions as mv join models as m on m.id = mv.model join datasets as d on d.id = mv.dataset
-             join definitions as v on v.id = d.view_definition
-             where v.name = ? and v.version = ? and d.number = ? order by m.name, mv.version",
-        )
-        .bind(dataset.view.name.as_str())
-        .bind(dataset.view.version.number())
-        .bind(dataset.number)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql("list the models of a dataset"))?;
-        rows.iter().map(|row| Columns(row).versioned("model")).collect()
     }
 }

@@ -92,7 +92,7 @@ impl Forget {
                 holders.push(Holder {
                     dataset: dataset.reference.to_string(),
                     rows,
-                    models: registry.models_trained_on(&dataset.reference).await?,
+                    models: registry.models_from_dataset(&dataset.reference).await?,
                 });
             }
             if rows > 0 && self.everywhere {
@@ -131,7 +131,7 @@ impl Forget {
             screen::line(format!("{} removed from datasets", screen::things(cleaned, "row")))?;
         }
         if holders.is_empty() {
-            return screen::line("no other dataset holds any");
+            return screen::line("no dataset holds any more of them");
         }
         screen::line(if self.everywhere {
             "no longer reproducible:"
