@@ -63,6 +63,14 @@ impl Entity {
         Ok(found)
     }
 
+    /// Whether these texts are its key, each read as a value of its column.
+    pub(crate) fn is_of(&self, text: impl Fn(&definitions::ColumnName) -> Option<String>) -> bool {
+        self.columns.iter().all(|(column, value)| {
+            let found = text(&column.name).and_then(|text| typed(column, text.trim()).ok());
+            found.is_some_and(|found| found.to_data() == value.to_data())
+        })
+    }
+
     /// Which rows of a batch that begins with the key are of this entity.
     pub(crate) fn rows_of(&self, batch: &RecordBatch) -> Result<BooleanArray, StoreError> {
         self.rows(batch.columns())

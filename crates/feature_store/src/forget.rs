@@ -12,6 +12,8 @@
 //!
 //! Cost: one pass over the keys of all files, and one over those that hold rows of the entity. Memory: a batch.
 
+mod quarantine;
+
 use std::path::Path;
 
 use arrow::array::{ArrayRef, RecordBatch};
@@ -31,6 +33,8 @@ use crate::maintenance::{RemovedFile, Replacement, VacuumRequest, plain_text, re
 use crate::scan::scan_columns;
 use crate::storage::{GroupPin, PinAt, PinnedFile, Store, open_group, order_columns, pin_group, table_schema};
 use crate::{StoreError, scan_group};
+
+pub use quarantine::forget_in_quarantine;
 
 /// What became of an entity's rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

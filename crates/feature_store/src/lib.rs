@@ -34,7 +34,7 @@ pub use blame::{Blame, BlamedValue, Origin, Revision, blame};
 pub use entity::Entity;
 pub use error::{Location, Reason, StoreError, Violation, Violations};
 pub use fingerprint::{ContentHasher, combine, declared_type};
-pub use forget::{ForgetReceipt, forget, forget_in_file, rows_of_entity};
+pub use forget::{ForgetReceipt, forget, forget_in_file, forget_in_quarantine, rows_of_entity};
 pub use history::{Change, history};
 pub use ingest::sample_file;
 pub use late::{IngestionLateness, LateRow, Lateness, late_rows};

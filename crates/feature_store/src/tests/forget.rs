@@ -7,7 +7,10 @@ use proptest::prelude::*;
 
 use super::{Bench, check, metrics};
 use crate::ingest::Earnest;
-use crate::{Entity, PinAt, VacuumRequest, compact, forget, forget_in_file, pin_group, rows_of_entity, vacuum};
+use crate::{
+    Entity, PinAt, VacuumRequest, compact, forget, forget_in_file, forget_in_quarantine, pin_group, rows_of_entity,
+    vacuum,
+};
 
 fn host(bench: &Bench, name: &str) -> Entity {
     Entity::parse(&bench.group, &[name.to_owned()]).unwrap()
@@ -116,6 +119,44 @@ async fn rows_of_a_file_are_taken_out_in_one_step() {
     );
     assert_eq!(
         forget_in_file(&file, &host(&bench, "b"), &["other".to_owned()], bench.folder.path()).unwrap(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn rows_in_quarantine_are_forgotten_too() {
+    let group = super::definition(
+        "name = \"m\"\nversion = 1\nentity = [{ name = \"meter\", type = \"int32\" }]\nevent_time = \"ts\"\non_violation = \"quarantine\"\ncolumns = { meter = \"Meter No\" }\n[[features]]\nname = \"v\"\ntype = \"float64\"\n",
+    );
+    let bench = Bench::new(group).await;
+    let rows =
+        "7,2026-01-01T00:00:00Z,bad\n8,2026-01-01T00:00:00Z,bad\n8,2026-01-01T00:05:00Z,1\nx,2026-01-01T00:00:00Z,1\n";
+    bench.ingest("1.csv", format!("Meter No,ts,v\n{rows}")).await.unwrap();
+    bench
+        .ingest("2.csv", "Meter No,ts,v\n07,2026-01-01T00:05:00Z,worse\n")
+        .await
+        .unwrap();
+    let (seven, eight) = (host(&bench, "7"), host(&bench, "8"));
+    assert_eq!(
+        forget_in_quarantine(&bench.store, &bench.group, &seven).await.unwrap(),
+        2
+    );
+    assert_eq!(
+        forget_in_quarantine(&bench.store, &bench.group, &seven).await.unwrap(),
+        0
+    );
+    let folder = bench.store.quarantine_folder(&bench.group.reference());
+    let files = std::fs::read_dir(folder).unwrap().filter(|entry| {
+        let path = entry.as_ref().unwrap().path();
+        path.extension().is_some_and(|end| end == "parquet")
+    });
+    assert_eq!(files.count(), 1);
+    assert_eq!(
+        forget_in_quarantine(&bench.store, &bench.group, &eight).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        forget_in_quarantine(&bench.store, &bench.group, &eight).await.unwrap(),
         0
     );
 }

@@ -1,9 +1,10 @@
 //! `platform featuregroup forget`
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use definitions::{ColumnName, DatasetRef, FeatureGroup, GroupRef, Versioned, WallTime};
 use feature_store::dataset::Manifest;
-use feature_store::{Entity, ForgetReceipt, GroupPin, forget, forget_in_file, rows_of_entity};
+use feature_store::{Entity, ForgetReceipt, GroupPin, forget, forget_in_file, forget_in_quarantine, rows_of_entity};
 use registry::{Dataset, Registry};
 use serde::Serialize;
 use serde_json::json;
@@ -30,8 +31,19 @@ pub struct Forget {
     #[arg(long)]
     everywhere: bool,
     /// Why, for the registry. It is kept: do not name the entity. [default: an entity of the group was forgotten]
-    #[arg(long, value_name = "TEXT", requires = "everywhere")]
+    #[arg(long, value_name = "TEXT", requires = "everywhere", value_parser = NonEmptyStringValueParser::new())]
     reason: Option<String>,
+}
+
+/// What was done, and what was left.
+struct Done {
+    receipt: ForgetReceipt,
+    /// Datasets that pin rows of the entity, not counting those that were marked before.
+    holders: Vec<Holder>,
+    /// Rows taken out of datasets' files.
+    of_datasets: u64,
+    /// Rows taken out of the quarantine.
+    of_quarantine: u64,
 }
 
 /// A dataset that holds rows of the entity, and what was trained on it.
@@ -53,18 +65,19 @@ impl Forget {
         let right = WritingRight::acquire(&registry, &group.reference()).await?;
         let done = self.forget(&repository, &registry, &group, &entity).await;
         right.release().await?;
-        let (receipt, holders, cleaned) = done?;
+        let done = done?;
         if context.json {
             let (marked, holding): (&[Holder], &[Holder]) = if self.everywhere {
-                (&holders, &[])
+                (&done.holders, &[])
             } else {
-                (&[], &holders)
+                (&[], &done.holders)
             };
             return screen::json(&json!({
-                "receipt": receipt, "still_held_by": holding, "no_longer_reproducible": marked, "dataset_rows": cleaned,
+                "receipt": done.receipt, "still_held_by": holding, "no_longer_reproducible": marked,
+                "dataset_rows": done.of_datasets, "quarantine_rows": done.of_quarantine,
             }));
         }
-        self.print(&receipt, &holders, cleaned)
+        self.print(&done)
     }
 
     async fn forget(
@@ -73,7 +86,7 @@ impl Forget {
         registry: &Registry,
         group: &FeatureGroup,
         entity: &Entity,
-    ) -> Outcome<(ForgetReceipt, Vec<Holder>, u64)> {
+    ) -> Outcome<Done> {
         let (store, reference) = (repository.store()?, group.reference());
         let mut holders = Vec::new();
         let (mut kept, mut marked): (Vec<GroupPin>, Vec<(Dataset, Manifest)>) = (Vec::new(), Vec::new());
@@ -109,16 +122,23 @@ impl Forget {
             registry.mark_unreproducible(&to_mark, &reason, WallTime::now()).await?;
         }
         let receipt = forget(&store, group, entity, &kept, WallTime::now()).await?;
-        let mut cleaned = 0;
+        let of_quarantine = forget_in_quarantine(&store, group, entity).await?;
+        let mut of_datasets = 0;
         if self.everywhere {
             for (dataset, manifest) in &marked {
-                cleaned += forget_in_dataset(repository, dataset, manifest, group, entity)?;
+                of_datasets += forget_in_dataset(repository, dataset, manifest, group, entity)?;
             }
         }
-        Ok((receipt, holders, cleaned))
+        Ok(Done {
+            receipt,
+            holders,
+            of_datasets,
+            of_quarantine,
+        })
     }
 
-    fn print(&self, receipt: &ForgetReceipt, holders: &[Holder], cleaned: u64) -> Outcome {
+    fn print(&self, done: &Done) -> Outcome {
+        let Done { receipt, holders, .. } = done;
         let group = &receipt.group;
         screen::line(format!(
             "{group}: {} of `{}` forgotten at Delta version {}; {} removed",
@@ -127,8 +147,10 @@ impl Forget {
             receipt.delta_version,
             screen::things(receipt.files_removed.len(), "file")
         ))?;
-        if cleaned > 0 {
-            screen::line(format!("{} removed from datasets", screen::things(cleaned, "row")))?;
+        for (rows, place) in [(done.of_quarantine, "the quarantine"), (done.of_datasets, "datasets")] {
+            if rows > 0 {
+                screen::line(format!("{} removed from {place}", screen::things(rows, "row")))?;
+            }
         }
         if holders.is_empty() {
             return screen::line("no dataset holds any more of them");
