@@ -183,7 +183,7 @@ fn twin(ingestions: &Ingestions, forgotten: u8) -> Result<(), TestCaseError> {
                 .await
                 .unwrap();
         }
-        if ingestions.len() % 2 == 0 {
+        if ingestions.len().is_multiple_of(2) {
             compact(&bench.store, &bench.group).await.unwrap();
         }
         let name = format!("h{forgotten}");

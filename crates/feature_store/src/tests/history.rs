@@ -183,7 +183,7 @@ fn twin(ingestions: &Revisions) -> Result<(), TestCaseError> {
             let text: Vec<String> = rows.iter().map(line).collect();
             on_day(&bench, 1 + 2 * u32::try_from(at).unwrap(), &text.join("\n")).await;
         }
-        if ingestions.len() % 2 == 0 {
+        if ingestions.len().is_multiple_of(2) {
             compact(&bench.store, &bench.group).await.unwrap();
         }
         for day in 1..=u32::try_from(2 * ingestions.len()).unwrap() {
