@@ -65,6 +65,7 @@ fn expectations_refuse_set_aside_and_warn() {
         "featuregroup ingest meters --from drifted.csv",
         "featuregroup validate meters",
         "featuregroup validate meters --json",
+        "query 'select line, reason, detail from quarantine.meters'",
     ];
     check("expectations", &screens(&sandbox, &lines));
     sandbox.refused("featuregroup ingest meters --from corrected.csv");

@@ -230,3 +230,34 @@ fn killed_alias_move_leaves_it_at_one_of_its_two_places() {
         is_whole(&sandbox);
     });
 }
+
+#[test]
+fn killed_forgetting_is_finished_by_the_same_command() {
+    let sandbox = trained();
+    let answer = sandbox
+        .ok("query 'select distinct host from server_metrics order by host' --json")
+        .json();
+    let hosts: Vec<String> = answer["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["host"].as_str().unwrap().to_owned())
+        .collect();
+    let line = |round: u32| {
+        let host = &hosts[round as usize % hosts.len()];
+        format!("featuregroup forget server_metrics --entity {host} --everywhere")
+    };
+    kill_rounds(&sandbox, line, |round| {
+        is_whole(&sandbox);
+        sandbox.ok(&line(round));
+        let host = &hosts[round as usize % hosts.len()];
+        let left = rows(
+            &sandbox,
+            &format!("\\\"server_metrics:v1$all\\\" where host = '{host}'"),
+        );
+        assert_eq!(left, 0);
+        is_whole(&sandbox);
+    });
+    sandbox.ok("gc --grace 0s");
+    is_whole(&sandbox);
+}

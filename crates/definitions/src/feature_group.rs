@@ -80,6 +80,14 @@ pub enum IngestMode {
     Append,
 }
 
+/// What is promised of revisions that later ones supersede.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum History {
+    /// Every revision of a row is kept, with its period of validity (a slowly changing dimension of type 2).
+    Scd2,
+}
+
 /// What happens to rows that break an expectation, a type or the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -221,6 +229,9 @@ pub struct FeatureGroup {
     /// No event time: one row per entity, joined on the key alone.
     #[serde(default, skip_serializing_if = "crate::is_false")]
     pub is_static: bool,
+    /// What is promised of superseded revisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
     /// What an ingestion does with rows that are there already.
     pub mode: IngestMode,
     /// What happens to rows that break the definition.

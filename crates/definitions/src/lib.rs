@@ -3,8 +3,8 @@
 //! This crate reads the text, refuses what is wrong with file, line, key, wanted, found and hint, and gives typed
 //! definitions with fingerprints. It never opens a file, a table or the registry.
 //!
-//! Reading order: [`name`](Name) and [`time`](EventTime) hold the vocabulary, `feature_group` with `expectation`, `feature_view` and `pipeline`
-//! what is declared, `parse` how text becomes it, `problem` what can be wrong with it, `resolve` and `gap` what a view means once its
+//! Reading order: [`name`](Name) and [`time`](EventTime) hold the vocabulary, `feature_group` with `expectation`, `feature_view` and
+//! `pipeline` what is declared, `parse` how text becomes it, `problem` what can be wrong with it, `resolve` and `gap` what a view means once its
 //! groups are known, `catalog` what must hold between definitions, `diff` what changed.
 
 mod catalog;

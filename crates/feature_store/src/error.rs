@@ -463,6 +463,16 @@ pub enum StoreError {
         /// The group of the labels.
         group: GroupRef,
     },
+    /// A key of an entity is not one of the group's.
+    #[error("the entity of `{group}`: wanted {wanted}, found {found}")]
+    EntityKey {
+        /// The group.
+        group: GroupRef,
+        /// How its key is typed.
+        wanted: String,
+        /// What was given.
+        found: String,
+    },
     /// Entities do not have a column that the join needs.
     #[error("the entities' column `{column}`: wanted {wanted}, found {found}")]
     EntityColumn {

@@ -76,7 +76,16 @@ pub async fn compact(store: &Store, group: &FeatureGroup) -> Result<CompactionRe
         let table = open_group(store, &reference, u64::try_from(pin.delta_version).ok()).await?;
         let part = GroupPin { files: small, ..pin };
         let written = merge(store, group, &table, &part).await?;
-        match replace(store, &table, group, &part, &written).await {
+        let replacement = Replacement {
+            part: &part,
+            written: &written,
+            operation: DeltaOperation::Optimize {
+                predicate: None,
+                target_size: COMPACTED_BYTES as i64,
+            },
+            changes_data: false,
+        };
+        match replace(store, &table, group, replacement).await {
             Ok(delta_version) => return Ok(receipt(reference, delta_version, &part, &written)),
             Err(error) => {
                 discard_files(&store.group_folder(&reference), &written).await;
@@ -124,7 +133,7 @@ async fn merge(
     Ok(written)
 }
 
-fn plain_text(schema: &Schema) -> SchemaRef {
+pub(crate) fn plain_text(schema: &Schema) -> SchemaRef {
     let field = |field: &arrow::datatypes::FieldRef| match field.data_type() {
         DataType::Utf8View | DataType::LargeUtf8 => Field::new(field.name(), DataType::Utf8, field.is_nullable()),
         other => Field::new(field.name(), other.clone(), field.is_nullable()),
@@ -132,13 +141,31 @@ fn plain_text(schema: &Schema) -> SchemaRef {
     std::sync::Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
-async fn replace(
+/// Files of a version, and what comes in their place.
+pub(crate) struct Replacement<'a> {
+    /// The files that go.
+    pub part: &'a GroupPin,
+    /// The files that come.
+    pub written: &'a [Add],
+    /// What the log calls it.
+    pub operation: DeltaOperation,
+    /// Whether rows go with them.
+    pub changes_data: bool,
+}
+
+/// Replaces files in one commit on top of exactly the version at which the table is loaded.
+pub(crate) async fn replace(
     store: &Store,
     table: &DeltaTable,
     group: &FeatureGroup,
-    part: &GroupPin,
-    written: &[Add],
+    replacement: Replacement<'_>,
 ) -> Result<i64, DeltaTableError> {
+    let Replacement {
+        part,
+        written,
+        operation,
+        changes_data,
+    } = replacement;
     let folder = store.group_folder(&group.reference());
     let state = table.snapshot()?;
     let mut actions: Vec<Action> = Vec::new();
@@ -146,14 +173,10 @@ async fn replace(
         let file =
             pinned_file(&part.group, &folder, &view).map_err(|error| DeltaTableError::Generic(error.to_string()))?;
         if part.files.contains(&file) {
-            actions.push(Action::Remove(view.remove_action(false)));
+            actions.push(Action::Remove(view.remove_action(changes_data)));
         }
     }
     actions.extend(written.iter().cloned().map(Action::Add));
-    let operation = DeltaOperation::Optimize {
-        predicate: None,
-        target_size: COMPACTED_BYTES as i64,
-    };
     commit_operation(table, actions, CommitProperties::default(), operation).await
 }
 

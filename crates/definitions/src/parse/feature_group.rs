@@ -8,8 +8,8 @@ use super::spelling::one_of;
 use super::table::{Field, Table};
 use super::{Parsed, derivation, expect, parse};
 use crate::{
-    Ambiguous, ColumnName, DataType, EntityColumn, Feature, FeatureGroup, IngestMode, OnViolation, Problems, Version,
-    nearest,
+    Ambiguous, ColumnName, DataType, EntityColumn, Feature, FeatureGroup, History, IngestMode, OnViolation, Problems,
+    Version, nearest,
 };
 
 const KEYS: [&str; 20] = [
@@ -69,6 +69,9 @@ fn group(table: &Table<'_>) -> Option<FeatureGroup> {
         ambiguous: table.get("ambiguous").and_then(|field| field.choice(&AMBIGUOUS)),
         truncate: table.flag("truncate"),
         is_static: table.flag("static"),
+        history: table
+            .get("history")
+            .and_then(|field| field.choice(&[("scd2", History::Scd2)])),
         mode: table
             .get("mode")
             .and_then(|field| field.choice(&MODES))
@@ -83,9 +86,9 @@ fn group(table: &Table<'_>) -> Option<FeatureGroup> {
         features: features?,
         derive,
     };
-    history(table);
     check_times(table, &group);
     check_columns(table, &group);
+    check_history(table, &group);
     check_renames(table, &group);
     expect::check_static(table, &group);
     derivation::note_not_yet(table, &group);
@@ -188,14 +191,37 @@ fn renames(field: &Field<'_>) -> BTreeMap<ColumnName, String> {
     table.fields().filter_map(rename).collect()
 }
 
-fn history(table: &Table<'_>) {
-    let Some(field) = table.get("history") else { return };
-    if field.choice(&[("scd2", ())]).is_some() {
-        let hint =
-            "remove `history`: corrections never overwrite anything, and `--as-known-at` reads the past".to_owned();
-        table
-            .notes
-            .not_yet(field.problem("`history = \"scd2\"` is not supported yet").hint(hint));
+/// Revisions are of rows that later ones supersede, and their periods need two names.
+fn check_history(table: &Table<'_>, group: &FeatureGroup) {
+    if group.history.is_none() {
+        return;
+    }
+    if group.mode == IngestMode::Append {
+        let problem = table.problem(
+            "history",
+            "`history` in the feature group needs rows that supersede others",
+        );
+        let problem = problem
+            .wanted("`mode = \"upsert\"`")
+            .found("`mode = \"append\"`, where every row counts");
+        table.notes.problem(problem.hint("remove `history`".to_owned()));
+    }
+    for period in ["valid_from", "valid_to"] {
+        let clash = group
+            .declared_columns()
+            .into_iter()
+            .find(|name| name.as_str().eq_ignore_ascii_case(period));
+        if let Some(column) = clash {
+            let problem = table.problem(
+                "history",
+                format!("`history` and the column `{column}` have the same name for two things"),
+            );
+            let problem = problem
+                .wanted("other names than `valid_from` and `valid_to`")
+                .found(format!("`{column}`"));
+            let hint = format!("rename it: columns = {{ {column}_in_source = \"{column}\" }}");
+            table.notes.problem(problem.hint(hint));
+        }
     }
 }
 

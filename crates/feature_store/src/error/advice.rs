@@ -100,6 +100,7 @@ impl StoreError {
             Self::SharesTooLarge { .. } => "validation = 0.15, test = 0.15".to_owned(),
             Self::Definitions(problems) => return problems.hint(),
             Self::StaticSpine { .. } => "event_time = \"ts\" in the group of the labels".to_owned(),
+            Self::EntityKey { wanted, .. } => wanted.split(" (").next().unwrap_or_default().to_owned(),
             Self::NoPart { .. } => "platform dataset show".to_owned(),
             Self::Query { hint, .. } => return hint.clone(),
             Self::Indeterminate { hint, .. } => (*hint).to_owned(),

@@ -26,6 +26,7 @@ mod feed;
 mod format;
 mod json_rows;
 mod ledger;
+mod origin;
 mod parquet_rows;
 mod quarantine;
 mod raw;
@@ -72,6 +73,7 @@ pub use source::SourceReceipt;
 pub use statistics::ingestion_statistics;
 pub use typed_file::{read_typed_file, sample_file};
 
+pub(crate) use origin::line_of_row;
 pub(crate) use quarantine::{INGESTION, quarantine_schema};
 pub(crate) use receipt::{ingestions_of, receipt_of};
 pub(crate) use statistics::statistics_of_others;

@@ -236,6 +236,7 @@ fn untyped_group(columns: &[(ColumnName, DataType)]) -> Result<FeatureGroup, Sto
         ambiguous: None,
         truncate: false,
         is_static: true,
+        history: None,
         mode: IngestMode::Append,
         on_violation: OnViolation::Refuse,
         columns: std::collections::BTreeMap::new(),

@@ -5,6 +5,7 @@
 //! | `server_metrics` | of the newest version: those that count, declared columns |
 //! | `"server_metrics:v1"` | of that version |
 //! | `"server_metrics:v1$all"` | every row, superseded ones too, with the hidden columns |
+//! | `"server_metrics:v1$history"` | every revision, declared columns, with `valid_from` and `valid_to`; in groups with `history = "scd2"` |
 //! | `at('server_metrics:v1', 417)`, `at('server_metrics:v1', '2026-01-31T12:00:00Z')` | as of a Delta version or a time |
 //! | `quarantine.server_metrics`, `quarantine."server_metrics:v1"` | rows that were kept out, with the reason |
 //!
@@ -27,7 +28,7 @@ use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use definitions::{FeatureGroup, GroupRef, nearest};
+use definitions::{FeatureGroup, GroupRef, History, nearest};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
@@ -105,7 +106,11 @@ async fn register(
             (format!("{reference}$all"), provider(Visible::All)?),
             (reference.name.to_string(), counting),
         ];
-        for (name, table) in all {
+        let periods = match group.history {
+            Some(History::Scd2) => Some((format!("{reference}$history"), provider(Visible::Periods)?)),
+            None => None,
+        };
+        for (name, table) in all.into_iter().chain(periods) {
             let table_reference = datafusion::common::TableReference::bare(name.clone());
             context
                 .deregister_table(table_reference.clone())

@@ -211,7 +211,9 @@ impl Gc {
 /// What every dataset pins, by group: from the manifests, which name each file.
 pub async fn pins(repository: &Repository, registry: &Registry) -> Outcome<BTreeMap<GroupRef, Vec<GroupPin>>> {
     let mut pins: BTreeMap<GroupRef, Vec<GroupPin>> = BTreeMap::new();
-    for dataset in registry.datasets(None).await? {
+    let datasets = registry.datasets(None).await?;
+    // What can no longer be made again needs no files to be made of.
+    for dataset in datasets.into_iter().filter(|dataset| dataset.unreproducible.is_none()) {
         let manifest = load_manifest(&repository.storage.join(&dataset.path)).map_err(|error| {
             let failure = Failure::from(error);
             let message = format!(

@@ -3,6 +3,7 @@
 use clap::Args;
 use definitions::Role;
 use feature_store::dataset::{JoinReport, Manifest, load_manifest};
+use registry::Unreproducible;
 
 use super::{WantedDataset, print_statistics};
 use crate::Context;
@@ -36,6 +37,9 @@ impl Show {
             dataset.created_at,
             repository.shown(&repository.storage.join(&dataset.path))
         ))?;
+        if let Some(Unreproducible { reason, since }) = &dataset.unreproducible {
+            screen::line(format!("  NO LONGER REPRODUCIBLE since {since}: {reason}"))?;
+        }
         part_table(&manifest).print()?;
         print_joins(&manifest.joins)?;
         screen::line(format!("gap needed: {}", manifest.gap))?;

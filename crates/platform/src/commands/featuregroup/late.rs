@@ -41,6 +41,7 @@ impl Late {
         let mut changed = None;
         if let Some(wanted) = &self.dataset {
             let dataset = wanted.find(&registry).await?;
+            datasets::check_reproducible(&dataset)?;
             let manifest = datasets::recorded_manifest(&repository, &dataset)?;
             let reads = manifest.pins.iter().any(|pin| pin.group == group.reference());
             if !reads {

@@ -1,7 +1,9 @@
 //! `platform featuregroup`: groups, what is in them, and bringing rows in.
 
+mod blame;
 mod compact;
 mod drift;
+mod forget;
 mod history;
 mod ingest;
 mod late;
@@ -23,9 +25,11 @@ pub enum Featuregroup {
     Show(show::Show),
     Stats(stats::Stats),
     History(history::History),
+    Blame(blame::Blame),
     Late(late::Late),
     Drift(drift::Drift),
     Compact(compact::Compact),
+    Forget(forget::Forget),
     Validate(validate::Validate),
 }
 
@@ -38,9 +42,11 @@ impl Featuregroup {
             Self::Show(show) => show.run(context).await,
             Self::Stats(stats) => stats.run(context).await,
             Self::History(history) => history.run(context).await,
+            Self::Blame(blame) => blame.run(context).await,
             Self::Late(late) => late.run(context).await,
             Self::Drift(drift) => drift.run(context).await,
             Self::Compact(compact) => compact.run(context).await,
+            Self::Forget(forget) => forget.run(context).await,
             Self::Validate(validate) => validate.run(context).await,
         }
     }
