@@ -215,7 +215,7 @@ pub fn forget_in_file(path: &Path, entity: &Entity, columns: &[String], staging:
     let (schema, rows) = batches()?;
     let half = staging.join(uuid::Uuid::new_v4().to_string());
     let file = std::fs::File::create(&half).map_err(file_error(&half))?;
-    let mut writer = ArrowWriter::try_new(file, schema, Some(file_properties())).map_err(parquet)?;
+    let mut writer = ArrowWriter::try_new(file, schema, Some(file_properties().build())).map_err(parquet)?;
     for batch in rows {
         let batch = batch?;
         if let Some(rows) = of_entity(&batch)? {
