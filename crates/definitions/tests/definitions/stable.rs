@@ -97,6 +97,13 @@ const FEATURE: [&str; 4] = [
     "lookback = \"90m\"",
 ];
 
+#[test]
+fn keys_without_a_name_are_refused() {
+    for text in ["==\n.=", ".=", "=", "a.=1", "[.]", "\u{feff}="] {
+        assert!(parse_feature_group("g.toml", text).is_err(), "{text:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn fingerprint_does_not_depend_on_layout(
