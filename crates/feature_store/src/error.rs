@@ -10,7 +10,7 @@ use definitions::{Duration, GroupRef};
 
 use crate::expect::ExpectationResult;
 
-pub(crate) use cause::{delta_error, file_error, plan_error};
+pub(crate) use cause::{delta_error, external, file_error, parquet_error, plan_error};
 
 pub use crate::ingest::violation::{Location, Reason, Violation, Violations};
 

@@ -27,7 +27,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
 use crate::entity::Entity;
-use crate::error::{delta_error, file_error};
+use crate::error::{delta_error, file_error, parquet_error};
 use crate::ingest::{COMMIT_ATTEMPTS, Earnest, back_off, discard_files, file_properties, group_writer, is_lost_race};
 use crate::maintenance::{RemovedFile, Replacement, VacuumRequest, plain_text, replace, vacuum};
 use crate::scan::scan_columns;
@@ -190,15 +190,11 @@ async fn without(
 /// # Errors
 /// `File` and `Parquet` when it cannot be read or written.
 pub fn forget_in_file(path: &Path, entity: &Entity, columns: &[String], staging: &Path) -> Result<u64, StoreError> {
-    let parquet = |source| StoreError::Parquet {
-        path: path.to_owned(),
-        source,
-    };
     let batches = || -> Result<_, StoreError> {
         let file = std::fs::File::open(path).map_err(file_error(path))?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet)?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet_error(path))?;
         let schema = reader.schema().clone();
-        Ok((schema, reader.build().map_err(parquet)?))
+        Ok((schema, reader.build().map_err(parquet_error(path))?))
     };
     let of_entity = |batch: &RecordBatch| {
         let keys: Option<Vec<ArrayRef>> = columns.iter().map(|name| batch.column_by_name(name).cloned()).collect();
@@ -215,16 +211,17 @@ pub fn forget_in_file(path: &Path, entity: &Entity, columns: &[String], staging:
     let (schema, rows) = batches()?;
     let half = staging.join(uuid::Uuid::new_v4().to_string());
     let file = std::fs::File::create(&half).map_err(file_error(&half))?;
-    let mut writer = ArrowWriter::try_new(file, schema, Some(file_properties().build())).map_err(parquet)?;
+    let mut writer =
+        ArrowWriter::try_new(file, schema, Some(file_properties().build())).map_err(parquet_error(path))?;
     for batch in rows {
         let batch = batch?;
         if let Some(rows) = of_entity(&batch)? {
             writer
                 .write(&filter_record_batch(&batch, &not(&rows)?)?)
-                .map_err(parquet)?;
+                .map_err(parquet_error(path))?;
         }
     }
-    let file = writer.into_inner().map_err(parquet)?;
+    let file = writer.into_inner().map_err(parquet_error(path))?;
     file.sync_all().map_err(file_error(&half))?;
     std::fs::rename(&half, path).map_err(file_error(path))?;
     Ok(found)

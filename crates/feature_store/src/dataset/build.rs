@@ -133,8 +133,7 @@ pub(crate) async fn build(
         total: 0,
     });
     let context = context_of(sources, target.means)?;
-    let share = usize::try_from(target.means.memory / 4).unwrap_or(usize::MAX);
-    let spine = read_spine(&plan.spine, arguments, rows, &context, share).await?;
+    let spine = read_spine(&plan.spine, arguments, rows, &context).await?;
     let keys = split_keys(plan, target.split, &spine)?;
     let stratify = stratify(&spine, target.split)?;
     let rows = SplitRows {

@@ -45,14 +45,13 @@ pub(crate) async fn read_spine(
     arguments: &Arguments,
     mut rows: Rows<'_>,
     context: &Arc<TaskContext>,
-    share: usize,
 ) -> Result<Spine, StoreError> {
     let mut reader: Option<SpineReader<'_>> = None;
     while let Some(batch) = rows.try_next().await? {
         match &mut reader {
             Some(reader) => reader.push(&batch)?,
             None => {
-                let taken = |schema| Materializer::new("the spine", schema, context, share);
+                let taken = |schema| Materializer::new("the spine", schema, context);
                 reader
                     .insert(SpineReader::new(plan, *arguments, &batch.schema(), taken)?)
                     .push(&batch)?;

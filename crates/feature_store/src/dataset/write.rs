@@ -21,7 +21,7 @@ use super::manifest::{DataFile, MANIFEST, Manifest, PartReport};
 use super::statistics::ColumnStatistics;
 use crate::StoreError;
 use crate::encoding::{Saving, chosen};
-use crate::error::file_error;
+use crate::error::{file_error, parquet_error};
 use crate::split::Part;
 
 /// A part is cut into files of so many rows.
@@ -113,12 +113,6 @@ impl Write for Hashed {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-/// Puts the file onto a Parquet error.
-pub(super) fn parquet_error(path: &Path) -> impl FnOnce(ParquetError) -> StoreError {
-    let path = path.to_owned();
-    move |source| StoreError::Parquet { path, source }
 }
 
 fn column_error(path: &Path) -> impl FnOnce(ColumnError) -> StoreError {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::{SortOptions, filter_record_batch, is_not_null};
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::common::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
@@ -22,7 +21,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::Finding;
 use super::sequence::shown;
 use crate::StoreError;
-use crate::error::{file_error, plan_error};
+use crate::error::{external, file_error, parquet_error, plan_error};
 use crate::ingest::file_properties;
 use crate::scan::order::{comparators, compare};
 use crate::storage::spilling_context;
@@ -69,19 +68,18 @@ impl Unique {
         };
         let column = RecordBatch::try_new(schema.clone(), vec![values.clone()])?;
         let column = filter_record_batch(&column, &is_not_null(values)?)?;
-        let parquet = |source| StoreError::Parquet {
-            path: self.path.clone(),
-            source,
-        };
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
                 std::fs::create_dir_all(&self.folder).map_err(file_error(&self.folder))?;
                 let file = File::create(&self.path).map_err(file_error(&self.path))?;
-                none.insert(ArrowWriter::try_new(file, schema, Some(file_properties().build())).map_err(parquet)?)
+                none.insert(
+                    ArrowWriter::try_new(file, schema, Some(file_properties().build()))
+                        .map_err(parquet_error(&self.path))?,
+                )
             }
         };
-        writer.write(&column).map_err(parquet)
+        writer.write(&column).map_err(parquet_error(&self.path))
     }
 
     /// What speaks against it; the sort holds so many bytes in memory.
@@ -89,10 +87,7 @@ impl Unique {
         let (Some(writer), Some(schema)) = (self.writer.take(), self.schema.clone()) else {
             return Ok(None);
         };
-        writer.close().map_err(|source| StoreError::Parquet {
-            path: self.path.clone(),
-            source,
-        })?;
+        writer.close().map_err(parquet_error(&self.path))?;
         let failed = || plan_error(format!("the values of `{}` could not be sorted", self.name));
         let mut sorted = self.sorted(schema, memory).map_err(failed())?;
         let mut pass = Pass::default();
@@ -189,16 +184,12 @@ impl PartitionStream for StoredValues {
         let sender = stream.tx();
         stream.spawn_blocking(move || {
             let read = || -> Result<(), StoreError> {
-                let parquet = |source| StoreError::Parquet {
-                    path: path.clone(),
-                    source,
-                };
                 let file = File::open(&path).map_err(file_error(&path))?;
                 for batch in ParquetRecordBatchReaderBuilder::try_new(file)
-                    .map_err(parquet)?
+                    .map_err(parquet_error(&path))?
                     .with_batch_size(BATCH_ROWS)
                     .build()
-                    .map_err(parquet)?
+                    .map_err(parquet_error(&path))?
                 {
                     if sender.blocking_send(Ok(batch?)).is_err() {
                         return Ok(());
@@ -206,7 +197,7 @@ impl PartitionStream for StoredValues {
                 }
                 Ok(())
             };
-            read().map_err(|error| DataFusionError::External(Box::new(error)))
+            read().map_err(external)
         });
         stream.build()
     }

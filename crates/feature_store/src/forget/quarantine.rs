@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::StoreError;
 use crate::entity::Entity;
-use crate::error::{delta_error, file_error};
+use crate::error::{delta_error, file_error, parquet_error};
 use crate::ingest::{commit_operation, group_writer};
 use crate::storage::{Store, open_table};
 
@@ -91,15 +91,11 @@ fn remove_unnamed(table: &DeltaTable, folder: &Path, name: &str) -> Result<(), S
 }
 
 fn batches(path: &Path) -> Result<ParquetRecordBatchReader, StoreError> {
-    let parquet = |source| StoreError::Parquet {
-        path: path.to_owned(),
-        source,
-    };
     let file = File::open(path).map_err(file_error(path))?;
     ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(parquet)?
+        .map_err(parquet_error(path))?
         .build()
-        .map_err(parquet)
+        .map_err(parquet_error(path))
 }
 
 /// Which rows in quarantine are of the entity.

@@ -7,7 +7,6 @@ use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
-use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
@@ -19,6 +18,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::removed::{Readable, readable, rows_upto};
 use super::superseded::Superseded;
+use crate::error::external;
 use crate::periods::{Periods, with_period_fields};
 use crate::storage::stored_schema;
 use crate::{PinAt, Store, StoreError, scan_group};
@@ -82,7 +82,6 @@ impl TableProvider for GroupTable {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let external = |error: StoreError| DataFusionError::External(Box::new(error));
         let rows = readable(&self.store, &self.group, self.at).await.map_err(external)?;
         let schema = match projection {
             Some(projection) => Arc::new(self.schema.project(projection)?),
@@ -119,7 +118,6 @@ impl PartitionStream for GroupRows {
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (table, from, schema) = (self.table.clone(), self.rows.clone(), self.schema.clone());
-        let external = |error: StoreError| DataFusionError::External(Box::new(error));
         let asked_for = schema.clone();
         let rows = async move {
             let identity = table.identity();

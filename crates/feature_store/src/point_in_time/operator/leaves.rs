@@ -17,7 +17,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::TryStreamExt;
 
-use super::external;
+use crate::error::external;
 use crate::point_in_time::GroupColumns;
 use crate::point_in_time::run::{Materialized, Materializer, Run};
 
@@ -194,12 +194,11 @@ impl ExecutionPlan for RunExec {
 pub(super) async fn spine_of(
     plan: &Arc<dyn ExecutionPlan>,
     context: &Arc<TaskContext>,
-    share: usize,
     spilled: &Count,
 ) -> Result<Arc<Materialized>> {
     match plan.downcast_ref::<SpineExec>() {
         Some(spine) => Ok(Arc::clone(&spine.rows)),
-        None => Ok(Arc::new(materialized(plan, context, share, spilled).await?)),
+        None => Ok(Arc::new(materialized(plan, context, spilled).await?)),
     }
 }
 
@@ -208,13 +207,12 @@ pub(super) async fn run_of(
     plan: &Arc<dyn ExecutionPlan>,
     columns: &GroupColumns,
     context: &Arc<TaskContext>,
-    share: usize,
     spilled: &Count,
 ) -> Result<Run> {
     if let Some(run) = plan.downcast_ref::<RunExec>() {
         return Run::of_file(&run.path, &plan.schema(), columns).map_err(external);
     }
-    let rows = materialized(plan, context, share, spilled).await?;
+    let rows = materialized(plan, context, spilled).await?;
     Run::new(rows, columns, BLOCK_ROWS).map_err(external)
 }
 
@@ -222,10 +220,9 @@ pub(super) async fn run_of(
 async fn materialized(
     plan: &Arc<dyn ExecutionPlan>,
     context: &Arc<TaskContext>,
-    share: usize,
     spilled: &Count,
 ) -> Result<Materialized> {
-    let mut taken = Materializer::new("rows of a point-in-time join", plan.schema(), context, share);
+    let mut taken = Materializer::new("rows of a point-in-time join", plan.schema(), context);
     let mut rows = plan.execute(0, Arc::clone(context))?;
     while let Some(batch) = rows.try_next().await? {
         taken.push(batch)?;

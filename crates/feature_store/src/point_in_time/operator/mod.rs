@@ -28,7 +28,7 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, internal_err};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
@@ -49,17 +49,16 @@ use serde::{Deserialize, Serialize};
 use self::leaves::{run_of, spine_of};
 use super::group::Group;
 use super::joins::{Joined, Joins, Limits, Member};
+use super::run::memory_of;
 use super::spine::Spine;
 use super::work::WorkReport;
 use super::{GroupColumns, JoinRule, OutcomeCounts};
+use crate::error::external;
 use crate::{INGEST_ID, KNOWN_AT, ROW_NUMBER};
 
 pub use codec::PointInTimeCodec;
 pub use leaves::{RunExec, SpineExec};
 pub use logical::{PointInTimeJoin, PointInTimePlanner};
-
-/// Memory for work where the task's pool has no limit.
-const UNLIMITED: usize = 1 << 30;
 
 /// A group that is joined to the spine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -331,9 +330,7 @@ impl Execution {
             return internal_err!("a join without a spine");
         };
         let spilled = MetricBuilder::new(&self.metrics).spilled_bytes(0);
-        // The spine may take a quarter of the memory, and so may each run that has to be kept; what is more goes to disk.
-        let share = memory_of(&context) / 4;
-        let spine = spine_of(spine, &context, share, &spilled).await?;
+        let spine = spine_of(spine, &context, &spilled).await?;
         self.memory.try_grow(spine.uncounted_bytes())?;
         let mut members = Vec::new();
         for join in &self.joins {
@@ -341,7 +338,7 @@ impl Execution {
             let mut schema = None;
             for input in inputs.by_ref().take(join.runs) {
                 schema.get_or_insert_with(|| input.schema());
-                runs.push(run_of(input, &join.columns, &context, share, &spilled).await?);
+                runs.push(run_of(input, &join.columns, &context, &spilled).await?);
             }
             let Some(schema) = schema else {
                 return internal_err!("a group without a run");
@@ -439,16 +436,4 @@ impl Execution {
         }
         reports.clone_into(&mut done);
     }
-}
-
-/// The memory that a task may take.
-fn memory_of(context: &TaskContext) -> usize {
-    match context.memory_pool().memory_limit() {
-        MemoryLimit::Finite(bytes) => bytes,
-        MemoryLimit::Infinite | MemoryLimit::Unknown => UNLIMITED,
-    }
-}
-
-fn external(error: crate::StoreError) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }

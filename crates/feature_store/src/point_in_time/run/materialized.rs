@@ -8,15 +8,16 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::common::{Result, internal_err};
 use datafusion::execution::SpillFile;
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
 use parquet::arrow::ArrowWriter;
 
 use super::as_declared;
 use super::file::SortedFile;
 use crate::StoreError;
+use crate::error::external;
 
 /// Rows that can be read by place.
 #[derive(Debug)]
@@ -98,6 +99,17 @@ impl Materialized {
     }
 }
 
+/// Memory for work where the task's pool has no limit.
+const UNLIMITED: usize = 1 << 30;
+
+/// The memory that a task may take.
+pub(in crate::point_in_time) fn memory_of(context: &TaskContext) -> usize {
+    match context.memory_pool().memory_limit() {
+        MemoryLimit::Finite(bytes) => bytes,
+        MemoryLimit::Infinite | MemoryLimit::Unknown => UNLIMITED,
+    }
+}
+
 /// Takes rows in: into memory, and into a temporary file once they are more than their share of it.
 pub(crate) struct Materializer {
     schema: SchemaRef,
@@ -110,13 +122,13 @@ pub(crate) struct Materializer {
 }
 
 impl Materializer {
-    /// For rows with these columns, which may take so many bytes of the context's memory. `what` they are is said where that is not there.
-    pub(crate) fn new(what: &str, schema: SchemaRef, context: &Arc<TaskContext>, share: usize) -> Self {
+    /// For rows with these columns, which may take a quarter of the context's memory. `what` they are is said where that is not there.
+    pub(crate) fn new(what: &str, schema: SchemaRef, context: &Arc<TaskContext>) -> Self {
         Self {
             schema,
             memory: MemoryConsumer::new(what).register(context.memory_pool()),
+            share: memory_of(context) / 4,
             context: Arc::clone(context),
-            share,
             held: Vec::new(),
             file: None,
         }
@@ -163,7 +175,6 @@ impl Materializer {
     /// # Errors
     /// When what goes to disk cannot be written.
     pub(crate) fn finish(mut self) -> Result<(Materialized, usize)> {
-        let external = |error: StoreError| DataFusionError::External(Box::new(error));
         if let Some((mut writer, spill)) = self.file.take() {
             writer.finish()?;
             let bytes = writer.bytes_written();

@@ -19,6 +19,7 @@ use self::materialized::Source;
 use super::GroupColumns;
 use crate::StoreError;
 
+pub(super) use self::materialized::memory_of;
 pub(crate) use self::materialized::{Materialized, Materializer};
 
 /// Rows in total order.
