@@ -180,14 +180,9 @@ pub fn explained_alone(learned: Beside<'_>, measured: Beside<'_>, classes: usize
     if learned.label.len() < LEAST_ROWS || measured.label.len() < LEAST_ROWS {
         return None;
     }
-    let edges = if categorical { None } else { Some(edges(learned.input)) };
-    let bin = |value: f64| -> u64 {
-        match &edges {
-            _ if value.is_nan() => u64::MAX,
-            Some(edges) => edges.partition_point(|edge| *edge <= value) as u64,
-            None => value.to_bits(),
-        }
-    };
+    let bins = Bins::new(learned.input, categorical);
+    let of_learned: Vec<usize> = learned.input.iter().map(|value| bins.of(*value)).collect();
+    let of_measured: Vec<usize> = measured.input.iter().map(|value| bins.of(*value)).collect();
     let mut unexplained = Sum::default();
     let mut whole = Sum::default();
     let indicators: Vec<Option<f64>> = match classes {
@@ -196,21 +191,59 @@ pub fn explained_alone(learned: Beside<'_>, measured: Beside<'_>, classes: usize
     };
     for class in indicators {
         let value = |label: f64| class.map_or(label, |class| f64::from(u8::from(label == class)));
-        let mut sums: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
-        for (input, label) in learned.input.iter().zip(learned.label) {
-            let (count, sum) = sums.entry(bin(*input)).or_default();
-            *count += 1.0;
-            *sum += value(*label);
+        let mut sums = vec![(0.0, 0.0); bins.count()];
+        for (bin, label) in of_learned.iter().zip(learned.label) {
+            if let Some((count, sum)) = sums.get_mut(*bin) {
+                *count += 1.0;
+                *sum += value(*label);
+            }
         }
         let overall = mean(learned.label.iter().map(|label| value(*label)));
         let own = mean(measured.label.iter().map(|label| value(*label)));
-        for (input, label) in measured.input.iter().zip(measured.label) {
-            let said = sums.get(&bin(*input)).map_or(overall, |(count, sum)| sum / count);
+        for (bin, label) in of_measured.iter().zip(measured.label) {
+            let said = sums.get(*bin).filter(|(count, _)| *count > 0.0);
+            let said = said.map_or(overall, |(count, sum)| sum / count);
             unexplained.add((value(*label) - said).powi(2));
             whole.add((value(*label) - own).powi(2));
         }
     }
     (whole.value() > 0.0).then(|| 1.0 - unexplained.value() / whole.value())
+}
+
+/// Bins of an input's values: by quantiles of a number, by value of a category; the last one is of missing values.
+enum Bins {
+    Numbers(Vec<f64>),
+    Categories(BTreeMap<u64, usize>),
+}
+
+impl Bins {
+    fn new(values: &[f64], categorical: bool) -> Self {
+        if !categorical {
+            return Self::Numbers(edges(values));
+        }
+        let mut categories = BTreeMap::new();
+        for value in values.iter().filter(|value| !value.is_nan()) {
+            let next = categories.len();
+            categories.entry(value.to_bits()).or_insert(next);
+        }
+        Self::Categories(categories)
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::Numbers(edges) => edges.len() + 2,
+            Self::Categories(categories) => categories.len() + 1,
+        }
+    }
+
+    /// The bin of a value; of a category that was not seen, none.
+    fn of(&self, value: f64) -> usize {
+        match self {
+            _ if value.is_nan() => self.count() - 1,
+            Self::Numbers(edges) => edges.partition_point(|edge| *edge <= value),
+            Self::Categories(categories) => categories.get(&value.to_bits()).copied().unwrap_or(usize::MAX),
+        }
+    }
 }
 
 /// Bounds between bins of about as many rows each.

@@ -31,6 +31,8 @@ use crate::StoreError;
 
 /// So many values are put into canonical form at once: they stay in the processor's cache.
 const ROWS_AT_ONCE: usize = 4_096;
+/// The bytes of the widest value that is not text.
+const WIDEST_NUMBER: usize = 9;
 const FLOAT32_NAN: u32 = 0x7fc0_0000;
 const FLOAT64_NAN: u64 = 0x7ff8_0000_0000_0000;
 
@@ -163,7 +165,7 @@ impl ColumnHasher {
             return Err(mismatch());
         }
         let plain = plain(array)?.ok_or_else(mismatch)?;
-        let mut canonical = Vec::new();
+        let mut canonical = Vec::with_capacity(ROWS_AT_ONCE.min(plain.len()) * WIDEST_NUMBER);
         for from in (0..plain.len()).step_by(ROWS_AT_ONCE) {
             canonical.clear();
             let rows = plain.slice(from, ROWS_AT_ONCE.min(plain.len() - from));

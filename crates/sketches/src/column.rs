@@ -19,6 +19,8 @@ use crate::quantiles::{Accuracy, QuantileSketch, Quantiles};
 
 /// So many different numbers are counted exactly.
 const DIFFERENT_NUMBERS: usize = 2_048;
+/// Once there are too many different numbers, one that makes up less than one in so many of a block is rare there.
+const RARE: usize = 512;
 /// Texts in a block, once there are too many different ones.
 const TEXTS: usize = 2_048;
 /// Bytes of the texts in a block.
@@ -89,30 +91,39 @@ impl NumberSketch {
     /// Feeds all but the quantiles; leaves the block sorted.
     fn take_block(&mut self) {
         let kind = self.kind;
-        self.moments
-            .merge(&Moments::of(self.block.iter().map(|key| kind.value(*key))));
+        let values: Vec<f64> = self.block.iter().map(|key| kind.value(*key)).collect();
+        self.moments.merge(&Moments::of(&values));
         self.block.sort_unstable();
         let (Some(least), Some(greatest)) = (self.block.first(), self.block.last()) else {
             return;
         };
         let (min, max) = self.extremes.unwrap_or((*least, *greatest));
         self.extremes = Some((min.min(*least), max.max(*greatest)));
-        let mut leaves_out = false;
-        for run in self.block.chunk_by(|a, b| a == b) {
-            let Some(key) = run.first() else { continue };
-            if *key == kind.zero() {
-                self.zeros += run.len() as u64;
-            }
-            if run.len() > 1 || self.frequent.is_exact() {
-                self.frequent.add(*key, run.len() as u64, || ());
-            } else {
-                self.frequent.add_lone(*key);
-                leaves_out = true;
-            }
+        let up_to = |key: u64| self.block.partition_point(|other| *other <= key) as u64;
+        self.zeros += up_to(kind.zero()) - up_to(kind.zero() - 1);
+        let mut rest = self.block.as_slice();
+        while self.frequent.is_exact()
+            && let Some(run) = rest.chunk_by(|a, b| a == b).next()
+        {
+            let Some(key) = run.first() else { break };
+            self.frequent.add(*key, run.len() as u64, || ());
+            rest = rest.get(run.len()..).unwrap_or_default();
         }
-        if leaves_out {
-            self.frequent.left_out();
+        if rest.is_empty() {
+            return;
         }
+        let rare = self.accuracy.block() / RARE;
+        while let Some((key, later)) = rest.split_first() {
+            if later.get(rare - 2) != Some(key) {
+                self.frequent.add_rare(*key);
+                rest = later;
+                continue;
+            }
+            let run = rest.iter().take_while(|other| *other == key).count();
+            self.frequent.add(*key, run as u64, || ());
+            rest = rest.get(run..).unwrap_or_default();
+        }
+        self.frequent.left_out(rare as u64 - 1);
     }
 
     /// Takes in another column's values, as if they came after this one's; both of one kind and accuracy.
@@ -266,20 +277,18 @@ impl TextSketch {
         order.sort_unstable();
         let at = |key: u64| (key & place) as usize;
         let hash = |key: u64| block.hashes.get(at(key)).copied().unwrap_or_default();
-        let mut leaves_out = false;
+        let mut left_out = 0;
         for run in order.chunk_by(|a, b| hash(*a) == hash(*b)) {
             let Some(first) = run.first() else { continue };
             if run.len() > 1 {
                 self.frequent
                     .add(hash(*first), run.len() as u64, || shown(block.text(at(*first))));
             } else {
-                self.frequent.add_lone(hash(*first));
-                leaves_out = true;
+                self.frequent.add_rare(hash(*first));
+                left_out = 1;
             }
         }
-        if leaves_out {
-            self.frequent.left_out();
-        }
+        self.frequent.left_out(left_out);
         self.block = block.emptied();
     }
 

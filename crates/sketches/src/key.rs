@@ -74,7 +74,7 @@ pub fn to_integer(key: u64) -> i64 {
 
 /// A key with its bits well mixed: the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
 #[must_use]
-pub(crate) fn mixed(key: u64) -> u64 {
+pub fn mixed(key: u64) -> u64 {
     let key = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

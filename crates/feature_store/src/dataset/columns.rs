@@ -1,5 +1,6 @@
 //! A part's columns on their way to disk: each is hashed, counted and encoded by itself, several at a time.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -23,7 +24,8 @@ pub(super) struct Columns {
 struct Column {
     field: FieldRef,
     content: ColumnHasher,
-    statistics: Collector,
+    /// Until it is finished.
+    statistics: Option<Collector>,
     writer: Option<ArrowColumnWriter>,
 }
 
@@ -42,7 +44,7 @@ impl Columns {
             Ok(Mutex::new(Column {
                 field: field.clone(),
                 content: ColumnHasher::new(field)?,
-                statistics: Collector::new(field.name(), field.data_type()),
+                statistics: Some(Collector::new(field.name(), field.data_type())),
                 writer: None,
             }))
         };
@@ -75,14 +77,12 @@ impl Columns {
 
     /// The fingerprint of all the rows, and what their columns hold.
     pub(super) fn finish(self) -> (Fingerprint, Vec<ColumnStatistics>) {
-        let columns = self
-            .columns
-            .into_iter()
-            .map(|column| column.into_inner().unwrap_or_else(PoisonError::into_inner));
-        let (contents, statistics): (Vec<_>, Vec<_>) = columns
-            .map(|column| (column.content, column.statistics.finish()))
-            .unzip();
-        (ContentHasher::of_columns(contents, self.rows).finish(), statistics)
+        let Ok(statistics) =
+            self.each(|_, column| Ok::<_, Infallible>(column.statistics.take().map(Collector::finish)));
+        let columns = self.columns.into_iter();
+        let contents = columns.map(|column| column.into_inner().unwrap_or_else(PoisonError::into_inner).content);
+        let fingerprint = ContentHasher::of_columns(contents.collect(), self.rows).finish();
+        (fingerprint, statistics.into_iter().flatten().collect())
     }
 
     /// Does something with every column, on all threads; whichever is free takes the next one.
@@ -120,7 +120,9 @@ impl Columns {
 impl Column {
     fn update(&mut self, array: &ArrayRef) -> Result<(), ColumnError> {
         self.content.update(array).map_err(ColumnError::Values)?;
-        self.statistics.update(array).map_err(ColumnError::Values)?;
+        if let Some(statistics) = &mut self.statistics {
+            statistics.update(array).map_err(ColumnError::Values)?;
+        }
         if let Some(writer) = &mut self.writer {
             for leaf in compute_leaves(&self.field, array).map_err(ColumnError::Encoding)? {
                 writer.write(&leaf).map_err(ColumnError::Encoding)?;

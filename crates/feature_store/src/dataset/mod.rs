@@ -13,6 +13,7 @@ mod columns;
 mod diff;
 mod entities;
 mod export;
+mod file;
 mod fold;
 mod gap;
 mod manifest;

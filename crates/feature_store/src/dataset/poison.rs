@@ -10,8 +10,9 @@
 //! `known_at` is after the cut. The two must be equal, column by column. So a join that sees the future, by whatever mistake, is found on
 //! the user's own data. The rows' own columns (keys, time, labels) are left alone, and so are static groups, which have no time.
 //!
-//! Cost: the joined groups are read twice, the second time whole.
+//! Cost: the joined groups are read twice, the second time all rows of the entities that are compared.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,8 +21,9 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{BinaryExpr, CaseExpr, Column, Literal, NotExpr};
+use datafusion::physical_expr::expressions::{BinaryExpr, CaseExpr, Column, Literal, NotExpr, in_list};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::scalar::ScalarValue;
 use definitions::{EventTime, FeatureGroup, GroupRef};
@@ -56,7 +58,7 @@ pub async fn poison(request: &DatasetRequest<'_>, cut: EventTime) -> Result<Pois
         pins: pins_of(request.view, request.pins)?,
     };
     let clean = made(request, &plan, &pinned, "clean", None).await?;
-    let poisoned = made(request, &plan, &pinned, "poisoned", Some(cut)).await?;
+    let poisoned = made(request, &plan, &pinned, "poisoned", Some((cut, &clean))).await?;
     let changed = |(at, column): (usize, &ArrayRef)| {
         let same = poisoned.columns().get(at).is_some_and(|other| other == column);
         (!same).then(|| clean.schema_ref().field(at).name().clone())
@@ -73,7 +75,7 @@ async fn made(
     plan: &Plan,
     pinned: &Pinned<'_>,
     name: &str,
-    cut: Option<EventTime>,
+    poison: Option<(EventTime, &RecordBatch)>,
 ) -> Result<RecordBatch, StoreError> {
     let folder = request.staging.join(name);
     let target = Target {
@@ -86,10 +88,12 @@ async fn made(
     let runs = |reference: &GroupRef, schema: &SchemaRef| {
         let runs = pinned.runs(reference, schema)?;
         let (_, group) = pinned.find(reference)?;
-        match (cut, &group.event_time) {
-            (Some(cut), Some(_)) => runs.into_iter().map(|run| poisoned_run(run, group, cut)).collect(),
-            _ => Ok(runs),
-        }
+        let Some((cut, clean)) = poison.filter(|_| group.event_time.is_some()) else {
+            return Ok(runs);
+        };
+        let compared = entities(plan, reference, clean)?;
+        let poisoned = |run| poisoned_run(of_entities(run, &compared)?, group, cut);
+        runs.into_iter().map(poisoned).collect()
     };
     let spill = request.store.spill_folder();
     let sources = Sources {
@@ -109,6 +113,60 @@ async fn made(
 fn read(path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
     let batches = open_file(path, None)?.collect::<Result<Vec<_>, _>>();
     Ok(batches?)
+}
+
+/// The values of a group's key columns that the compared rows look for; a key column that they do not hold is left out.
+fn entities(
+    plan: &Plan,
+    group: &GroupRef,
+    compared: &RecordBatch,
+) -> Result<BTreeMap<String, Vec<ScalarValue>>, StoreError> {
+    const DOING: &str = "the compared entities could not be listed";
+    let mut wanted: BTreeMap<String, Option<HashSet<ScalarValue>>> = BTreeMap::new();
+    for pair in plan
+        .joins
+        .iter()
+        .filter(|join| join.group == *group)
+        .flat_map(|join| &join.keys)
+    {
+        let values = wanted
+            .entry(pair.key.to_string())
+            .or_insert_with(|| Some(HashSet::new()));
+        let at = plan
+            .spine
+            .columns
+            .iter()
+            .position(|column| *column == pair.spine.as_str());
+        let Some((values, at)) = values.as_mut().zip(at) else {
+            wanted.insert(pair.key.to_string(), None);
+            continue;
+        };
+        let column = compared.column(at);
+        for row in 0..column.len() {
+            values.insert(ScalarValue::try_from_array(column, row).map_err(plan_error(DOING))?);
+        }
+    }
+    let known = wanted.into_iter().filter_map(|(key, values)| Some((key, values?)));
+    let known = known.filter(|(_, values)| !values.is_empty());
+    Ok(known.map(|(key, values)| (key, values.into_iter().collect())).collect())
+}
+
+/// The rows of a run whose key columns have these values.
+fn of_entities(
+    run: Arc<dyn ExecutionPlan>,
+    entities: &BTreeMap<String, Vec<ScalarValue>>,
+) -> Result<Arc<dyn ExecutionPlan>, StoreError> {
+    const DOING: &str = "the compared entities could not be read";
+    let mut run = run;
+    for (key, values) in entities {
+        let schema = run.schema();
+        let column = Column::new_with_schema(key, &schema).map_err(plan_error(DOING))?;
+        let literal = |value: &ScalarValue| Arc::new(Literal::new(value.clone())) as Arc<dyn PhysicalExpr>;
+        let is_compared = in_list(Arc::new(column), values.iter().map(literal).collect(), &false, &schema);
+        let is_compared = is_compared.map_err(plan_error(DOING))?;
+        run = Arc::new(FilterExec::try_new(is_compared, run).map_err(plan_error(DOING))?);
+    }
+    Ok(run)
 }
 
 /// The run with the values of everything after the cut replaced.

@@ -4,15 +4,19 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{RecordBatch, RecordBatchReader};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, Fields, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::manifest::{DataFile, load_manifest};
+use super::write::rows_within;
 use crate::StoreError;
 use crate::error::{file_error, parquet_error};
 use crate::split::Part;
 
+/// Rows that are read at once, or fewer if they are wide.
 const BATCH_ROWS: usize = 65_536;
+/// The size of rows that are read at once.
+const BATCH_BYTES: usize = 32 << 20;
 
 /// The rows of a part, batch by batch, without more than one batch in memory.
 pub struct PartReader {
@@ -108,13 +112,14 @@ impl Iterator for PartReader {
 /// Opens one Parquet file of a dataset.
 pub(super) fn open_file(path: &Path, columns: Option<&[String]>) -> Result<ParquetRecordBatchReader, StoreError> {
     let file = File::open(path).map_err(file_error(path))?;
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(parquet_error(path))?
-        .with_batch_size(BATCH_ROWS);
-    if let Some(columns) = columns {
-        let names = columns.iter().map(String::as_str);
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet_error(path))?;
+    let is_wanted = |field: &&FieldRef| columns.is_none_or(|columns| columns.contains(field.name()));
+    let wanted: Fields = builder.schema().fields().iter().filter(is_wanted).cloned().collect();
+    if columns.is_some() {
+        let names = wanted.iter().map(|field| field.name().as_str());
         let mask = parquet::arrow::ProjectionMask::columns(builder.parquet_schema(), names);
         builder = builder.with_projection(mask);
     }
-    builder.build().map_err(parquet_error(path))
+    let rows = rows_within(&Schema::new(wanted), BATCH_BYTES, BATCH_ROWS);
+    builder.with_batch_size(rows).build().map_err(parquet_error(path))
 }

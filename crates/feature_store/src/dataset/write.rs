@@ -1,22 +1,20 @@
 //! Writing a dataset's parts: Parquet files whose bytes depend on the rows only, hashed as they are written, on disk when done.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
 use definitions::{EventTime, Fingerprint};
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
-use parquet::file::writer::SerializedFileWriter;
-use sha2::{Digest, Sha256};
 
 use super::columns::{ColumnError, Columns};
+use super::file::{OnDisk, PartFile};
 use super::manifest::{DataFile, MANIFEST, Manifest, PartReport};
 use super::statistics::ColumnStatistics;
 use crate::StoreError;
@@ -24,8 +22,10 @@ use crate::encoding::{Saving, chosen};
 use crate::error::{file_error, parquet_error};
 use crate::split::Part;
 
-/// A part is cut into files of so many rows.
-pub const ROWS_PER_FILE: u64 = 1_000_000;
+/// A part is cut into files of so many rows, or fewer if they are wide.
+pub const ROWS_PER_FILE: u64 = 1 << 22;
+/// The size of a file before it is encoded, at most.
+const FILE_BYTES: usize = 512 << 20;
 
 /// A row group holds so many rows, or fewer if they are wide.
 const ROWS_PER_ROW_GROUP: usize = 131_072;
@@ -50,6 +50,11 @@ pub(super) struct PartWriter {
     /// Chosen by the first block.
     properties: Option<WriterProperties>,
     file: Option<OpenFile>,
+    /// The one before it, on its way to disk.
+    closed: Option<OpenFile>,
+    /// Files so far.
+    opened: usize,
+    /// Those that are on disk.
     files: Vec<DataFile>,
     rows: u64,
     span: Option<(i64, i64)>,
@@ -85,34 +90,15 @@ impl Written {
     }
 }
 
+/// The file that rows go to.
 struct OpenFile {
-    path: PathBuf,
+    file: PartFile,
     name: String,
     rows: u64,
     /// Rows in the row group that is not ended yet.
     rows_in_group: u64,
     row_groups: usize,
-    writer: SerializedFileWriter<Hashed>,
     encoders: ArrowRowGroupWriterFactory,
-}
-
-/// A file that knows the hash of what was written to it.
-struct Hashed {
-    file: BufWriter<File>,
-    sha256: Sha256,
-    bytes: u64,
-}
-
-impl Write for Hashed {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(buf)?;
-        self.sha256.update(buf.get(..written).unwrap_or_default());
-        self.bytes += written as u64;
-        Ok(written)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
 }
 
 fn column_error(path: &Path) -> impl FnOnce(ColumnError) -> StoreError {
@@ -152,10 +138,12 @@ impl PartWriter {
             blocks: BatchCoalescer::new(schema.clone(), rows_per_group / BLOCKS_PER_ROW_GROUP),
             schema: schema.clone(),
             event_time: manner.event_time,
-            rows_per_file: manner.rows_per_file.max(1),
+            rows_per_file: manner.rows_per_file.clamp(1, rows_per_file(schema)),
             rows_per_group: rows_per_group as u64,
             properties: None,
             file: None,
+            closed: None,
+            opened: 0,
             files: Vec::new(),
             rows: 0,
             span: None,
@@ -182,7 +170,7 @@ impl PartWriter {
         while let Some(block) = self.blocks.next_completed_batch() {
             if self.properties.is_none() {
                 let usual = properties().map_err(parquet_error(&self.folder))?;
-                self.properties = Some(chosen(usual, &block, Saving::Half));
+                self.properties = Some(chosen(usual, &block, Saving::TwoThirds));
             }
             let mut done = 0;
             while done < block.num_rows() {
@@ -204,14 +192,14 @@ impl PartWriter {
         let Some(file) = &mut self.file else { return Ok(0) };
         if file.rows_in_group == 0 {
             let writers = file.encoders.create_column_writers(file.row_groups);
-            self.columns.begin(writers.map_err(parquet_error(&file.path))?);
+            self.columns.begin(writers.map_err(parquet_error(&file.file.path))?);
         }
         Ok((rows_per_file - file.rows).min(rows_per_group - file.rows_in_group))
     }
 
     fn encode(&mut self, rows: &RecordBatch) -> Result<(), StoreError> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        self.columns.update(rows).map_err(column_error(&file.path))?;
+        self.columns.update(rows).map_err(column_error(&file.file.path))?;
         file.rows += rows.num_rows() as u64;
         file.rows_in_group += rows.num_rows() as u64;
         if file.rows == self.rows_per_file {
@@ -227,10 +215,11 @@ impl PartWriter {
     pub(super) fn finish(mut self) -> Result<Written, StoreError> {
         self.blocks.finish_buffered_batch()?;
         self.write_blocks()?;
-        if self.files.is_empty() && self.file.is_none() {
+        if self.opened == 0 {
             self.file = Some(self.new_file()?);
         }
         self.close_file()?;
+        self.await_closed()?;
         sync_folder(&self.folder)?;
         let (fingerprint, statistics) = self.columns.finish();
         Ok(Written {
@@ -242,33 +231,26 @@ impl PartWriter {
         })
     }
 
-    fn new_file(&self) -> Result<OpenFile, StoreError> {
-        let name = format!("part-{:05}.parquet", self.files.len());
+    fn new_file(&mut self) -> Result<OpenFile, StoreError> {
+        let name = format!("part-{:05}.parquet", self.opened);
+        self.opened += 1;
         let path = self.folder.join(&name);
-        let file = BufWriter::new(File::create_new(&path).map_err(file_error(path.as_path()))?);
-        let hashed = Hashed {
-            file,
-            sha256: Sha256::new(),
-            bytes: 0,
-        };
         let properties = match &self.properties {
             Some(properties) => properties.clone(),
             None => properties().map_err(parquet_error(&path))?.build(),
         };
-        let writer = ArrowWriter::try_new(hashed, self.schema.clone(), Some(properties));
-        let parts = writer.and_then(ArrowWriter::into_serialized_writer);
-        let (writer, encoders) = parts.map_err(parquet_error(&path))?;
+        let (file, encoders) = PartFile::create(path, self.schema.clone(), properties)?;
         Ok(OpenFile {
-            path,
+            file,
             name: format!("{}/{name}", self.name),
             rows: 0,
             rows_in_group: 0,
             row_groups: 0,
-            writer,
             encoders,
         })
     }
 
+    /// Ends the open file. It goes to disk while the next one is written; the one before it is there.
     fn close_file(&mut self) -> Result<(), StoreError> {
         let Some(mut open) = self.file.take() else {
             return Ok(());
@@ -276,23 +258,23 @@ impl PartWriter {
         if open.rows_in_group > 0 {
             open.end_group(&mut self.columns)?;
         }
-        let OpenFile {
-            path,
-            name,
-            rows,
-            writer,
-            ..
-        } = open;
-        let Hashed { file, sha256, bytes } = writer.into_inner().map_err(parquet_error(&path))?;
-        let file = file
-            .into_inner()
-            .map_err(|error| file_error(path.as_path())(error.into_error()))?;
-        file.sync_all().map_err(file_error(path.as_path()))?;
+        open.file.end();
+        self.await_closed()?;
+        self.closed = Some(open);
+        Ok(())
+    }
+
+    /// Waits until the file that was ended last is on disk.
+    fn await_closed(&mut self) -> Result<(), StoreError> {
+        let Some(OpenFile { file, name, rows, .. }) = self.closed.take() else {
+            return Ok(());
+        };
+        let OnDisk { bytes, sha256 } = file.finish()?;
         self.files.push(DataFile {
             path: name,
             rows,
             bytes,
-            sha256: Fingerprint::from_digest(sha256.finalize().into()),
+            sha256,
         });
         Ok(())
     }
@@ -300,15 +282,8 @@ impl PartWriter {
 
 impl OpenFile {
     fn end_group(&mut self, columns: &mut Columns) -> Result<(), StoreError> {
-        let chunks = columns.end().map_err(column_error(&self.path))?;
-        let append = |writer: &mut SerializedFileWriter<Hashed>| -> Result<(), ParquetError> {
-            let mut group = writer.next_row_group()?;
-            for chunk in chunks {
-                chunk.append_to_row_group(&mut group)?;
-            }
-            group.close().map(|_| ())
-        };
-        append(&mut self.writer).map_err(parquet_error(&self.path))?;
+        let chunks = columns.end().map_err(column_error(&self.file.path))?;
+        self.file.append(chunks)?;
         self.rows_in_group = 0;
         self.row_groups += 1;
         Ok(())
@@ -322,6 +297,11 @@ pub(super) fn rows_within(schema: &Schema, bytes: usize, most: usize) -> usize {
     let fit = bytes / row.max(1);
     let power = if fit < 2 { 1 } else { 1 << fit.ilog2() };
     power.clamp(1_024, most.max(1_024))
+}
+
+fn rows_per_file(schema: &Schema) -> u64 {
+    let most = usize::try_from(ROWS_PER_FILE).unwrap_or(usize::MAX);
+    rows_within(schema, FILE_BYTES, most) as u64
 }
 
 fn properties() -> Result<WriterPropertiesBuilder, ParquetError> {

@@ -1,4 +1,4 @@
-//! Values of the rows that were chosen: read late, for those rows only, each block at most once for a stretch of the spine.
+//! Values of the rows that were chosen: read late, and only from the first to the last of rows that lie close together.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,11 +8,10 @@ use arrow::compute::{concat_batches, take};
 use arrow::datatypes::SchemaRef;
 
 use super::group::{Group, Matches, NOTHING, Place};
-use super::run::{Block, Run};
 use crate::StoreError;
 
-/// Of a block's rows at least one in so many must be wanted, or only the wanted ones are decoded.
-const SPARSE: usize = 16;
+/// Decoding so many rows in between costs less than skipping them.
+const CLOSE: usize = 16;
 
 /// Rows that were read, and which of them each place is.
 struct Fetched {
@@ -101,7 +100,7 @@ impl Group {
             if rows.is_empty() {
                 continue;
             }
-            let stretches = stretches(run, &rows);
+            let stretches = stretches(&rows);
             let batch = run.read(&schema, &stretches)?;
             self.work.fetched(batch.num_rows());
             let index = Index::new(&stretches, before);
@@ -136,37 +135,17 @@ fn rows_of(places: &[Place], number: u32) -> Vec<usize> {
     rows
 }
 
-/// What to read for these rows: whole blocks where many of their rows are wanted, else the rows alone.
-fn stretches(run: &Run, rows: &[usize]) -> Vec<Range<usize>> {
-    let blocks = touched(run.blocks(), rows);
-    let whole: usize = blocks.iter().map(Range::len).sum();
-    if rows.len().saturating_mul(SPARSE) >= whole {
-        return blocks;
-    }
-    let mut alone: Vec<Range<usize>> = Vec::new();
+/// What to read for these rows: from the first to the last of those that lie close to each other, so that what is decoded is bounded by what is
+/// wanted.
+fn stretches(rows: &[usize]) -> Vec<Range<usize>> {
+    let mut stretches: Vec<Range<usize>> = Vec::new();
     for row in rows {
-        match alone.last_mut() {
-            Some(last) if last.end == *row => last.end += 1,
-            _ => alone.push(*row..*row + 1),
+        match stretches.last_mut() {
+            Some(last) if *row < last.end + CLOSE => last.end = row + 1,
+            _ => stretches.push(*row..*row + 1),
         }
     }
-    alone
-}
-
-fn touched(blocks: &[Block], rows: &[usize]) -> Vec<Range<usize>> {
-    let mut touched: Vec<Range<usize>> = Vec::new();
-    for row in rows {
-        if touched.last().is_some_and(|last| *row < last.end) {
-            continue;
-        }
-        let at = blocks.partition_point(|block| block.rows.end <= *row);
-        let Some(block) = blocks.get(at) else { continue };
-        match touched.last_mut() {
-            Some(last) if last.end == block.rows.start => last.end = block.rows.end,
-            _ => touched.push(block.rows.clone()),
-        }
-    }
-    touched
+    stretches
 }
 
 /// Where a row of a run went in the batch that was read.

@@ -10,7 +10,7 @@ use deltalake::kernel::{StructField, StructType};
 use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableError};
 
-use super::{Store, open_table, stored_schema, table_url};
+use super::{Store, open_table, stored_schema, table_in};
 use crate::StoreError;
 use crate::error::{delta_error, file_error};
 
@@ -76,9 +76,7 @@ async fn create_aside(folder: &Path, group: &GroupRef, schema: &Schema) -> Resul
     let failed = |error: DeltaTableError| delta_error(group, "created")(error);
     let fields: StructType = schema.try_into_kernel()?;
     let columns: Vec<StructField> = fields.fields().cloned().collect();
-    let table = DeltaTable::try_from_url(table_url(folder, group)?)
-        .await
-        .map_err(failed)?;
+    let table = table_in(folder, group)?.build().map_err(failed)?;
     table
         .create()
         .with_table_name(group.to_string())

@@ -13,13 +13,16 @@
 mod create;
 mod log;
 mod pin;
+mod retry;
 mod schema;
 mod spill;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use definitions::GroupRef;
 use deltalake::{DeltaTable, DeltaTableBuilder};
+use object_store::local::LocalFileSystem;
 
 pub use create::create_table;
 pub use pin::{GroupPin, PinAt, PinnedFile, pin_group};
@@ -28,9 +31,11 @@ pub use schema::{arrow_type, group_schema};
 pub(crate) use create::{create_with, table_schema, wanted_retention};
 pub(crate) use log::{Commit, read_commits};
 pub(crate) use pin::{check_files, pinned_file, rows_in_footer};
+pub(crate) use retry::Patience;
 pub(crate) use schema::{hidden_fields, order_columns, stored_schema, utc_micros};
 pub(crate) use spill::{SpillFolder, spilling_context};
 
+use self::retry::Retrying;
 use crate::StoreError;
 use crate::error::{delta_error, file_error};
 
@@ -113,8 +118,7 @@ pub(crate) async fn open_table(
     if !folder.join("_delta_log").is_dir() {
         return Ok(None);
     }
-    let url = table_url(folder, &name)?;
-    let builder = DeltaTableBuilder::from_url(url).map_err(delta_error(&name, "opened"))?;
+    let builder = table_in(folder, &name)?;
     let builder = match version {
         Some(version) => builder.with_version(version),
         None => builder,
@@ -132,6 +136,14 @@ fn is_not_a_table(error: &deltalake::DeltaTableError) -> bool {
         error,
         deltalake::DeltaTableError::NotATable(_) | deltalake::DeltaTableError::InvalidTableLocation(_)
     )
+}
+
+/// The table in a folder, which need not be there yet.
+fn table_in(folder: &Path, name: impl std::fmt::Display) -> Result<DeltaTableBuilder, StoreError> {
+    let url = table_url(folder, &name)?;
+    let builder = DeltaTableBuilder::from_url(url.clone()).map_err(delta_error(&name, "opened"))?;
+    let patient = Retrying::new(LocalFileSystem::new(), Patience::USUAL);
+    Ok(builder.with_storage_backend(Arc::new(patient), url))
 }
 
 /// The `file://` URL of a table's folder.

@@ -16,6 +16,8 @@ use crate::fingerprint::plain;
 
 /// So many frequent values are kept.
 const TOP: usize = 8;
+/// So many keys are made at once: they stay in the processor's cache.
+const KEYS_AT_ONCE: usize = 2_048;
 /// Bins of a histogram.
 const BINS: usize = 16;
 
@@ -74,7 +76,11 @@ impl Collector {
         self.rows += array.len() as u64;
         self.nulls += array.null_count() as u64;
         match &mut self.values {
-            Values::Numbers(_, sketch) => sketch.extend(&keys(&array)),
+            Values::Numbers(_, sketch) => {
+                for from in (0..array.len()).step_by(KEYS_AT_ONCE) {
+                    sketch.extend(&keys(&array.slice(from, KEYS_AT_ONCE.min(array.len() - from))));
+                }
+            }
             Values::Texts(sketch, extremes) => {
                 for text in array.as_string::<i32>().iter().flatten() {
                     sketch.add(text);
@@ -261,12 +267,12 @@ fn all<T: ArrowPrimitiveType>(array: &ArrayRef, key: impl Fn(T::Native) -> u64) 
 }
 
 fn floats<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, float: impl Fn(T::Native) -> f64) -> Vec<u64> {
-    let there = |value: f64| (!value.is_nan()).then(|| of_float(value));
-    if array.null_count() == 0 {
-        array.values().iter().filter_map(|value| there(float(*value))).collect()
-    } else {
-        array.iter().flatten().filter_map(|value| there(float(value))).collect()
+    let values = array.values();
+    if array.null_count() == 0 && !values.iter().any(|value| float(*value).is_nan()) {
+        return values.iter().map(|value| of_float(float(*value))).collect();
     }
+    let there = array.iter().flatten().map(float).filter(|value| !value.is_nan());
+    there.map(of_float).collect()
 }
 
 fn widen(extremes: &mut Option<(String, String)>, text: &str) {

@@ -24,6 +24,7 @@ use super::{Bounds, as_declared};
 use crate::StoreError;
 use crate::error::{file_error, parquet_error};
 use crate::point_in_time::GroupColumns;
+use crate::storage::Patience;
 
 /// An open Parquet file.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub(super) struct SortedFile {
 
 impl SortedFile {
     pub(super) fn open(path: &Path, schema: &SchemaRef) -> Result<Self, StoreError> {
-        let file = File::open(path).map_err(file_error(path))?;
+        let file = Patience::USUAL.again(|| File::open(path)).map_err(file_error(path))?;
         let len = file.metadata().map_err(file_error(path))?.len();
         let bytes = At {
             file: Arc::new(file),
@@ -224,7 +225,7 @@ struct From {
 
 impl Read for From {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.at.file.read_at(buffer, self.offset)?;
+        let read = Patience::USUAL.again(|| self.at.file.read_at(buffer, self.offset))?;
         self.offset += read as u64;
         Ok(read)
     }
@@ -248,7 +249,7 @@ impl ChunkReader for At {
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
         let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, start)?;
+        Patience::USUAL.again(|| self.file.read_exact_at(&mut bytes, start))?;
         Ok(bytes.into())
     }
 }

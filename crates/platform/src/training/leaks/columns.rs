@@ -6,7 +6,7 @@ use definitions::Role;
 use evaluation::{Beside, LeakCheck, LeakFinding, LeakTest, Recipe, explained_alone, recipes};
 use feature_store::dataset::Column;
 
-use super::{SAMPLED_ROWS, Sample, Suspects, among};
+use super::{Sample, Suspects, among};
 use crate::failure::Outcome;
 
 /// Rows that the label is made again from.
@@ -29,11 +29,11 @@ pub(super) fn label_among_inputs(suspects: &Suspects<'_>) -> Outcome<LeakCheck> 
         None => {
             let sample = Sample::of(part, RECIPE_ROWS)?;
             // Codes of categories are numbers by accident.
-            let numeric = |(at, values): (usize, &Vec<f64>)| match inputs.get(at) {
-                Some(input) if !input.categorical => values.clone(),
-                _ => Vec::new(),
+            let numeric = |at: usize| match inputs.get(at) {
+                Some(input) if !input.categorical => sample.input(at),
+                _ => Ok(Vec::new()),
             };
-            let values: Vec<Vec<f64>> = sample.inputs.iter().enumerate().map(numeric).collect();
+            let values = (0..sample.width()).map(numeric).collect::<Outcome<Vec<_>>>()?;
             let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
             recipes(&names, &values, &sample.labels)
         }
@@ -56,8 +56,8 @@ fn renamed_classes(suspects: &Suspects<'_>, classes: usize) -> Outcome<Vec<Recip
         .filter(|(_, _, share)| *share > 1.0 - 1e-9);
     for (at, input, _) in whole {
         let sample = suspects.train.map(|part| Sample::of(part, RECIPE_ROWS)).transpose()?;
-        let values = sample.iter().filter_map(|sample| sample.inputs.get(at)).flatten();
-        let distinct: BTreeSet<u64> = values.map(|value| value.to_bits()).collect();
+        let values = sample.map_or(Ok(Vec::new()), |sample| sample.input(at))?;
+        let distinct: BTreeSet<u64> = values.iter().map(|value| value.to_bits()).collect();
         if distinct.len() <= classes {
             found.push(Recipe {
                 inputs: vec![at],
@@ -128,25 +128,29 @@ pub(super) fn single_input(suspects: &Suspects<'_>) -> Outcome<LeakCheck> {
 
 /// What each input explains of the label alone, learned on train, measured on the judged part (on train where that may be).
 fn shares<'a>(suspects: &'a Suspects<'_>, on_train: bool) -> Outcome<Vec<(usize, &'a Column, f64)>> {
-    let Some(train) = suspects.train else {
+    let Some(learned) = &suspects.of_train else {
         return Ok(Vec::new());
     };
-    let Some(judged) = suspects.judged.or(suspects.train.filter(|_| on_train)) else {
+    let Some(measured) = suspects.of_judged.as_ref().or(Some(learned).filter(|_| on_train)) else {
         return Ok(Vec::new());
     };
-    let (learned, measured) = (Sample::of(train, SAMPLED_ROWS)?, Sample::of(judged, SAMPLED_ROWS)?);
     let classes = suspects.fitted.target.classes().map_or(0, <[String]>::len);
-    let inputs = suspects.asked.inputs.iter().enumerate();
-    let share = |(at, input): (usize, &'a Column)| {
-        let one = Beside {
-            input: learned.inputs.get(at)?,
-            label: &learned.labels,
-        };
-        let other = Beside {
-            input: measured.inputs.get(at)?,
-            label: &measured.labels,
-        };
-        Some((at, input, explained_alone(one, other, classes, input.categorical)?))
-    };
-    Ok(inputs.filter_map(share).collect())
+    let mut shares = Vec::new();
+    for (at, input) in suspects.asked.inputs.iter().enumerate() {
+        let (one, other) = (learned.input(at)?, measured.input(at)?);
+        let (one, other) = (
+            Beside {
+                input: &one,
+                label: &learned.labels,
+            },
+            Beside {
+                input: &other,
+                label: &measured.labels,
+            },
+        );
+        if let Some(share) = explained_alone(one, other, classes, input.categorical) {
+            shares.push((at, input, share));
+        }
+    }
+    Ok(shares)
 }

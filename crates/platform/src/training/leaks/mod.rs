@@ -15,7 +15,7 @@ use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Float64Type};
 use evaluation::LeakCheck;
 use feature_store::split::Part;
-use learning::LearningError;
+use learning::{LearningError, Matrix};
 
 use super::parts::Ready;
 use super::{Asked, Fitted, Lesson};
@@ -32,6 +32,10 @@ struct Suspects<'a> {
     train: Option<&'a Ready>,
     /// The part that gates look at, where it is not train.
     judged: Option<&'a Ready>,
+    /// Rows of train.
+    of_train: Option<Sample>,
+    /// Rows of the judged part.
+    of_judged: Option<Sample>,
 }
 
 /// Runs every leak test. `judged` names the part that gates look at.
@@ -43,12 +47,17 @@ pub fn examine(
     judged: &str,
 ) -> Outcome<Vec<LeakCheck>> {
     let of = |wanted: &str| ready.iter().find(|part| part.part.name() == wanted);
+    let train = of(Part::Train.name());
+    let judged = of(judged).filter(|part| part.part != Part::Train);
+    let sample = |part: Option<&Ready>| part.map(|part| Sample::of(part, SAMPLED_ROWS)).transpose();
     let suspects = Suspects {
         lesson,
         asked,
         fitted,
-        train: of(Part::Train.name()),
-        judged: of(judged).filter(|part| part.part != Part::Train),
+        train,
+        judged,
+        of_train: sample(train)?,
+        of_judged: sample(judged)?,
     };
     Ok(vec![
         columns::label_among_inputs(&suspects)?,
@@ -60,9 +69,9 @@ pub fn examine(
     ])
 }
 
-/// Rows of a part as numbers: each input, and the label.
+/// Some rows of a part, as numbers where they are looked at.
 struct Sample {
-    inputs: Vec<Vec<f64>>,
+    inputs: Matrix,
     labels: Vec<f64>,
 }
 
@@ -70,21 +79,25 @@ impl Sample {
     /// At most so many rows, evenly spread over the part.
     fn of(part: &Ready, most: usize) -> Outcome<Self> {
         let step = part.matrix.rows().div_ceil(most.max(1)).max(1);
-        let matrix = part.spread(most)?;
-        let mut inputs = Vec::new();
-        for at in 0..matrix.schema().fields().len() {
-            let arrays: Vec<&dyn Array> = matrix.batches().iter().map(|batch| batch.column(at).as_ref()).collect();
-            if arrays.is_empty() {
-                inputs.push(Vec::new());
-                continue;
-            }
-            let column = concat(&arrays).map_err(LearningError::from)?;
-            inputs.push(numbers(&column)?);
-        }
         Ok(Self {
-            inputs,
+            inputs: part.spread(most)?,
             labels: part.labels.iter().step_by(step).copied().collect(),
         })
+    }
+
+    /// The values of an input, NaN for NULL; none where there are no rows.
+    fn input(&self, at: usize) -> Outcome<Vec<f64>> {
+        let batches = self.inputs.batches();
+        let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(at).as_ref()).collect();
+        if arrays.is_empty() {
+            return Ok(Vec::new());
+        }
+        numbers(&concat(&arrays).map_err(LearningError::from)?)
+    }
+
+    /// How many inputs there are.
+    fn width(&self) -> usize {
+        self.inputs.schema().fields().len()
     }
 }
 

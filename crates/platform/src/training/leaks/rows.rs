@@ -1,8 +1,6 @@
 //! Who is in which part: no entity of a group split in two, and no row of the judged part that train has too.
 
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
-use std::hash::Hasher;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -13,8 +11,9 @@ use evaluation::{LeakCheck, LeakFinding, LeakTest};
 use feature_store::dataset::open_part;
 use feature_store::split::Part;
 use learning::LearningError;
+use sketches::key::mixed;
 
-use super::{Ready, SAMPLED_ROWS, Sample, Suspects, among};
+use super::{Ready, Sample, Suspects, among};
 use crate::failure::Outcome;
 
 /// More rows of train are not compared one by one.
@@ -101,7 +100,8 @@ pub(super) fn duplicates_apart(suspects: &Suspects<'_>) -> Outcome<LeakCheck> {
         let why = format!("more than {MOST_COMPARED} rows in train");
         return Ok(LeakCheck::not_applicable(TEST, why));
     }
-    if !tells_rows_apart(train)? {
+    let tells_apart = suspects.of_train.as_ref().map_or(Ok(false), tells_rows_apart)?;
+    if !tells_apart {
         return Ok(LeakCheck::not_applicable(TEST, "no input tells rows apart"));
     }
     let in_train: HashSet<u64> = hashes(train).into_iter().collect();
@@ -119,42 +119,36 @@ pub(super) fn duplicates_apart(suspects: &Suspects<'_>) -> Outcome<LeakCheck> {
 }
 
 /// Whether some input has about as many values as there are rows, copies of rows aside.
-fn tells_rows_apart(part: &Ready) -> Outcome<bool> {
-    let sample = Sample::of(part, SAMPLED_ROWS)?;
-    let distinct = |values: &Vec<f64>| {
-        let distinct: HashSet<u64> = values.iter().map(|value| value.to_bits()).collect();
-        distinct.len()
-    };
-    let most = sample.inputs.iter().map(distinct).max().unwrap_or_default();
-    Ok(4 * most > sample.labels.len())
+fn tells_rows_apart(sample: &Sample) -> Outcome<bool> {
+    for at in 0..sample.width() {
+        let distinct: HashSet<u64> = sample.input(at)?.iter().map(|value| value.to_bits()).collect();
+        if 4 * distinct.len() > sample.labels.len() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A hash of each row: the bits of its inputs and label.
 fn hashes(part: &Ready) -> Vec<u64> {
-    let mut hashers: Vec<DefaultHasher> = Vec::with_capacity(part.labels.len());
+    let mut hashes: Vec<u64> = Vec::with_capacity(part.labels.len());
     for batch in part.matrix.batches() {
-        let first = hashers.len();
-        hashers.resize(first + batch.num_rows(), DefaultHasher::new());
+        let first = hashes.len();
+        hashes.resize(first + batch.num_rows(), 0);
         for column in batch.columns() {
             let Ok(column) = cast(column, &DataType::Float64) else {
                 continue;
             };
-            let column = column.as_primitive::<Float64Type>();
-            for (row, hasher) in hashers.iter_mut().skip(first).enumerate() {
-                let bits = if column.is_null(row) {
-                    u64::MAX
-                } else {
-                    column.value(row).to_bits()
-                };
-                hasher.write_u64(bits);
+            let rows = hashes.iter_mut().skip(first);
+            for (hash, value) in rows.zip(column.as_primitive::<Float64Type>()) {
+                *hash = mixed(*hash ^ value.map_or(u64::MAX, f64::to_bits));
             }
         }
     }
-    let with_label = hashers.into_iter().zip(&part.labels).map(|(mut hasher, label)| {
-        hasher.write_u64(label.to_bits());
-        hasher.finish()
-    });
-    with_label.collect()
+    for (hash, label) in hashes.iter_mut().zip(&part.labels) {
+        *hash = mixed(*hash ^ label.to_bits());
+    }
+    hashes
 }
 
 #[cfg(test)]
