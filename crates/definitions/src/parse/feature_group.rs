@@ -84,7 +84,7 @@ fn group(table: &Table<'_>) -> Option<FeatureGroup> {
     check_times(table, &group);
     check_columns(table, &group);
     check_renames(table, &group);
-    derivation::note_not_yet(table, &group);
+    derivation::check_group(table, &group);
     Some(group)
 }
 

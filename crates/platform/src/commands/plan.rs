@@ -124,7 +124,7 @@ impl Plan {
 
 /// What applying the repository's definitions would do, groups first, then views, then pipelines.
 pub async fn steps(repository: &Repository) -> Outcome<Vec<Step>> {
-    let catalog = repository.catalog()?;
+    let mut catalog = repository.catalog()?;
     let applied = applied_records(repository).await?;
     let (mut groups, mut views) = (BTreeMap::new(), BTreeMap::new());
     for record in &applied {
@@ -140,6 +140,7 @@ pub async fn steps(repository: &Repository) -> Outcome<Vec<Step>> {
             DefinitionKind::Pipeline => {}
         }
     }
+    catalog.complete(&groups)?;
     catalog.check(&groups, &views)?;
     check_what_is_built(&catalog)?;
     let mut steps = Vec::new();
@@ -174,7 +175,8 @@ pub async fn steps(repository: &Repository) -> Outcome<Vec<Step>> {
 /// # Errors
 /// What `platform plan` would refuse.
 pub fn check_alone(files: &[(String, String)]) -> Outcome {
-    let catalog = Catalog::parse(files)?;
+    let mut catalog = Catalog::parse(files)?;
+    catalog.complete(&BTreeMap::new())?;
     catalog.check(&BTreeMap::new(), &BTreeMap::new())?;
     check_what_is_built(&catalog)
 }
