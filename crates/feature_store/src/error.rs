@@ -491,6 +491,19 @@ pub enum StoreError {
         wrong: Violations,
     },
 
+    /// A computation of a derived group does not fit the rows.
+    #[error("`{computation}` (computation {at}): {found}, wanted {wanted}")]
+    Computation {
+        /// Its place in the list.
+        at: usize,
+        /// Its name.
+        computation: &'static str,
+        /// What it has.
+        found: String,
+        /// What it needs.
+        wanted: &'static str,
+    },
+
     /// The query is not one.
     #[error("{message}")]
     Query {

@@ -8,6 +8,7 @@
 //! files in, `history`, `statistics`, `late` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
 //! `split`, `fingerprint` and `dataset` make training datasets; `export` writes rows for other programs.
 
+pub(crate) mod derive;
 mod error;
 pub mod export;
 mod history;
@@ -24,6 +25,10 @@ mod fingerprint;
 pub mod point_in_time;
 pub mod split;
 
+pub use derive::{
+    Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, compute_features, reach_of,
+    types_of,
+};
 pub use error::{Location, NullExcess, Reason, StoreError, Violation, Violations};
 pub use fingerprint::{ContentHasher, combine, declared_type};
 pub use history::{Change, history};
