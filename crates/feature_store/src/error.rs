@@ -504,6 +504,13 @@ pub enum StoreError {
         wanted: &'static str,
     },
 
+    /// Rows that features are computed from are not what they should be.
+    #[error("features cannot be computed: {problem}")]
+    DerivedRows {
+        /// What is wrong with them.
+        problem: String,
+    },
+
     /// The query is not one.
     #[error("{message}")]
     Query {

@@ -40,7 +40,8 @@ impl StoreError {
             | Self::PartsOverlap { .. }
             | Self::UnknownGroup { .. }
             | Self::NotPinned { .. }
-            | Self::SpineShape { .. } => Fault::Platform,
+            | Self::SpineShape { .. }
+            | Self::DerivedRows { .. } => Fault::Platform,
             _ => Fault::Input,
         }
     }
