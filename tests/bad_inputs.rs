@@ -430,7 +430,7 @@ const DEFINITIONS: [Case<'_>; 14] = [
     ),
     (
         "kind that is not supported yet",
-        "feature_groups/racks.toml: name = \"racks\"⏎version = 2⏎entity = [\"host\"]⏎event_time = \"ts\"⏎[derive]⏎from = [\"local:v1\"]⏎[[features]]⏎name = \"cpu_mean\"⏎of = \"cpu\"⏎window = \"1h\"⏎aggregate = \"mean\"⏎\napply",
+        "feature_groups/racks.toml: name = \"racks\"⏎version = 2⏎entity = [\"host\"]⏎event_time = \"ts\"⏎[derive]⏎from = [\"local:v1\"]⏎sql = \"select 1\"⏎lookback = \"1h\"⏎[[features]]⏎name = \"cpu_mean\"⏎type = \"float64\"⏎\napply",
     ),
     (
         "view of an unknown group",

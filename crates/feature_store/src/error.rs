@@ -510,6 +510,20 @@ pub enum StoreError {
         /// What is wrong with them.
         problem: String,
     },
+    /// A group is not derived, so nothing computes it.
+    #[error("`{group}` is not derived: its rows are ingested")]
+    NotDerived {
+        /// The group.
+        group: GroupRef,
+    },
+    /// Nothing computes a feature of a derived group.
+    #[error("nothing computes `{column}` of `{group}`")]
+    NotComputed {
+        /// The group.
+        group: GroupRef,
+        /// The feature.
+        column: String,
+    },
 
     /// The query is not one.
     #[error("{message}")]

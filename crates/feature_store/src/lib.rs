@@ -5,10 +5,10 @@
 //! for the time, and never overwrites a row: a correction is a new row that is known later.
 //!
 //! Reading order: `storage` says how a group lies on disk and what a pin is, `scan` reads a pin in one total order, `ingest` brings
-//! files in, `history`, `statistics`, `late` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
+//! files in, `derive` computes groups from others, `history`, `statistics`, `late` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
 //! `split`, `fingerprint` and `dataset` make training datasets; `export` writes rows for other programs.
 
-pub(crate) mod derive;
+pub mod derive;
 mod error;
 pub mod export;
 mod history;

@@ -328,6 +328,7 @@ pub(super) fn check_group(table: &Table<'_>, group: &FeatureGroup) {
             "remove `mode`".to_owned(),
         );
     }
+    note_not_yet(table, derive);
     let fields = table.get("features").and_then(|field| field.list()).unwrap_or_default();
     for (field, feature) in fields.iter().zip(&group.features) {
         let Some(table) = field.table(&format!("`[[features]]` `{}`", feature.name)) else {
@@ -348,6 +349,23 @@ pub(super) fn check_group(table: &Table<'_>, group: &FeatureGroup) {
         } else if KEYS.iter().all(|key| table.get(key).is_none()) {
             table.require("of", "how the feature is computed", "of = \"cpu_percent\"");
         }
+    }
+}
+
+fn note_not_yet(table: &Table<'_>, derive: &Derive) {
+    let Some(inner) = table.get("derive").and_then(|field| field.table("`[derive]`")) else {
+        return;
+    };
+    if let Some(field) = inner.get("sql") {
+        let hint = "declare the features, or compute the columns outside and ingest them".to_owned();
+        let problem = field.problem("`sql` in `[derive]` is not supported yet").hint(hint);
+        table.notes.not_yet(problem);
+    } else if let (Some(field), true) = (inner.get("from"), derive.from.len() > 1) {
+        let hint = "derive from each in a feature group of its own, and join them in the feature view".to_owned();
+        let problem = field
+            .problem("several groups in `from` are not supported yet")
+            .hint(hint);
+        table.notes.not_yet(problem);
     }
 }
 

@@ -68,6 +68,7 @@ impl StoreError {
             Self::Violations(violations) => return violations.hint(),
             Self::TooManyNulls { excesses, .. } => return excesses.first().map(null_fraction_hint),
             Self::DerivedGroup { group } => format!("platform featuregroup materialize {}", group.name),
+            Self::NotDerived { group } => format!("platform featuregroup ingest {} --from FILE", group.name),
             Self::BadTimeZone { .. } => "time_zone = \"Europe/Berlin\"".to_owned(),
             Self::GapTooShort { .. } => "gap = \"auto\"".to_owned(),
             Self::EmptyPart { part, in_gap, .. } => empty_part_hint(part, *in_gap),

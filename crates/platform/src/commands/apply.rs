@@ -39,15 +39,19 @@ impl Apply {
         if changed.is_empty() {
             return screen::line("nothing to change");
         }
-        let group = changed
-            .iter()
-            .rev()
-            .find(|step| step.new.kind == DefinitionKind::FeatureGroup);
-        match group {
-            Some(step) => screen::line(format!(
+        let groups = || {
+            let group = |step: &&&Step| step.new.kind == DefinitionKind::FeatureGroup;
+            changed.iter().rev().filter(group)
+        };
+        let is_derived = |step: &&&Step| step.new.canonical.get("derive").is_some();
+        if let Some(step) = groups().find(|step| !is_derived(step)) {
+            return screen::line(format!(
                 "next: platform featuregroup ingest {} --from FILE",
                 step.new.name
-            )),
+            ));
+        }
+        match groups().next() {
+            Some(step) => screen::line(format!("next: platform featuregroup materialize {}", step.new.name)),
             None => Ok(()),
         }
     }

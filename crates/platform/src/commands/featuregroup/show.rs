@@ -64,7 +64,11 @@ impl Show {
                 text(feature.and_then(|feature| feature.unit.as_ref())),
                 text(feature.and_then(|feature| feature.description.as_ref())),
             ];
-            row.extend(group.is_derived().then(|| how.map(ToString::to_string).unwrap_or_default()));
+            row.extend(
+                group
+                    .is_derived()
+                    .then(|| how.map(ToString::to_string).unwrap_or_default()),
+            );
             table.row(row);
         }
         table.print()

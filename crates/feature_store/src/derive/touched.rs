@@ -1,0 +1,167 @@
+//! Which derived rows have to be computed: spans of event time, for every entity and for single ones.
+//!
+//! ```text
+//!   a source row at s            touches the derived rows at    [s - ahead, s + back]
+//!   time goes on to a new latest touches the labels that were not over until then
+//! ```
+//!
+//! Memory: one span for each stretch of touched rows of an entity.
+
+use std::collections::BTreeMap;
+
+use super::kernel::Reach;
+
+/// A span of event times in microseconds, both ends within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Span {
+    /// The first.
+    pub first: i64,
+    /// The last.
+    pub last: i64,
+}
+
+impl Span {
+    /// All of time.
+    pub const ALL: Self = Self {
+        first: i64::MIN,
+        last: i64::MAX,
+    };
+
+    /// Whether a time is in it.
+    pub fn holds(self, time: i64) -> bool {
+        self.first <= time && time <= self.last
+    }
+}
+
+/// The derived rows to compute.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Touched {
+    every: Vec<Span>,
+    /// By the key's encoding.
+    single: BTreeMap<Box<[u8]>, Vec<Span>>,
+}
+
+impl Touched {
+    /// All rows in a span.
+    pub fn every(span: Span) -> Self {
+        Self {
+            every: vec![span],
+            single: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a span of all entities.
+    pub fn add_every(&mut self, span: Span) {
+        self.every = merged(self.every.iter().copied().chain([span]).collect());
+    }
+
+    /// Adds a span of one entity. Spans of an entity come with ascending firsts.
+    pub fn add(&mut self, key: &[u8], span: Span) {
+        let spans = match self.single.get_mut(key) {
+            Some(spans) => spans,
+            None => self.single.entry(key.into()).or_default(),
+        };
+        match spans.last_mut() {
+            Some(last) if last.last >= span.first.saturating_sub(1) => last.last = last.last.max(span.last),
+            _ => spans.push(span),
+        }
+    }
+
+    /// Whether there is nothing to compute.
+    pub fn is_empty(&self) -> bool {
+        self.every.is_empty() && self.single.is_empty()
+    }
+
+    /// The spans of an entity, in order and apart.
+    pub fn of(&self, key: &[u8]) -> Vec<Span> {
+        match self.single.get(key) {
+            Some(single) => merged(self.every.iter().chain(single).copied().collect()),
+            None => self.every.clone(),
+        }
+    }
+
+    /// The earliest touched time of any entity; `None` where nothing is touched.
+    pub fn earliest(&self) -> Option<i64> {
+        let single = self.single.values().filter_map(|spans| spans.first());
+        self.every.iter().chain(single).map(|span| span.first).min()
+    }
+}
+
+/// What a source row at a time touches.
+pub(super) fn touched_by(time: i64, reach: Reach) -> Span {
+    let last = match reach.back {
+        // A row at exactly the window's end is outside.
+        Some(back) => time.saturating_add((back.micros() - 1).max(0)),
+        None => i64::MAX,
+    };
+    Span {
+        first: time.saturating_sub(reach.ahead.micros()),
+        last,
+    }
+}
+
+/// The rows that the derived rows of a span are made of.
+pub(super) fn needed_for(span: Span, reach: Reach) -> Span {
+    let first = match reach.back {
+        Some(back) => span.first.saturating_sub((back.micros() - 1).max(0)),
+        None => i64::MIN,
+    };
+    Span {
+        first,
+        last: span.last.saturating_add(reach.ahead.micros()),
+    }
+}
+
+/// The same times, in order and apart.
+pub(super) fn merged(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_unstable();
+    let mut apart: Vec<Span> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match apart.last_mut() {
+            Some(last) if last.last >= span.first.saturating_sub(1) => last.last = last.last.max(span.last),
+            _ => apart.push(span),
+        }
+    }
+    apart
+}
+
+#[cfg(test)]
+mod tests {
+    use definitions::Duration;
+
+    use super::*;
+
+    fn reach(back: Option<i64>, ahead: i64) -> Reach {
+        let micros = |micros| Duration::from_micros(micros).unwrap();
+        Reach {
+            back: back.map(micros),
+            ahead: micros(ahead),
+        }
+    }
+
+    #[test]
+    fn row_touches_the_windows_that_hold_it() {
+        let span = |first, last| Span { first, last };
+        assert_eq!(touched_by(100, reach(Some(10), 0)), span(100, 109));
+        assert_eq!(touched_by(100, reach(Some(0), 0)), span(100, 100));
+        assert_eq!(touched_by(100, reach(Some(10), 5)), span(95, 109));
+        assert_eq!(touched_by(100, reach(None, 0)), span(100, i64::MAX));
+        assert_eq!(needed_for(span(100, 109), reach(Some(10), 5)), span(91, 114));
+        assert_eq!(needed_for(span(100, 109), reach(None, 5)), span(i64::MIN, 114));
+        assert_eq!(needed_for(Span::ALL, reach(Some(10), 5)), Span::ALL);
+    }
+
+    #[test]
+    fn spans_that_meet_are_one() {
+        let span = |first, last| Span { first, last };
+        let mut touched = Touched::default();
+        assert!(touched.is_empty());
+        touched.add(b"a", span(1, 3));
+        touched.add(b"a", span(4, 6));
+        touched.add(b"a", span(9, 9));
+        touched.add_every(span(5, 7));
+        assert_eq!(touched.of(b"a"), [span(1, 7), span(9, 9)]);
+        assert_eq!(touched.of(b"b"), [span(5, 7)]);
+        assert_eq!(touched.earliest(), Some(1));
+    }
+}
