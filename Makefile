@@ -57,7 +57,9 @@ bench: setup ## measure, and print the tables of docs/benchmarks.md
 
 bench-pit: setup ## measure point-in-time joins beside DuckDB, Polars and Feast [CASES="full few"] [SCALE=100]
 	@$(CARGO) build --locked --release --package platform --bin platform
-	PLATFORM="$(TARGET_DIR)/release/platform" CASES="$(CASES)" bench/pit-run
+	scan=$$($(CARGO) bench --locked --no-run --package platform --package feature_store --bench scan --message-format json \
+	  | sed -n 's/.*"executable":"\([^"]*\/scan-[^"]*\)".*/\1/p' | tail -n 1)
+	PLATFORM="$(TARGET_DIR)/release/platform" SCAN="$$scan" CASES="$(CASES)" bench/pit-run
 
 doc-reference: build ## write docs/reference from the binary's own --help
 	@scripts/reference "$(BINARY)" docs/reference

@@ -35,7 +35,7 @@ class Tables:
 @dataclasses.dataclass(frozen=True)
 class Case:
     """Which tables, which of their spines, and how. `must` and `goal` are of `measure`: `ratio`, the fastest peer's time divided by
-    ours; `rows`, rows of the spine a second; `growth`, our time divided by that of `full`, where nothing is asked."""
+    ours; `rows`, rows of the spine a second; `growth`, our time divided by that of `full`, which may be at most `must`."""
 
     what: str
     tables: str
@@ -72,5 +72,5 @@ CASES = {
     "tight": Case("`full` in 512 MB", "full", memory="512MB", peers=("duckdb",), must=1, goal=2),
     "feast": Case("beside Feast on its DuckDB offline store", "feast", peers=("feast",), must=50, goal=100),
     "big": Case("a spine of ten million rows", "big", peers=(), measure="rows", must=400 * THOUSAND, goal=800 * THOUSAND),
-    "growth": Case("`full` with four times the rows", "growth", peers=(), measure="growth"),
+    "growth": Case("`full` with four times the rows", "growth", peers=(), measure="growth", must=4.4),
 }

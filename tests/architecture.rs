@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-const RANKS: [(&str, u8); 9] = [
+const RANKS: [(&str, u8); 10] = [
     ("definitions", 0),
     ("simulation", 0),
+    ("sketches", 0),
     ("feature_store", 1),
     ("learning", 1),
     ("registry", 1),

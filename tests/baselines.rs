@@ -67,7 +67,8 @@ fn trained(rows: &[Row]) -> Sandbox {
     sandbox.write(
         "pipelines/p.toml",
         "name = \"p\"\nview = \"fv:v1\"\nmodel = \"m\"\nseed = 1\n[train]\nlearner = \"lightgbm\"\n[train.lightgbm]\nrounds = 3\n\
-         [evaluate]\nmetrics = [\"mae\"]\nbaselines = [\"last_value\", \"seasonal_naive(40m)\", \"mean\"]\n",
+         [evaluate]\nmetrics = [\"mae\"]\nbaselines = [\"last_value\", \"seasonal_naive(40m)\", \"mean\"]\n\
+         [gate]\nleaks = \"warn\"\n",
     );
     let line = |row: &Row| {
         let label = row.label.map(|label| label.to_string()).unwrap_or_default();

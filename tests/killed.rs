@@ -3,10 +3,10 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::main_job::{ingested, trained};
+use crate::main_job::{ingested, sixty_hosts, trained};
 use crate::sandbox::Sandbox;
 
-/// Rounds per command; eight commands make fifty-six.
+/// Rounds per command; nine commands make sixty-three.
 const ROUNDS: u32 = 7;
 
 /// Runs the command once to learn how long it takes, then kills it at moments spread over that time. The spread is a fixed
@@ -168,6 +168,27 @@ fn killed_dataset_creation_leaves_whole_datasets() {
 }
 
 #[test]
+fn killed_while_the_spine_is_on_disk_leaves_whole_datasets_and_nothing_on_disk() {
+    let sandbox = sixty_hosts(&[
+        ("server_metrics", "metrics"),
+        ("hosts", "hosts"),
+        ("cpu_labels", "labels"),
+    ]);
+    let create = "dataset create cpu_fv:v1 --force --memory 64MiB";
+    kill_rounds(&sandbox, |_| create.to_owned(), |_| is_whole(&sandbox));
+    let made = sandbox.ok(&format!("{create} --json")).json();
+    let reference = made["dataset"].as_str().unwrap();
+    let folder = reference.replace(':', "/");
+    let manifest = sandbox.read(&format!(".platform/datasets/{folder}/manifest.json"));
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert!(manifest["spilled_bytes"].as_u64().unwrap() > 0);
+    sandbox.ok(&format!("dataset verify {reference}"));
+    sandbox.ok("gc");
+    let left = |folder: &str| std::fs::read_dir(sandbox.path(folder)).unwrap().count();
+    assert_eq!((left(".platform/spill"), left(".platform/staging")), (0, 0));
+}
+
+#[test]
 fn killed_training_leaves_whole_models() {
     let sandbox = ingested();
     kill_rounds(
@@ -208,4 +229,35 @@ fn killed_alias_move_leaves_it_at_one_of_its_two_places() {
         assert!(model["model"] == "cpu_forecaster:v1" || model["model"] == "cpu_forecaster:v2");
         is_whole(&sandbox);
     });
+}
+
+#[test]
+fn killed_forgetting_is_finished_by_the_same_command() {
+    let sandbox = trained();
+    let answer = sandbox
+        .ok("query 'select distinct host from server_metrics order by host' --json")
+        .json();
+    let hosts: Vec<String> = answer["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["host"].as_str().unwrap().to_owned())
+        .collect();
+    let line = |round: u32| {
+        let host = &hosts[round as usize % hosts.len()];
+        format!("featuregroup forget server_metrics --entity {host} --everywhere")
+    };
+    kill_rounds(&sandbox, line, |round| {
+        is_whole(&sandbox);
+        sandbox.ok(&line(round));
+        let host = &hosts[round as usize % hosts.len()];
+        let left = rows(
+            &sandbox,
+            &format!("\\\"server_metrics:v1$all\\\" where host = '{host}'"),
+        );
+        assert_eq!(left, 0);
+        is_whole(&sandbox);
+    });
+    sandbox.ok("gc --grace 0s");
+    is_whole(&sandbox);
 }

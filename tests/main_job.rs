@@ -120,17 +120,54 @@ fn failed_gate_records_the_run_and_registers_nothing() {
     assert_eq!(runs["runs"][0]["status"], "refused");
 }
 
+/// Sixty hosts for thirty days, as Parquet files in `data`; these groups are ingested.
+pub fn sixty_hosts(groups: &[(&str, &str)]) -> Sandbox {
+    let sandbox = Sandbox::empty();
+    sandbox.ok("init .");
+    sandbox.ok("simulate fleet --out data --hosts 60 --days 30 --format parquet");
+    sandbox.ok("apply");
+    for (group, file) in groups {
+        sandbox.ok(&format!("featuregroup ingest {group} --from data/{file}.parquet"));
+    }
+    sandbox
+}
+
+/// Gives a group's table a column more, as another program would: with a commit of new metadata.
+fn add_column(sandbox: &Sandbox, group: &str, name: &str) {
+    let log = sandbox.path(&format!(".platform/feature_groups/{group}/v1/_delta_log"));
+    let commits = || (0..).map(|version| log.join(format!("{version:020}.json")));
+    let first = std::fs::read_to_string(commits().next().unwrap()).unwrap();
+    let metadata = first
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mut metadata = metadata
+        .into_iter()
+        .find(|action| action.get("metaData").is_some())
+        .unwrap();
+    let schema = &mut metadata["metaData"]["schemaString"];
+    let mut fields: serde_json::Value = serde_json::from_str(schema.as_str().unwrap()).unwrap();
+    let field = serde_json::json!({"name": name, "type": "double", "nullable": true, "metadata": {}});
+    fields["fields"].as_array_mut().unwrap().push(field);
+    *schema = fields.to_string().into();
+    let next = commits().find(|path| !path.exists()).unwrap();
+    std::fs::write(next, format!("{metadata}\n")).unwrap();
+}
+
 #[test]
 fn model_is_reproduced_after_everything_around_it_has_changed() {
     let sandbox = trained();
+    // Another seed: the same hosts and times with other values, which correct the old rows, and a day more.
     sandbox.ok("simulate fleet --out more --hosts 8 --days 7 --seed 8");
+    add_column(&sandbox, "server_metrics", "added_later");
     sandbox.ok("featuregroup ingest server_metrics --from more/metrics.csv");
     sandbox.ok("featuregroup ingest cpu_labels --from more/labels.csv");
     sandbox.ok("featuregroup compact server_metrics");
     sandbox.ok("featuregroup compact cpu_labels");
     sandbox.ok("gc --grace 0s");
-    let said = sandbox.ok("reproduce cpu_forecaster:v1 --threads 1");
-    assert!(said.stdout.contains("model.txt"), "{}", said.screen());
+    for threads in [1, 3] {
+        let said = sandbox.ok(&format!("reproduce cpu_forecaster:v1 --threads {threads}"));
+        assert!(said.stdout.contains("model.txt"), "{}", said.screen());
+    }
     let changed = sandbox.ok("dataset create cpu_fv:v1 --json").json();
     assert_eq!(changed["outcome"], "created");
 }

@@ -9,7 +9,7 @@ use crate::main_job::trained;
 use crate::sandbox::Sandbox;
 
 /// Runs a script of `tests/oracles`; `false` where there is no interpreter for it.
-fn ask(sandbox: &Sandbox, script: &str, arguments: &[&str]) -> bool {
+pub fn ask(sandbox: &Sandbox, script: &str, arguments: &[&str]) -> bool {
     let Some(python) = std::env::var_os("PLATFORM_ORACLES_PYTHON") else {
         eprintln!("skipped: `PLATFORM_ORACLES_PYTHON` names no interpreter (make test sets it)");
         return false;
@@ -43,6 +43,18 @@ fn oracles_read_the_dataset_and_find_its_fingerprint() {
         &sandbox,
         "read_dataset.py",
         &[".platform/datasets/cpu_fv/v1/1", "--rows", &rows.to_string()],
+    );
+}
+
+#[test]
+fn oracles_measure_the_same_drift() {
+    let sandbox = trained();
+    let compared = sandbox.run("dataset compare cpu_fv:v1/1/train cpu_fv:v1/1/test --json");
+    sandbox.write("drift.json", &compared.json().to_string());
+    ask(
+        &sandbox,
+        "compare_parts.py",
+        &[".platform/datasets/cpu_fv/v1/1", "train", "test", "drift.json"],
     );
 }
 

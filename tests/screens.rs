@@ -41,7 +41,7 @@ const MEASURED: [(&str, &str); 7] = [
 ];
 
 /// Runs the commands one after another and gives every screen, as a person would have seen them.
-fn screens(sandbox: &Sandbox, lines: &[&str]) -> String {
+pub fn screens(sandbox: &Sandbox, lines: &[&str]) -> String {
     lines.iter().map(|line| shown(sandbox, line)).collect()
 }
 
@@ -55,7 +55,7 @@ fn shown(sandbox: &Sandbox, line: &str) -> String {
     )
 }
 
-fn check(name: &str, screens: &str) {
+pub fn check(name: &str, screens: &str) {
     insta::with_settings!({ filters => CHANGING, omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!(name, screens);
     });
@@ -111,6 +111,8 @@ fn every_command_shows_what_it_did() {
         "featuregroup show hosts:v1 --json",
         "featuregroup stats server_metrics",
         "featuregroup stats hosts",
+        "featuregroup stats server_metrics --ingestion 2",
+        "featuregroup stats server_metrics --ingestion 3",
         "featuregroup history server_metrics",
         "featuregroup late server_metrics --limit 2",
         "featuregroup late server_metrics --limit 1 --json",
@@ -157,6 +159,17 @@ fn datasets(sandbox: &Sandbox) {
         "dataset diff cpu_fv:v1/1 cpu_fv:v1/2",
     ];
     check_measured("dataset_diff", &screens(sandbox, &lines));
+    let lines = [
+        "dataset show cpu_fv:v1/1 --statistics",
+        "dataset compare cpu_fv:v1/1/train cpu_fv:v1/1/train",
+        "dataset compare cpu_fv:v1/1/train cpu_fv:v1/1/test",
+        "dataset compare cpu_fv:v1/1 cpu_fv:v1/2/tset",
+        "featuregroup drift server_metrics --against cpu_fv:v1/1 --from 2026-01-05",
+        "featuregroup drift hosts --against cpu_fv:v1/1",
+        "featuregroup drift server_metrics --against cpu_fv:v1/1 --from 2027-01-01",
+        "dataset report cpu_fv:v1/1 --out report.html",
+    ];
+    check_measured("drift", &screens(sandbox, &lines));
 }
 
 fn models(sandbox: &Sandbox) {

@@ -164,7 +164,7 @@ fn check_duplicates<T>(
 
 /// A time split needs times, and a gap that keeps its parts apart.
 fn check_split(view: &Parsed<FeatureView>, resolved: &ResolvedView, problems: &mut Vec<Problem>) {
-    let Some(Split::Time { gap, allow_overlap, .. }) = &view.definition.split else {
+    let Some((gap, allow_overlap)) = view.definition.split.as_ref().and_then(Split::gap) else {
         return;
     };
     if resolved.event_time().is_none() {
@@ -176,7 +176,7 @@ fn check_split(view: &Parsed<FeatureView>, resolved: &ResolvedView, problems: &m
     }
     let sum = resolved.gap();
     if let Gap::Of(gap) = gap
-        && *gap < sum.total()
+        && gap < sum.total()
         && !allow_overlap
     {
         let problem = view.problem("split.gap", "the gap in `[split]` is too short");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ColumnName, Derivation, Duration, GroupRef, Name, Version, Versioned};
+use crate::{ColumnName, Derivation, Duration, Expect, GroupExpect, GroupRef, Name, Version, Versioned};
 
 /// The type of a column, as users write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,6 +80,14 @@ pub enum IngestMode {
     Append,
 }
 
+/// What is promised of revisions that later ones supersede.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum History {
+    /// Every revision of a row is kept, with its period of validity (a slowly changing dimension of type 2).
+    Scd2,
+}
+
 /// What happens to rows that break an expectation, a type or the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,23 +109,6 @@ pub enum Ambiguous {
     Latest,
 }
 
-/// What is expected of a column's values.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Expect {
-    /// Smallest value allowed, inclusive.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<f64>,
-    /// Largest value allowed, inclusive.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<f64>,
-    /// Largest share of NULLs allowed in one ingestion, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_null_fraction: Option<f64>,
-    /// The only texts allowed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub one_of: Option<Vec<String>>,
-}
-
 /// One feature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Feature {
@@ -136,8 +127,12 @@ pub struct Feature {
     #[serde(default, skip_serializing_if = "crate::is_false")]
     pub categorical: bool,
     /// What is expected of its values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expect: Option<Expect>,
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        with = "crate::expectation::one_or_many"
+    )]
+    pub expect: Vec<Expect>,
     /// What happens when the expectation is broken; without it, what the group says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_violation: Option<OnViolation>,
@@ -213,6 +208,9 @@ pub struct FeatureGroup {
     /// No event time: one row per entity, joined on the key alone.
     #[serde(default, skip_serializing_if = "crate::is_false")]
     pub is_static: bool,
+    /// What is promised of superseded revisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
     /// What an ingestion does with rows that are there already.
     pub mode: IngestMode,
     /// What happens to rows that break the definition.
@@ -223,6 +221,9 @@ pub struct FeatureGroup {
     /// Texts that mean NULL in CSV files, besides the empty one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub null_values: Vec<String>,
+    /// What is expected of its rows together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<GroupExpect>,
     /// Its features, in declared order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<Feature>,

@@ -83,14 +83,35 @@ impl FeatureSelection {
     }
 }
 
-/// How large a part is, or where it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// A stretch of event time: from its first moment to just before its last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Period {
+    /// The first moment that belongs to it.
+    pub from: EventTime,
+    /// The first moment that no longer does.
+    pub to: EventTime,
+}
+
+/// How large a part is, where it starts, or where it lies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cut {
     /// This share of the rows, above 0 and below 1.
     Fraction(f64),
     /// The part starts at this time (time splits only).
     At(EventTime),
+    /// The part is these periods, in time order (time splits only).
+    Within(Vec<Period>),
+}
+
+/// How long a part of a fold is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Length {
+    /// As long as it takes to hold this share of all rows, above 0 and below 1.
+    Fraction(f64),
+    /// This long.
+    Span(Duration),
 }
 
 /// The time between the end of one part and the start of the next, in which rows belong to no part.
@@ -117,6 +138,30 @@ pub enum Split {
         test: Option<Cut>,
         /// The gap.
         gap: Gap,
+        /// What is kept between parts beyond the gap.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        embargo: Duration,
+        /// Whether a gap that is too short is accepted, and said on the model card.
+        #[serde(default, skip_serializing_if = "crate::is_false")]
+        allow_overlap: bool,
+    },
+    /// By time, several times over: each fold trains on what is before its validation and test, which follow those of the fold before.
+    WalkForward {
+        /// How many folds.
+        folds: u32,
+        /// The longest that train may be, its newest end kept (sliding); `None`: all that is before (expanding).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        train: Option<Length>,
+        /// The validation of each fold, right before its test; `None`: there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        validation: Option<Length>,
+        /// The test of each fold.
+        test: Length,
+        /// The gap.
+        gap: Gap,
+        /// What is kept between parts beyond the gap.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        embargo: Duration,
         /// Whether a gap that is too short is accepted, and said on the model card.
         #[serde(default, skip_serializing_if = "crate::is_false")]
         allow_overlap: bool,
@@ -129,6 +174,9 @@ pub enum Split {
         test: f64,
         /// The seed.
         seed: u64,
+        /// The column each of whose values has these shares of its rows; `None`: all rows are drawn alike.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stratify: Option<ColumnName>,
     },
     /// By a seeded draw per entity: an entity is in one part only.
     Group {
@@ -139,6 +187,34 @@ pub enum Split {
         /// The seed.
         seed: u64,
     },
+}
+
+fn is_zero(span: &Duration) -> bool {
+    *span == Duration::ZERO
+}
+
+impl Split {
+    /// The gap and whether one that is too short is accepted, of a split by time; `None`: it is not by time.
+    #[must_use]
+    pub fn gap(&self) -> Option<(Gap, bool)> {
+        match self {
+            Self::Time { gap, allow_overlap, .. } | Self::WalkForward { gap, allow_overlap, .. } => {
+                Some((*gap, *allow_overlap))
+            }
+            Self::Random { .. } | Self::Group { .. } => None,
+        }
+    }
+
+    /// The word for its strategy.
+    #[must_use]
+    pub fn strategy(&self) -> &'static str {
+        match self {
+            Self::Time { .. } => "time",
+            Self::WalkForward { .. } => "walk_forward",
+            Self::Random { .. } => "random",
+            Self::Group { .. } => "group",
+        }
+    }
 }
 
 /// A forecasting view's panel.

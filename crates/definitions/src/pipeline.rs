@@ -117,6 +117,16 @@ pub enum Rival {
     Alias(Name),
 }
 
+/// What becomes of a model when a leak test finds something. Without a rule, leaks refuse it and suspicions are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeakRule {
+    /// Leaks and suspicions refuse it.
+    Refuse,
+    /// Both are told.
+    Warn,
+}
+
 /// `[gate]`
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Gates {
@@ -129,6 +139,9 @@ pub struct Gates {
     /// What the model must be better than, by the first metric.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beats: Vec<Rival>,
+    /// What becomes of a model when a leak test finds something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaks: Option<LeakRule>,
 }
 
 /// `[card]`

@@ -207,6 +207,7 @@ impl<'a> Resolver<'a> {
                 selections.push(self.selection(at, selection, group, spine));
             }
         }
+        self.check_stratify();
         let columns = std::mem::take(&mut self.columns);
         Some(ResolvedView {
             view: view.reference(),

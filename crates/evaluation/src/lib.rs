@@ -4,13 +4,15 @@
 //! dataset, and never decides what happens after a gate has spoken.
 //!
 //! Reading order: `metric` names what can be measured, `regression` and `classification` hold the formulas, `truth` the
-//! rows they run over, `slices` divides the rows, `evaluate` measures a part, `gates` judges it, `card` writes it down.
+//! rows they run over, `slices` divides the rows, `evaluate` measures a part, `gates` judges it, `leaks` says whether it was told the answer, `card`
+//! writes it down.
 
 mod card;
 mod classification;
 mod error;
 mod evaluate;
 mod gates;
+mod leaks;
 mod metric;
 mod regression;
 mod slices;
@@ -24,6 +26,7 @@ pub use classification::ConfusionMatrix;
 pub use error::EvaluationError;
 pub use evaluate::*;
 pub use gates::*;
+pub use leaks::*;
 pub use metric::*;
 pub use slices::*;
 pub use sum::Sum;

@@ -8,9 +8,11 @@ use std::path::PathBuf;
 
 use definitions::{Duration, GroupRef};
 
-pub(crate) use cause::{delta_error, file_error, plan_error};
+use crate::expect::ExpectationResult;
 
-pub use crate::ingest::violation::{Location, NullExcess, Reason, Violation, Violations};
+pub(crate) use cause::{delta_error, external, file_error, parquet_error, plan_error};
+
+pub use crate::ingest::violation::{Location, Reason, Violation, Violations};
 
 /// Why the feature store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -295,13 +297,13 @@ pub enum StoreError {
     /// Rows break the definition.
     #[error("{0}")]
     Violations(Box<Violations>),
-    /// Columns have more NULLs than their definition allows.
-    #[error("nothing was ingested: more NULLs than `{group}` allows{}", excesses.iter().map(|excess| format!("\n  {excess}")).collect::<String>())]
-    TooManyNulls {
+    /// An ingestion as a whole is not what its group expects.
+    #[error("nothing was ingested: not what `{group}` expects{}", unmet.iter().map(|unmet| format!("\n  {unmet}")).collect::<String>())]
+    Unmet {
         /// The group.
         group: GroupRef,
-        /// The columns.
-        excesses: Vec<NullExcess>,
+        /// What does not hold.
+        unmet: Vec<ExpectationResult>,
     },
     /// A group that is derived cannot be ingested into.
     #[error("`{group}` is derived from other groups: nothing can be ingested into it")]
@@ -380,6 +382,24 @@ pub enum StoreError {
         /// Rows out.
         joined: u64,
     },
+    /// A part of a fold gets no row.
+    #[error("no row is in `{part}` of fold {fold}, of {rows} rows")]
+    EmptyFold {
+        /// The fold, from 1.
+        fold: u32,
+        /// The part.
+        part: &'static str,
+        /// Rows of the spine.
+        rows: u64,
+    },
+    /// A column has too many values for a draw by each of them.
+    #[error("`{column}` has more than {most} different values: rows cannot be drawn by each of them")]
+    TooManyStrata {
+        /// The column.
+        column: String,
+        /// How many values may be.
+        most: u64,
+    },
     /// A part of a split has no rows.
     #[error("the split leaves no rows for `{part}`: {rows} rows in all, {in_gap} of them in gaps")]
     EmptyPart {
@@ -442,6 +462,16 @@ pub enum StoreError {
     StaticSpine {
         /// The group of the labels.
         group: GroupRef,
+    },
+    /// A key of an entity is not one of the group's.
+    #[error("the entity of `{group}`: wanted {wanted}, found {found}")]
+    EntityKey {
+        /// The group.
+        group: GroupRef,
+        /// How its key is typed.
+        wanted: String,
+        /// What was given.
+        found: String,
     },
     /// Entities do not have a column that the join needs.
     #[error("the entities' column `{column}`: wanted {wanted}, found {found}")]
@@ -523,6 +553,17 @@ pub enum StoreError {
         group: GroupRef,
         /// The feature.
         column: String,
+    },
+
+    /// The SQL of a derived group may give other rows from the same ones.
+    #[error("a derived group must give the same rows each time: `{found}` {why}")]
+    Indeterminate {
+        /// What in it.
+        found: String,
+        /// Why.
+        why: &'static str,
+        /// What to write instead.
+        hint: &'static str,
     },
 
     /// The query is not one.

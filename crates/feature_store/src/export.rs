@@ -1,7 +1,12 @@
-//! Rows for other programs: Parquet, CSV or JSON lines, to a file that appears when it is whole, or to a stream.
+//! Rows for other programs: Parquet, CSV or JSON lines, to a file that appears when it is whole, or to a stream. Parts of datasets go
+//! into more formats: `ipc`, `tfrecord`, `npy`.
 //!
 //! Times are written as RFC 3339 in UTC (`2026-01-31T12:00:00Z`), numbers with as many digits as it takes to read the same number
 //! again, NULL as nothing in CSV and as `null` in JSON.
+
+pub(crate) mod ipc;
+pub(crate) mod npy;
+pub(crate) mod tfrecord;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -33,12 +38,20 @@ pub fn write_file<E: From<StoreError>>(
     schema: &SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch, E>>,
 ) -> Result<u64, E> {
+    whole_file(path, |writer| write_rows(writer, path, format, schema, batches))
+}
+
+/// Writes a file that appears under its name when it is whole.
+pub(crate) fn whole_file<E: From<StoreError>>(
+    path: &Path,
+    write: impl FnOnce(BufWriter<File>) -> Result<u64, E>,
+) -> Result<u64, E> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let half = path.with_file_name(format!(".{name}.{}.half", std::process::id()));
     let written = File::create(&half)
         .map_err(file_error(path))
         .map_err(E::from)
-        .and_then(|file| write_rows(BufWriter::new(file), path, format, schema, batches));
+        .and_then(|file| write(BufWriter::new(file)));
     let done = written.and_then(|rows| {
         let moved = File::open(&half)
             .and_then(|file| file.sync_all())
@@ -132,7 +145,7 @@ impl<W: Write + Send> Sink<W> {
     }
 }
 
-fn failed(path: &Path, error: ArrowError) -> StoreError {
+pub(crate) fn failed(path: &Path, error: ArrowError) -> StoreError {
     let source = match error {
         ArrowError::IoError(_, source) => source,
         ArrowError::ParquetError(text) => std::io::Error::other(ParquetError::General(text)),

@@ -29,6 +29,8 @@ use sha2::{Digest, Sha256};
 
 use crate::StoreError;
 
+/// So many values are put into canonical form at once: they stay in the processor's cache.
+const ROWS_AT_ONCE: usize = 4_096;
 const FLOAT32_NAN: u32 = 0x7fc0_0000;
 const FLOAT64_NAN: u64 = 0x7ff8_0000_0000_0000;
 
@@ -160,32 +162,33 @@ impl ColumnHasher {
         if declared_type(array.data_type()) != Some(self.data_type) {
             return Err(mismatch());
         }
-        self.values
-            .update(canonical_values(&plain(array)?.ok_or_else(mismatch)?));
+        let plain = plain(array)?.ok_or_else(mismatch)?;
+        let mut canonical = Vec::new();
+        for from in (0..plain.len()).step_by(ROWS_AT_ONCE) {
+            canonical.clear();
+            let rows = plain.slice(from, ROWS_AT_ONCE.min(plain.len() - from));
+            put_values(&mut canonical, &rows);
+            self.values.update(&canonical);
+        }
         Ok(())
     }
 }
 
-/// The canonical form of a plain array's values, one after the other.
-fn canonical_values(plain: &ArrayRef) -> Vec<u8> {
-    let mut out = Vec::with_capacity(plain.len() * 9);
+/// Appends the canonical form of a plain array's values, one after the other.
+fn put_values(out: &mut Vec<u8>, plain: &ArrayRef) {
     match plain.data_type() {
         DataType::Boolean => plain
             .as_boolean()
             .iter()
-            .for_each(|value| put(&mut out, value.map(|v| [u8::from(v)]))),
-        DataType::Int32 => put_all::<Int32Type, 4>(&mut out, plain, i32::to_le_bytes),
-        DataType::Date32 => put_all::<Date32Type, 4>(&mut out, plain, i32::to_le_bytes),
-        DataType::Int64 => put_all::<Int64Type, 8>(&mut out, plain, i64::to_le_bytes),
-        DataType::Timestamp(..) => put_all::<TimestampMicrosecondType, 8>(&mut out, plain, i64::to_le_bytes),
-        DataType::Float32 => put_all::<Float32Type, 4>(&mut out, plain, float32),
-        DataType::Float64 => put_all::<Float64Type, 8>(&mut out, plain, float64),
-        _ => plain
-            .as_string::<i32>()
-            .iter()
-            .for_each(|text| put_text(&mut out, text)),
+            .for_each(|value| put(out, value.map(|v| [u8::from(v)]))),
+        DataType::Int32 => put_all::<Int32Type, 4>(out, plain, i32::to_le_bytes),
+        DataType::Date32 => put_all::<Date32Type, 4>(out, plain, i32::to_le_bytes),
+        DataType::Int64 => put_all::<Int64Type, 8>(out, plain, i64::to_le_bytes),
+        DataType::Timestamp(..) => put_all::<TimestampMicrosecondType, 8>(out, plain, i64::to_le_bytes),
+        DataType::Float32 => put_all::<Float32Type, 4>(out, plain, float32),
+        DataType::Float64 => put_all::<Float64Type, 8>(out, plain, float64),
+        _ => plain.as_string::<i32>().iter().for_each(|text| put_text(out, text)),
     }
-    out
 }
 
 /// Appends the canonical form of one value of a [`plain`] array.
@@ -247,10 +250,30 @@ fn put_all<T: ArrowPrimitiveType, const N: usize>(
     plain: &ArrayRef,
     encode: impl Fn(T::Native) -> [u8; N],
 ) {
-    plain
-        .as_primitive::<T>()
-        .iter()
-        .for_each(|value| put(out, value.map(&encode)));
+    let values = plain.as_primitive::<T>();
+    let from = out.len();
+    out.resize(from + values.len() * (N + 1), 1);
+    let Some(nulls) = values.nulls().filter(|nulls| nulls.null_count() > 0) else {
+        let places = out.get_mut(from..).unwrap_or_default().chunks_exact_mut(N + 1);
+        for (place, value) in places.zip(values.values()) {
+            if let Some(place) = place.last_chunk_mut::<N>() {
+                *place = encode(*value);
+            }
+        }
+        return;
+    };
+    let mut at = from;
+    for (value, is_valid) in values.values().iter().zip(nulls) {
+        // Every place is written in full: the next value begins where this one ends.
+        if let Some([mark, bytes @ ..]) = out.get_mut(at..=at + N)
+            && let Some(bytes) = bytes.first_chunk_mut::<N>()
+        {
+            *mark = u8::from(is_valid);
+            *bytes = encode(*value);
+        }
+        at += if is_valid { N + 1 } else { 1 };
+    }
+    out.truncate(at);
 }
 
 fn put_text(out: &mut Vec<u8>, text: Option<&str>) {

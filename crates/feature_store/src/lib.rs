@@ -5,36 +5,50 @@
 //! for the time, and never overwrites a row: a correction is a new row that is known later.
 //!
 //! Reading order: `storage` says how a group lies on disk and what a pin is, `scan` reads a pin in one total order, `ingest` brings
-//! files in, `derive` computes groups from others, `history`, `statistics`, `late` and `maintenance` look after the table, `query` is SQL over all groups; `point_in_time`,
-//! `split`, `fingerprint` and `dataset` make training datasets; `export` writes rows for other programs.
+//! files in, `expect` holds them against what the group expects, `derive` computes groups from others, `history`, `periods`, `blame` (with `entity`),
+//! `statistics`, `late`, `maintenance` and `forget` look after the table, `query` is SQL over all groups; `point_in_time`, `split`, `fingerprint` and
+//! `dataset` make training datasets; `drift` says how far apart two samples are, `report` what a page about a dataset is drawn from; `export` writes
+//! rows for other programs.
 
+mod blame;
 pub mod derive;
+mod encoding;
+mod entity;
 mod error;
+pub mod expect;
 pub mod export;
+mod forget;
 mod history;
 pub mod ingest;
 mod late;
 mod maintenance;
+mod periods;
 pub mod query;
 mod scan;
 mod statistics;
 mod storage;
 
 pub mod dataset;
+pub mod drift;
 mod fingerprint;
 pub mod point_in_time;
+pub mod report;
 pub mod split;
 
+pub use blame::{Blame, BlamedValue, Origin, Revision, blame};
 pub use derive::{
     Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, compute_features, reach_of,
-    types_of,
+    sql_schema, types_of,
 };
-pub use error::{Location, NullExcess, Reason, StoreError, Violation, Violations};
+pub use entity::Entity;
+pub use error::{Location, Reason, StoreError, Violation, Violations};
 pub use fingerprint::{ContentHasher, combine, declared_type};
+pub use forget::{ForgetReceipt, forget, forget_in_file, forget_in_quarantine, rows_of_entity};
 pub use history::{Change, history};
 pub use ingest::sample_file;
 pub use late::{IngestionLateness, LateRow, Lateness, late_rows};
 pub use maintenance::{COMPACTED_BYTES, CompactionReceipt, RemovedFile, VacuumRequest, compact, vacuum};
+pub use periods::{VALID_FROM, VALID_TO};
 pub use scan::{GroupScan, collect_group, scan_group};
 pub use statistics::{GroupStatistics, group_statistics};
 pub use storage::{

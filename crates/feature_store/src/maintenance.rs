@@ -21,7 +21,10 @@ use serde::Serialize;
 
 use crate::StoreError;
 use crate::error::{delta_error, file_error};
-use crate::ingest::{COMMIT_ATTEMPTS, Earnest, back_off, commit_operation, discard_files, group_writer, is_lost_race};
+use crate::ingest::{
+    COMMIT_ATTEMPTS, Earnest, back_off, commit_operation, discard_files, group_writer, ingestions_of, is_lost_race,
+    statistics_of_others,
+};
 use crate::scan::scan_columns;
 use crate::storage::{
     GroupPin, PinAt, PinnedFile, Store, open_group, order_columns, pin_group, pinned_file, table_schema,
@@ -73,7 +76,16 @@ pub async fn compact(store: &Store, group: &FeatureGroup) -> Result<CompactionRe
         let table = open_group(store, &reference, u64::try_from(pin.delta_version).ok()).await?;
         let part = GroupPin { files: small, ..pin };
         let written = merge(store, group, &table, &part).await?;
-        match replace(store, &table, group, &part, &written).await {
+        let replacement = Replacement {
+            part: &part,
+            written: &written,
+            operation: DeltaOperation::Optimize {
+                predicate: None,
+                target_size: COMPACTED_BYTES as i64,
+            },
+            changes_data: false,
+        };
+        match replace(store, &table, group, replacement).await {
             Ok(delta_version) => return Ok(receipt(reference, delta_version, &part, &written)),
             Err(error) => {
                 discard_files(&store.group_folder(&reference), &written).await;
@@ -121,7 +133,7 @@ async fn merge(
     Ok(written)
 }
 
-fn plain_text(schema: &Schema) -> SchemaRef {
+pub(crate) fn plain_text(schema: &Schema) -> SchemaRef {
     let field = |field: &arrow::datatypes::FieldRef| match field.data_type() {
         DataType::Utf8View | DataType::LargeUtf8 => Field::new(field.name(), DataType::Utf8, field.is_nullable()),
         other => Field::new(field.name(), other.clone(), field.is_nullable()),
@@ -129,13 +141,31 @@ fn plain_text(schema: &Schema) -> SchemaRef {
     std::sync::Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
-async fn replace(
+/// Files of a version, and what comes in their place.
+pub(crate) struct Replacement<'a> {
+    /// The files that go.
+    pub part: &'a GroupPin,
+    /// The files that come.
+    pub written: &'a [Add],
+    /// What the log calls it.
+    pub operation: DeltaOperation,
+    /// Whether rows go with them.
+    pub changes_data: bool,
+}
+
+/// Replaces files in one commit on top of exactly the version at which the table is loaded.
+pub(crate) async fn replace(
     store: &Store,
     table: &DeltaTable,
     group: &FeatureGroup,
-    part: &GroupPin,
-    written: &[Add],
+    replacement: Replacement<'_>,
 ) -> Result<i64, DeltaTableError> {
+    let Replacement {
+        part,
+        written,
+        operation,
+        changes_data,
+    } = replacement;
     let folder = store.group_folder(&group.reference());
     let state = table.snapshot()?;
     let mut actions: Vec<Action> = Vec::new();
@@ -143,14 +173,10 @@ async fn replace(
         let file =
             pinned_file(&part.group, &folder, &view).map_err(|error| DeltaTableError::Generic(error.to_string()))?;
         if part.files.contains(&file) {
-            actions.push(Action::Remove(view.remove_action(false)));
+            actions.push(Action::Remove(view.remove_action(changes_data)));
         }
     }
     actions.extend(written.iter().cloned().map(Action::Add));
-    let operation = DeltaOperation::Optimize {
-        predicate: None,
-        target_size: COMPACTED_BYTES as i64,
-    };
     commit_operation(table, actions, CommitProperties::default(), operation).await
 }
 
@@ -255,7 +281,10 @@ async fn candidates(store: &Store, group: &GroupRef, request: &VacuumRequest<'_>
         .await
         .map_err(delta_error(group, "vacuumed"))?;
     let folder = store.group_folder(group);
-    Ok(found.files_deleted.iter().map(|path| within(&folder, path)).collect())
+    let mut candidates: Vec<String> = found.files_deleted.iter().map(|path| within(&folder, path)).collect();
+    let table = open_group(store, group, None).await?;
+    candidates.extend(statistics_of_others(&folder, &ingestions_of(&table, group).await?));
+    Ok(candidates)
 }
 
 /// A file's path within the table's folder.

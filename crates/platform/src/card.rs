@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use definitions::{EventTime, Fingerprint, Pipeline, Role, Split, Versioned, WallTime};
 use evaluation::{
-    CardData, CardEvidence, CardFeature, CardFile, CardGroup, CardJoin, CardPart, CardSplit, CardTraining, GateReport,
+    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardGroup, CardJoin, CardPart, CardSplit, CardTraining,
+    GateReport,
 };
 use feature_store::dataset::{JoinReport, Manifest};
 use serde_json::Value;
@@ -48,6 +49,8 @@ pub fn evidence(
         data: data(origin, trained),
         training: training(origin, trained),
         evaluation: trained.evaluation.clone(),
+        folds: folds(trained),
+        leaks: trained.leaks.clone(),
         importance: trained.importance.iter().map(feature).collect(),
         gates: gates.clone(),
         files: files
@@ -68,6 +71,17 @@ fn feature(of: &crate::training::FeatureImportance) -> CardFeature {
         splits: of.importance.splits,
         mean_absolute_shap: of.mean_absolute_contribution,
     }
+}
+
+fn folds(trained: &Trained) -> Vec<CardFold> {
+    let all = trained.folds.iter().flat_map(|report| &report.folds);
+    all.map(|of| CardFold {
+        fold: of.fold,
+        part: of.part.clone(),
+        rows: of.rows,
+        scores: of.scores.clone(),
+    })
+    .collect()
 }
 
 fn training(origin: &Origin<'_>, trained: &Trained) -> CardTraining {
@@ -194,24 +208,16 @@ fn parts(manifest: &Manifest, trained: &Trained) -> Vec<CardPart> {
 }
 
 fn split(manifest: &Manifest) -> CardSplit {
-    let strategy = match &manifest.split {
-        None => "none",
-        Some(Split::Time { .. }) => "time",
-        Some(Split::Random { .. }) => "random",
-        Some(Split::Group { .. }) => "group",
-    };
-    let is_time = strategy == "time";
-    let gap = match &manifest.split {
-        Some(Split::Time {
-            gap: definitions::Gap::Of(gap),
-            ..
-        }) => *gap,
-        _ => manifest.gap.total(),
-    };
+    let strategy = manifest.split.as_ref().map_or("none", Split::strategy);
+    let declared = manifest.split.as_ref().and_then(Split::gap);
+    let gap = declared.map(|(gap, _)| match gap {
+        definitions::Gap::Of(gap) => gap,
+        definitions::Gap::Auto => manifest.gap.total(),
+    });
     CardSplit {
         strategy: strategy.to_owned(),
-        gap: is_time.then(|| gap.to_string()),
-        gap_sum: is_time.then(|| manifest.gap.to_string()),
+        gap: gap.map(|gap| gap.to_string()),
+        gap_sum: gap.map(|_| manifest.gap.to_string()),
         rows_in_gap: manifest.rows.gap,
         certificate: manifest.certificate.sentences(),
         overlap_allowed: manifest.certificate.overlaps(),

@@ -8,7 +8,7 @@ use feature_store::dataset::{
     load_manifest, pin_view, pins_key,
 };
 use feature_store::{GroupPin, Store};
-use registry::{CreatedDataset, IfUnchanged, NewDataset, PinnedGroup, PublishedDataset, Registry};
+use registry::{CreatedDataset, IfUnchanged, NewDataset, PinnedGroup, PublishedDataset, Registry, Unreproducible};
 
 use crate::applied;
 use crate::failure::{Failure, Outcome};
@@ -74,8 +74,19 @@ pub fn recorded_manifest(repository: &Repository, dataset: &registry::Dataset) -
     Ok(load_manifest(&folder)?)
 }
 
+/// That a dataset can still be made again, and holds what was recorded.
+pub fn check_reproducible(dataset: &registry::Dataset) -> Outcome {
+    let Some(Unreproducible { reason, since }) = &dataset.unreproducible else {
+        return Ok(());
+    };
+    let (reference, view) = (&dataset.reference, &dataset.reference.view);
+    let message = format!("`{reference}` is no longer reproducible, since {since}: {reason}");
+    Err(Failure::input(message).hint(format!("platform dataset create {view}")))
+}
+
 /// Checks that every data file of a recorded dataset is the one that was recorded, those of the gap included.
 pub fn check_files(repository: &Repository, dataset: &registry::Dataset, manifest: &Manifest) -> Outcome {
+    check_reproducible(dataset)?;
     let mut files = manifest.files();
     files.try_for_each(|file| kept(repository, dataset, &file.path, file.sha256).check())
 }

@@ -11,14 +11,17 @@ use crate::error::sql;
 use crate::open::commit;
 use crate::pin::{insert_group, pinned_groups};
 use crate::row::{Columns, stored};
-use crate::{DefinitionKind, PinnedGroup, Registry, RegistryError};
+use crate::unreproducible::unreproducible;
+use crate::{DefinitionKind, PinnedGroup, Registry, RegistryError, Unreproducible};
 
 /// Datasets with their view's name and version, and what a query adds.
 macro_rules! select_datasets {
     ($tail:literal) => {
         concat!(
-            "select d.*, v.name as view_name, v.version as view_version
-             from datasets as d join definitions as v on v.id = d.view_definition ",
+            "select d.*, v.name as view_name, v.version as view_version,
+                 u.reason as unreproducible_reason, u.since as unreproducible_since
+             from datasets as d join definitions as v on v.id = d.view_definition
+             left join unreproducible_datasets as u on u.dataset = d.id ",
             $tail
         )
     };
@@ -95,6 +98,9 @@ pub struct Dataset {
     pub created_at: WallTime,
     /// What it read, by group.
     pub groups: Vec<PinnedGroup>,
+    /// Why it can no longer be made again; `None`: it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreproducible: Option<Unreproducible>,
 }
 
 /// What asking for a dataset gave.
@@ -363,6 +369,7 @@ fn dataset(row: &Columns<'_>, groups: Vec<PinnedGroup>) -> Result<Dataset, Regis
         software: row.json("software")?,
         created_at: row.time("created_at")?,
         groups,
+        unreproducible: unreproducible(row)?,
     })
 }
 

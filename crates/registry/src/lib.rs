@@ -6,8 +6,8 @@
 //!
 //! Reading order: `open` (file, schema, transactions); `applied` (definitions), `ingestion`, `dataset` with `pin`, `run` with
 //! `evidence`, and `model` follow the data's way; `lookup`, `listing`, `search`, `lineage` and `alias` are how models are found;
-//! `lease` is one writer per table at a time; `check` is what `doctor` and `gc` ask. `row` turns columns into types, `suggestion`
-//! finds the name that was meant.
+//! `lease` is one writer per table at a time; `unreproducible` is what can no longer be made again; `check` is what `doctor` and `gc` ask.
+//! `row` turns columns into types, `suggestion` finds the name that was meant.
 
 mod alias;
 mod applied;
@@ -27,6 +27,7 @@ mod row;
 mod run;
 mod search;
 mod suggestion;
+mod unreproducible;
 
 pub use alias::{AliasChange, AliasHistoryEntry, AliasMove, Expected};
 pub use applied::{AppliedDefinition, ApplyOutcome, DefinitionKind, DefinitionRecord, NewDefinition};
@@ -44,3 +45,4 @@ pub use open::Registry;
 pub use pin::PinnedGroup;
 pub use run::{NewRun, Run, RunDetails, RunId, RunStatus};
 pub use search::{Comparison, MetricFilter, Search};
+pub use unreproducible::Unreproducible;

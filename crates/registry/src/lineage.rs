@@ -5,6 +5,7 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use crate::applied::definition_id;
+use crate::dataset::dataset_id;
 use crate::error::sql;
 use crate::ingestion::ingestions_of_dataset;
 use crate::lookup::version_id;
@@ -80,6 +81,16 @@ impl Registry {
             view_fingerprint: row.parsed("view_fingerprint")?,
             groups: groups(&mut tx, row.get("dataset")?).await?,
         })
+    }
+
+    /// The model versions that were trained on a dataset, by model and version.
+    ///
+    /// # Errors
+    /// `UnknownDataset`.
+    pub async fn models_from_dataset(&self, dataset: &DatasetRef) -> Result<Vec<Versioned>, RegistryError> {
+        let mut tx = self.read().await?;
+        let (id, _) = dataset_id(&mut tx, dataset).await?;
+        models(&mut tx, "select id from datasets where id = ?", id).await
     }
 
     /// The model versions whose datasets read a group, by model and version.

@@ -9,7 +9,8 @@ use crate::error::sql;
 use crate::pin::pinned_groups;
 use crate::row::Columns;
 use crate::suggestion::near;
-use crate::{Artefact, PinnedGroup, Registry, RegistryError, RunId};
+use crate::unreproducible::unreproducible;
+use crate::{Artefact, PinnedGroup, Registry, RegistryError, RunId, Unreproducible};
 
 /// An attempt to make a model version again.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,6 +67,9 @@ pub struct ModelVersionRecord {
     pub groups: Vec<PinnedGroup>,
     /// The newest attempt to make it again.
     pub reproduction: Option<Reproduction>,
+    /// Why it can no longer be made again; `None`: it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreproducible: Option<Unreproducible>,
 }
 
 impl Registry {
@@ -210,10 +214,12 @@ pub(crate) async fn unknown_alias(
 const RECORD: &str = "select m.name as model_name, mv.version as model_version, mv.created_at, mv.path, mv.signature, mv.software, mv.run,
      p.name as pipeline, p.fingerprint as pipeline_fingerprint, r.learner, r.seed, r.parameters, r.metrics,
      v.name as view_name, v.version as view_version, d.number, d.id as dataset, d.fingerprint as dataset_fingerprint,
-     d.path as dataset_path, (select group_concat(alias) from aliases where model_version = mv.id) as aliases
+     d.path as dataset_path, u.reason as unreproducible_reason, u.since as unreproducible_since,
+     (select group_concat(alias) from aliases where model_version = mv.id) as aliases
      from model_versions as mv join models as m on m.id = mv.model join runs as r on r.id = mv.run
      join definitions as p on p.id = r.pipeline_definition join datasets as d on d.id = mv.dataset
-     join definitions as v on v.id = d.view_definition where mv.id = ?";
+     join definitions as v on v.id = d.view_definition
+     left join unreproducible_datasets as u on u.dataset = d.id where mv.id = ?";
 
 async fn record(connection: &mut SqliteConnection, id: i64) -> Result<ModelVersionRecord, RegistryError> {
     let row = sqlx::query(RECORD)
@@ -247,6 +253,7 @@ async fn record(connection: &mut SqliteConnection, id: i64) -> Result<ModelVersi
             .remove(&dataset)
             .unwrap_or_default(),
         reproduction: newest_reproduction(connection, id).await?,
+        unreproducible: unreproducible(&row)?,
     })
 }
 

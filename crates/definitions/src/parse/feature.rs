@@ -1,10 +1,10 @@
 //! One feature of a feature group: `[[features]]`, with what is expected of its values.
 
 use super::derivation::{self, derivation};
-use super::feature_group::on_violation;
+use super::expect;
 use super::spelling::one_of;
 use super::table::{Field, Table};
-use crate::{DataType, Duration, Expect, Feature, OnViolation, nearest};
+use crate::{DataType, Duration, Feature, nearest};
 
 const KEYS: [&str; 9] = [
     "name",
@@ -99,7 +99,7 @@ fn feature(field: &Field<'_>, at: usize, is_derived: bool) -> Option<Feature> {
     };
     let has_type = type_field.is_some();
     let data_type = type_field.and_then(|field| type_of(&field));
-    let (expect, violation) = expectation(&table, data_type);
+    let (expect, violation) = expect::of_feature(&table, data_type);
     check_categorical(&table, data_type);
     let feature = Feature {
         data_type,
@@ -158,99 +158,5 @@ fn check_categorical(table: &Table<'_>, data_type: Option<DataType>) {
             );
         }
         _ => {}
-    }
-}
-
-/// `expect`, and `on_violation` beside it or inside it.
-fn expectation(table: &Table<'_>, data_type: Option<DataType>) -> (Option<Expect>, Option<OnViolation>) {
-    let outer = on_violation(table);
-    let place = format!("`expect` of {}", table.place);
-    let Some(inner) = table.get("expect").and_then(|field| field.table(&place)) else {
-        return (None, outer);
-    };
-    inner.only(&["min", "max", "max_null_fraction", "one_of", "on_violation"]);
-    let violation = on_violation(&inner);
-    if let (Some(outer), Some(violation)) = (outer, violation)
-        && outer != violation
-    {
-        let problem = inner.problem(
-            "on_violation",
-            format!("two different `on_violation` in {}", table.place),
-        );
-        table.notes.problem(
-            problem
-                .wanted("one")
-                .found("one in `expect` and another beside it")
-                .hint("remove one".to_owned()),
-        );
-    }
-    let number = |key: &str| inner.get(key).and_then(|field| field.number());
-    let expect = Expect {
-        min: number("min"),
-        max: number("max"),
-        max_null_fraction: number("max_null_fraction"),
-        one_of: inner.get("one_of").map(|_| inner.texts("one_of")),
-    };
-    check_expectation(&inner, &expect, data_type);
-    (Some(expect), outer.or(violation))
-}
-
-fn check_expectation(table: &Table<'_>, expect: &Expect, data_type: Option<DataType>) {
-    if let (Some(min), Some(max)) = (expect.min, expect.max)
-        && min > max
-    {
-        let problem = table.problem("min", format!("nothing fits {}", table.place));
-        let hint = format!("min = {max:?}, max = {min:?}");
-        table.notes.problem(
-            problem
-                .wanted("`min` no larger than `max`")
-                .found(format!("{min:?} and {max:?}"))
-                .hint(hint),
-        );
-    }
-    if let Some(field) = table
-        .get("max_null_fraction")
-        .filter(|_| expect.max_null_fraction.is_some_and(|f| !(0.0..=1.0).contains(&f)))
-    {
-        let percent = expect
-            .max_null_fraction
-            .filter(|fraction| (1.0..=100.0).contains(fraction));
-        field.bad(
-            "a share from 0 to 1",
-            percent.map(|percent| format!("max_null_fraction = {}", percent / 100.0)),
-        );
-    }
-    if let Some(field) = table
-        .get("one_of")
-        .filter(|_| expect.one_of.as_ref().is_some_and(Vec::is_empty))
-    {
-        field.bad("at least one text", "remove `one_of`".to_owned());
-    }
-    let Some(data_type) = data_type else { return };
-    let applies = [
-        ("min", data_type.is_number(), "a column of numbers", "one_of = [\"…\"]"),
-        ("max", data_type.is_number(), "a column of numbers", "one_of = [\"…\"]"),
-        (
-            "one_of",
-            data_type == DataType::Utf8,
-            "a column of text",
-            "min = 0, max = 10",
-        ),
-    ];
-    for (key, fits, wanted, instead) in applies {
-        if table.get(key).is_some() && !fits {
-            let problem = table
-                .problem(key, format!("`{key}` does not apply in {}", table.place))
-                .wanted(wanted);
-            let fits_other = (key == "one_of") == data_type.is_number();
-            let hint = if fits_other {
-                format!("use `{instead}`")
-            } else {
-                format!("remove `{key}`")
-            };
-            table
-                .notes
-                .problem(problem.found(format!("type `{}`", data_type.word())).hint(hint));
-        }
     }
 }

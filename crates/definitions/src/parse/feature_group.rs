@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use super::document::Content;
 use super::feature::{features, type_of};
+use super::spelling::one_of;
 use super::table::{Field, Table};
-use super::{Parsed, derivation, parse};
+use super::{Parsed, derivation, expect, parse};
 use crate::{
-    Ambiguous, ColumnName, DataType, EntityColumn, Feature, FeatureGroup, IngestMode, OnViolation, Problems, Version,
-    nearest,
+    Ambiguous, ColumnName, DataType, EntityColumn, Feature, FeatureGroup, History, IngestMode, OnViolation, Problems,
+    Version, nearest,
 };
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "name",
     "version",
     "description",
@@ -29,6 +30,7 @@ const KEYS: [&str; 19] = [
     "on_violation",
     "columns",
     "null_values",
+    "expect",
     "features",
     "derive",
 ];
@@ -67,6 +69,9 @@ fn group(table: &Table<'_>) -> Option<FeatureGroup> {
         ambiguous: table.get("ambiguous").and_then(|field| field.choice(&AMBIGUOUS)),
         truncate: table.flag("truncate"),
         is_static: table.flag("static"),
+        history: table
+            .get("history")
+            .and_then(|field| field.choice(&[("scd2", History::Scd2)])),
         mode: table
             .get("mode")
             .and_then(|field| field.choice(&MODES))
@@ -77,13 +82,15 @@ fn group(table: &Table<'_>) -> Option<FeatureGroup> {
         name: name?,
         version: version?,
         entity: entity?,
+        expect: expect::of_group(table),
         features: features?,
         derive,
     };
-    history(table);
     check_times(table, &group);
     check_columns(table, &group);
+    check_history(table, &group);
     check_renames(table, &group);
+    expect::check_static(table, &group);
     derivation::check_group(table, &group);
     Some(group)
 }
@@ -95,7 +102,15 @@ pub(super) fn version(table: &Table<'_>) -> Option<Version> {
 }
 
 pub(super) fn on_violation(table: &Table<'_>) -> Option<OnViolation> {
-    table.get("on_violation").and_then(|field| field.choice(&ON_VIOLATION))
+    let field = table.get("on_violation")?;
+    if matches!(field.content(), Content::Text(word) if word == "warn") {
+        field.bad(
+            one_of(&ON_VIOLATION.map(|(word, _)| word)),
+            "in `expect`: expect = { max = 100.0, on_violation = \"warn\" }".to_owned(),
+        );
+        return None;
+    }
+    field.choice(&ON_VIOLATION)
 }
 
 fn entity(field: &Field<'_>) -> Option<Vec<EntityColumn>> {
@@ -176,14 +191,37 @@ fn renames(field: &Field<'_>) -> BTreeMap<ColumnName, String> {
     table.fields().filter_map(rename).collect()
 }
 
-fn history(table: &Table<'_>) {
-    let Some(field) = table.get("history") else { return };
-    if field.choice(&[("scd2", ())]).is_some() {
-        let hint =
-            "remove `history`: corrections never overwrite anything, and `--as-known-at` reads the past".to_owned();
-        table
-            .notes
-            .not_yet(field.problem("`history = \"scd2\"` is not supported yet").hint(hint));
+/// Revisions are of rows that later ones supersede, and their periods need two names.
+fn check_history(table: &Table<'_>, group: &FeatureGroup) {
+    if group.history.is_none() {
+        return;
+    }
+    if group.mode == IngestMode::Append {
+        let problem = table.problem(
+            "history",
+            "`history` in the feature group needs rows that supersede others",
+        );
+        let problem = problem
+            .wanted("`mode = \"upsert\"`")
+            .found("`mode = \"append\"`, where every row counts");
+        table.notes.problem(problem.hint("remove `history`".to_owned()));
+    }
+    for period in ["valid_from", "valid_to"] {
+        let clash = group
+            .declared_columns()
+            .into_iter()
+            .find(|name| name.as_str().eq_ignore_ascii_case(period));
+        if let Some(column) = clash {
+            let problem = table.problem(
+                "history",
+                format!("`history` and the column `{column}` have the same name for two things"),
+            );
+            let problem = problem
+                .wanted("other names than `valid_from` and `valid_to`")
+                .found(format!("`{column}`"));
+            let hint = format!("rename it: columns = {{ {column}_in_source = \"{column}\" }}");
+            table.notes.problem(problem.hint(hint));
+        }
     }
 }
 

@@ -1,10 +1,10 @@
-//! `[gate]` of a pipeline: limits on metrics, limits on their slices, and who has to be beaten.
+//! `[gate]` of a pipeline: limits on metrics, limits on their slices, who has to be beaten, and what leaks do.
 
 use super::document::Content;
 use super::pipeline::baseline_hint;
 use super::spelling::respellings;
 use super::table::{Field, Table};
-use crate::{Evaluate, Gates, Limits, METRICS, Name, Rival, nearest};
+use crate::{Evaluate, Gates, LeakRule, Limits, METRICS, Name, Rival, nearest};
 
 /// What other tools call the metrics.
 const SYNONYMS: [(&str, &str); 10] = [
@@ -64,8 +64,13 @@ pub(super) fn gates(field: &Field<'_>, evaluate: &Evaluate) -> Gates {
         let metric = key.strip_prefix("slice_").unwrap_or(key);
         if key == "beats" {
             gates.beats = beats(&field);
+        } else if key == "leaks" {
+            gates.leaks = field.choice(&[("refuse", LeakRule::Refuse), ("warn", LeakRule::Warn)]);
         } else if !is_metric(metric) {
-            let wanted = format!("`beats`, or {}, each also with `slice_` before it", metrics_wanted());
+            let wanted = format!(
+                "`beats`, `leaks`, or {}, each also with `slice_` before it",
+                metrics_wanted()
+            );
             table.unknown(key, &wanted, gate_hint(key, metric));
         } else if metric == key {
             gates
@@ -88,8 +93,8 @@ pub(super) fn gates(field: &Field<'_>, evaluate: &Evaluate) -> Gates {
 }
 
 fn gate_hint(key: &str, metric: &str) -> Option<String> {
-    if nearest(key, ["beats"]).is_some() {
-        return Some("did you mean `beats`?".to_owned());
+    if let Some(near) = nearest(key, ["beats", "leaks"]) {
+        return Some(format!("did you mean `{near}`?"));
     }
     let slice = if metric == key { "" } else { "slice_" };
     metric_hint(metric).map(|near| format!("did you mean `{slice}{near}`?"))

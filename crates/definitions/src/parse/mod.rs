@@ -3,6 +3,7 @@
 
 mod derivation;
 mod document;
+mod expect;
 mod feature;
 mod feature_group;
 mod feature_view;

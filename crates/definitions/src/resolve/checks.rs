@@ -1,7 +1,7 @@
 //! What a column of a dataset must not be.
 
 use super::{ResolvedColumn, Resolver, Role};
-use crate::{Availability, Boundary, DataType, Duration};
+use crate::{Availability, Boundary, DataType, Duration, Split};
 
 impl Resolver<'_> {
     /// A label must be something that can be learned.
@@ -14,6 +14,38 @@ impl Resolver<'_> {
             self.problems
                 .push(problem.hint("store the time until then as a number".to_owned()));
         }
+    }
+
+    /// Rows are drawn before anything is joined to them, value by value of a column of the spine.
+    pub(super) fn check_stratify(&mut self) {
+        let Some(Split::Random {
+            stratify: Some(wanted), ..
+        }) = &self.view.split
+        else {
+            return;
+        };
+        let own = |column: &&ResolvedColumn| column.selection.is_none() && column.role != Role::EventTime;
+        let column = self.columns.iter().filter(own).find(|column| column.name == *wanted);
+        let is_class = |data_type| {
+            use DataType::{Bool, Date, Int32, Int64, Utf8};
+            matches!(data_type, Bool | Int32 | Int64 | Utf8 | Date)
+        };
+        let problem = self.problem(
+            "split.stratify",
+            format!("rows cannot be drawn by the values of `{wanted}`"),
+        );
+        let problem = match column {
+            Some(column) if is_class(column.data_type) => return,
+            Some(column) => problem
+                .wanted("a column with few values: bool, a whole number, text or a date")
+                .found(format!("type `{}`", column.data_type.word()))
+                .hint("remove `stratify`, or keep a class of it in the group of the labels".to_owned()),
+            None => problem
+                .wanted("a key, a label or a helper of `[labels]`")
+                .found("no such column in the spine")
+                .hint(format!("[labels] helpers = [\"{wanted}\"]")),
+        };
+        self.problems.push(problem);
     }
 
     /// A model input must be known at the row's time. Where availability is known, the join sees to that.

@@ -79,7 +79,7 @@ fn every_key_of_a_group_is_read() {
     );
     assert_eq!(group.null_values, ["NA", "-"]);
     let delay = group.feature("dep_delay").unwrap();
-    assert_eq!(delay.expect.as_ref().unwrap().min, Some(-60.0));
+    assert_eq!(delay.expect[0].min, Some(-60.0));
     assert_eq!(
         (delay.on_violation, delay.lookback),
         (Some(OnViolation::Refuse), "2h".parse().ok())
@@ -356,6 +356,7 @@ fn splits_are_read_in_every_form() {
         validation,
         test,
         gap,
+        embargo: definitions::Duration::ZERO,
         allow_overlap,
     };
     let at = |text: &str| Some(Cut::At(text.parse().unwrap()));
@@ -377,6 +378,7 @@ fn splits_are_read_in_every_form() {
             validation: 0.0,
             test: 0.2,
             seed: 42,
+            stratify: None,
         },
     );
     check(
@@ -387,6 +389,43 @@ fn splits_are_read_in_every_form() {
             seed: 7,
         },
     );
+}
+
+#[test]
+fn folds_periods_embargo_and_strata_are_read() {
+    let read = |text: &str| {
+        let base = "name = \"v\"\nversion = 1\n[[features]]\ngroup = \"g:v1\"\ncolumns = [\"*\"]\n[split]\n";
+        view(&format!("{base}{text}")).definition.split.expect("a split")
+    };
+    let span = |text: &str| text.parse::<definitions::Duration>().unwrap();
+    assert_eq!(
+        read(
+            "strategy = \"walk_forward\"\nfolds = 5\ntrain = \"90d\"\nvalidation = 0.05\ntest = \"7d\"\nembargo = \"1d\""
+        ),
+        Split::WalkForward {
+            folds: 5,
+            train: Some(Length::Span(span("90d"))),
+            validation: Some(Length::Fraction(0.05)),
+            test: Length::Span(span("7d")),
+            gap: Gap::Auto,
+            embargo: span("1d"),
+            allow_overlap: false,
+        }
+    );
+    let period = |from: &str, to: &str| Period {
+        from: from.parse().unwrap(),
+        to: to.parse().unwrap(),
+    };
+    let text = "strategy = \"time\"\ntest = [{ from = \"2026-03-01\", to = \"2026-03-08\" }, { from = 2026-01-01T00:00:00Z, to = \"2026-01-02\" }]";
+    let Split::Time { test, .. } = read(text) else {
+        panic!("a split by time")
+    };
+    let periods = vec![period("2026-01-01", "2026-01-02"), period("2026-03-01", "2026-03-08")];
+    assert_eq!(test, Some(Cut::Within(periods)), "in time order");
+    let Split::Random { stratify, .. } = read("strategy = \"random\"\ntest = 0.2\nstratify = \"kind\"") else {
+        panic!("a random split")
+    };
+    assert_eq!(stratify, Some("kind".parse().unwrap()));
 }
 
 #[test]
@@ -490,4 +529,65 @@ fn platforms_own_definitions_are_right() {
     }
     let catalog = checked(&files).unwrap_or_else(|problems| panic!("{problems}"));
     assert!(catalog.not_yet().is_empty() && !catalog.pipelines.is_empty());
+}
+
+#[test]
+fn every_expectation_is_read_with_its_level() {
+    let text = r#"name = "m"
+version = 1
+entity = ["host"]
+event_time = "ts"
+on_violation = "quarantine"
+
+[[expect]]
+sql = "v < 10 or w is null"
+
+[[expect]]
+max_gap = "15m"
+freshness = "2h"
+min_rows = 1
+max_rows = 1000
+on_violation = "warn"
+
+[[features]]
+name = "v"
+type = "float64"
+expect = [{ min = 0, max_mean_drift = 3 }, { max = 100.5, max_std_drift = 2, on_violation = "warn" }]
+
+[[features]]
+name = "w"
+type = "utf8"
+on_violation = "refuse"
+expect = { regex = "^a", one_of = ["a", "ab"], unique = true }
+
+[[features]]
+name = "n"
+type = "int32"
+expect = { one_of = [1, 2], monotonic = "strictly_decreasing", max_null_fraction = 0.5 }
+"#;
+    let group = parse_feature_group("m.toml", text).unwrap().definition;
+    let found: Vec<String> = group
+        .expectations()
+        .iter()
+        .map(|expectation| format!("{expectation} {}", expectation.level.word()))
+        .collect();
+    let wanted = r#"
+`v`: min = 0 quarantine
+`v`: max_mean_drift = 3 refuse
+`v`: max = 100.5 warn
+`v`: max_std_drift = 2 warn
+`w`: one_of = ["a", "ab"] refuse
+`w`: regex = "^a" refuse
+`w`: unique = true refuse
+`n`: one_of = ["1", "2"] quarantine
+`n`: max_null_fraction = 0.5 refuse
+`n`: monotonic = "strictly_decreasing" refuse
+sql = "v < 10 or w is null" quarantine
+max_gap = "15m" warn
+freshness = "2h" warn
+min_rows = 1 warn
+max_rows = 1000 warn"#;
+    assert_eq!(found.join("\n"), wanted.trim());
+    let back: definitions::FeatureGroup = serde_json::from_str(&definitions::canonical(&group).unwrap()).unwrap();
+    assert_eq!(back, group);
 }

@@ -29,6 +29,9 @@ fn canonical_json_reads_back_as_the_definition() {
         "strategy = \"time\"\nvalidation = 0.1\ntest = 2026-01-01\ngap = \"2h\"\nallow_overlap = true",
         "strategy = \"random\"\nvalidation = 0.1\ntest = 0.3",
         "strategy = \"group\"\ntest = 0.3\nseed = 1",
+        "strategy = \"random\"\ntest = 0.3\nstratify = \"kind\"",
+        "strategy = \"time\"\nembargo = \"1h\"\ntest = [{ from = \"2026-01-01\", to = \"2026-01-02\" }]",
+        "strategy = \"walk_forward\"\nfolds = 3\ntrain = \"30d\"\nvalidation = 0.1\ntest = \"7d\"",
     ] {
         let text = format!(
             "name = \"v\"\nversion = 1\n[[features]]\ngroup = \"g:v1\"\ncolumns = [\"*\"]\non = {{ a = \"b\" }}\n[split]\n{split}\n"
@@ -93,6 +96,13 @@ const FEATURE: [&str; 4] = [
     "expect = { min = 0, max = 1.5 }",
     "lookback = \"90m\"",
 ];
+
+#[test]
+fn keys_without_a_name_are_refused() {
+    for text in ["==\n.=", ".=", "=", "a.=1", "[.]", "\u{feff}="] {
+        assert!(parse_feature_group("g.toml", text).is_err(), "{text:?}");
+    }
+}
 
 proptest! {
     #[test]

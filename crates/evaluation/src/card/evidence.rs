@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Evaluation, GateReport};
+use crate::{Evaluation, GateReport, LeakCheck, Score};
 
 /// Everything a model card says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,12 @@ pub struct CardEvidence {
     pub training: CardTraining,
     /// How good it is.
     pub evaluation: Evaluation,
+    /// How good the pipeline was on each fold, where the split has folds.
+    #[serde(default)]
+    pub folds: Vec<CardFold>,
+    /// What the leak tests found.
+    #[serde(default)]
+    pub leaks: Vec<LeakCheck>,
     /// What it goes by, the most important feature first.
     pub importance: Vec<CardFeature>,
     /// Whether that was good enough.
@@ -121,7 +127,7 @@ pub struct CardPart {
 /// How rows were divided into parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CardSplit {
-    /// `time`, `random`, `group`, or `none` for a single part.
+    /// `time`, `walk_forward`, `random`, `group`, or `none` for a single part.
     pub strategy: String,
     /// The gap between parts: `1h`.
     pub gap: Option<String>,
@@ -133,6 +139,19 @@ pub struct CardSplit {
     pub certificate: Vec<String>,
     /// Whether a gap that is too short was accepted, and used.
     pub overlap_allowed: bool,
+}
+
+/// What was measured on one part of one fold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CardFold {
+    /// The fold, from 1; the model is that of the last.
+    pub fold: u32,
+    /// `validation` or `test`.
+    pub part: String,
+    /// Its rows with a label.
+    pub rows: u64,
+    /// The scores.
+    pub scores: Vec<Score>,
 }
 
 /// How a model learned.

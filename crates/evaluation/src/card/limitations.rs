@@ -2,7 +2,7 @@
 
 use super::CardEvidence;
 use super::markdown::{count, number, percent};
-use crate::{Direction, MIN_GATED_ROWS, Metric, PartEvaluation, SliceEvaluation, name_of, score_of};
+use crate::{Direction, LeakFinding, MIN_GATED_ROWS, Metric, PartEvaluation, SliceEvaluation, name_of, score_of};
 
 /// A slice is called weak when its error is this many times the whole's.
 const WEAK_RATIO: f64 = 1.5;
@@ -15,6 +15,7 @@ pub(super) fn found_limitations(evidence: &CardEvidence) -> Vec<String> {
     found.extend(of_labels(evidence));
     found.extend(of_classes(evidence));
     found.extend(of_joins(evidence));
+    found.extend(of_leaks(evidence));
     if let Some(part) = evidence.evaluation.gated_part() {
         let first = evidence.evaluation.metrics.first().copied();
         found.extend(first.and_then(|metric| weak_slices(part, metric)));
@@ -56,6 +57,16 @@ fn of_split(evidence: &CardEvidence) -> Vec<String> {
         );
     }
     found
+}
+
+fn of_leaks(evidence: &CardEvidence) -> Vec<String> {
+    let found = evidence
+        .leaks
+        .iter()
+        .filter(|check| matches!(check.finding, LeakFinding::Leak | LeakFinding::Suspicion));
+    found
+        .map(|check| format!("A leak test says: {check}. Scores may be better than what is to be expected."))
+        .collect()
 }
 
 fn of_labels(evidence: &CardEvidence) -> Option<String> {

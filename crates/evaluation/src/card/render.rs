@@ -4,7 +4,8 @@ use super::limitations::found_limitations;
 use super::markdown::{Markdown, count, number, percent};
 use super::{CardData, CardEvidence, CardFeature, CardGroup, CardPart, CardTraining, usage};
 use crate::{
-    ConfusionMatrix, Evaluation, GateReport, Metric, PartEvaluation, Score, SliceEvaluation, name_of, score_of,
+    ConfusionMatrix, Evaluation, GateReport, LeakCheck, LeakFinding, Metric, PartEvaluation, Score, SliceEvaluation,
+    name_of, score_of,
 };
 
 /// Slices of a column that are shown; the worst ones, where there are more.
@@ -24,8 +25,10 @@ pub fn render_card(evidence: &CardEvidence) -> String {
     data(&mut text, &evidence.data);
     training(&mut text, &evidence.training);
     evaluation(&mut text, &evidence.evaluation);
+    folds(&mut text, evidence);
     importance(&mut text, &evidence.importance);
     gates(&mut text, &evidence.gates);
+    leaks(&mut text, &evidence.leaks);
     limitations(&mut text, evidence);
     usage::how_to_use(&mut text, evidence);
     text.finish()
@@ -196,6 +199,23 @@ fn evaluation(text: &mut Markdown, evaluation: &Evaluation) {
         matrix(text, confusion);
     }
     slices(text, part, metrics, &names);
+}
+
+/// The same pipeline on stretches of time before: whether its scores last.
+fn folds(text: &mut Markdown, evidence: &CardEvidence) {
+    if evidence.folds.is_empty() {
+        return;
+    }
+    text.paragraph("The pipeline learned anew on each fold; the model is that of the last.");
+    let metrics = &evidence.evaluation.metrics;
+    let names: Vec<String> = metrics.iter().map(ToString::to_string).collect();
+    let mut head = vec!["fold", "part", "rows"];
+    head.extend(names.iter().map(String::as_str));
+    let rows = evidence.folds.iter().map(|fold| {
+        let cells = vec![fold.fold.to_string(), fold.part.clone(), count(fold.rows)];
+        row(cells, metrics, &fold.scores)
+    });
+    text.table(&head, rows);
 }
 
 fn row(mut cells: Vec<String>, metrics: &[Metric], scores: &[Score]) -> Vec<String> {
@@ -369,6 +389,23 @@ fn gates(text: &mut Markdown, gates: &GateReport) {
         ]
     });
     text.table(&["gate", "value", "limit", "", "in words"], rows);
+}
+
+fn leaks(text: &mut Markdown, leaks: &[LeakCheck]) {
+    if leaks.is_empty() {
+        return;
+    }
+    text.heading(2, "Leak tests");
+    let rows = leaks.iter().map(|check| {
+        let finding = match check.finding {
+            LeakFinding::Nothing => "nothing found",
+            LeakFinding::Suspicion => "suspicion",
+            LeakFinding::Leak => "leak",
+            LeakFinding::NotApplicable => "does not apply",
+        };
+        vec![check.test.word().to_owned(), finding.to_owned(), check.detail.clone()]
+    });
+    text.table(&["test", "finding", "in words"], rows);
 }
 
 fn limitations(text: &mut Markdown, evidence: &CardEvidence) {

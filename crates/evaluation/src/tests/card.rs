@@ -1,8 +1,9 @@
 use definitions::{Baseline, Gates, Limits, Rival};
 
 use crate::{
-    CardData, CardEvidence, CardFeature, CardFile, CardGroup, CardJoin, CardPart, CardSplit, CardTraining, Evaluation,
-    Metric, PartEvaluation, RivalEvaluation, Score, SliceEvaluation, SliceKey, Task, check_gates, render_card,
+    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardGroup, CardJoin, CardPart, CardSplit, CardTraining,
+    Evaluation, LeakCheck, LeakFinding, LeakTest, Metric, PartEvaluation, RivalEvaluation, Score, SliceEvaluation,
+    SliceKey, Task, check_gates, render_card,
 };
 
 fn scores(mae: f64, r2: Option<f64>) -> Vec<Score> {
@@ -188,6 +189,8 @@ fn evidence() -> CardEvidence {
         },
         gates: check_gates(&gates, &evaluation()),
         evaluation: evaluation(),
+        folds: Vec::new(),
+        leaks: Vec::new(),
         importance: vec![
             feature("cpu_percent", 8.1e8, 4000, Some(9.87)),
             feature("instance_type", 4.0e7, 512, None),
@@ -202,6 +205,32 @@ fn evidence() -> CardEvidence {
 #[test]
 fn card_says_everything_that_is_known() {
     insta::assert_snapshot!(render_card(&evidence()));
+}
+
+#[test]
+fn folds_and_leak_tests_stand_on_the_card() {
+    let mut evidence = evidence();
+    let part = evidence.evaluation.parts[0].clone();
+    evidence.folds = vec![CardFold {
+        fold: 2,
+        part: "test".to_owned(),
+        rows: 40,
+        scores: part.model,
+    }];
+    evidence.leaks = vec![LeakCheck::of(
+        LeakTest::SingleInput,
+        LeakFinding::Suspicion,
+        vec!["cpu_percent".to_owned()],
+        "of the label, `cpu_percent` explains 99.00 % alone",
+    )];
+    let card = render_card(&evidence);
+    for line in [
+        "| 2 | test | 40 |",
+        "| single_input | suspicion | of the label, `cpu_percent` explains 99.00 % alone |",
+        "A leak test says: suspicion of a leak: of the label, `cpu_percent` explains 99.00 % alone (single_input).",
+    ] {
+        assert!(card.contains(line), "{card}");
+    }
 }
 
 #[test]

@@ -23,11 +23,12 @@ use super::spine::{Spine, read_spine};
 use super::write::{Manner, PartWriter};
 use super::{DatasetProgress, Rows};
 use crate::StoreError;
-use crate::error::{file_error, plan_error};
+use crate::error::plan_error;
 use crate::point_in_time::{GroupJoin, PointInTimeJoinExec, SpineExec, WorkReport};
-use crate::split::{Divided, Part, divide, parts_of};
+use crate::split::{Divided, Part, SplitRows, divide, parts_of};
 use crate::storage::spilling_context;
 
+const PLANNING: &str = "the point-in-time join could not be planned";
 const JOINING: &str = "the point-in-time join failed";
 
 /// Gives the rows of a group in total order: these declared columns, then the hidden ones.
@@ -131,12 +132,18 @@ pub(crate) async fn build(
         done: 0,
         total: 0,
     });
-    let spine = read_spine(&plan.spine, arguments, rows).await?;
-    let keys = spine_keys(plan, &spine)?;
-    let divided = divide(target.split, &plan.gap, &spine.split_rows(&keys))?;
+    let context = context_of(sources, target.means)?;
+    let spine = read_spine(&plan.spine, arguments, rows, &context).await?;
+    let keys = split_keys(plan, target.split, &spine)?;
+    let stratify = stratify(&spine, target.split)?;
+    let rows = SplitRows {
+        stratify: stratify.as_ref().map(|(name, values)| (*name, values)),
+        ..spine.split_rows(&keys)
+    };
+    let divided = divide(target.split, &plan.gap, &rows)?;
     let spine_micros = micros_since(begun);
     let begun = Instant::now();
-    let join = JoinRun::new(plan, &spine, sources, target.means)?;
+    let join = JoinRun::new(plan, &spine, sources, context)?;
     let (parts, gap) = write_parts(plan, &spine, &join, &divided, target, watch).await?;
     let written: u64 = parts.iter().map(|report| report.rows).sum();
     let counts = divided.counts();
@@ -153,7 +160,7 @@ pub(crate) async fn build(
         joins: join.reports(plan, spine.rows() as u64)?,
         spine_rows: spine.rows() as u64,
         superseded: spine.superseded,
-        work: join.work(spine_micros, micros_since(begun)),
+        work: join.work(&spine, spine_micros, micros_since(begun)),
         divided,
     })
 }
@@ -162,16 +169,34 @@ fn micros_since(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
-fn spine_keys(plan: &Plan, spine: &Spine) -> Result<Vec<ArrayRef>, StoreError> {
-    if spine.rows() == 0 {
-        return Ok(Vec::new());
+/// The key columns, for a split that asks for them.
+fn split_keys(plan: &Plan, split: Option<&Split>, spine: &Spine) -> Result<Vec<ArrayRef>, StoreError> {
+    match split {
+        None | Some(Split::Time { .. } | Split::WalkForward { .. }) => Ok(Vec::new()),
+        Some(Split::Random { .. } | Split::Group { .. }) => {
+            spine.whole(plan.spine.columns.get(..plan.spine.keys).unwrap_or_default())
+        }
     }
-    plan.spine
-        .columns
-        .iter()
-        .take(plan.spine.keys)
-        .map(|name| spine.column(&plan.spine, name))
-        .collect()
+}
+
+/// Where work is done: in so much memory, on so many threads.
+pub(crate) fn context_of(sources: Sources<'_>, means: Means) -> Result<Arc<TaskContext>, StoreError> {
+    const BATCH_ROWS: usize = 8_192;
+    let context = spilling_context(means.memory, means.threads, BATCH_ROWS, sources.spill);
+    Ok(Arc::new(context.map_err(plan_error(PLANNING))?))
+}
+
+/// The column that a draw is made by.
+fn stratify<'a>(spine: &Spine, split: Option<&'a Split>) -> Result<Option<(&'a str, ArrayRef)>, StoreError> {
+    match split {
+        Some(Split::Random {
+            stratify: Some(column), ..
+        }) => {
+            let values = spine.whole(&[column.to_string()])?.pop();
+            Ok(values.map(|values| (column.as_str(), values)))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Everything that a view joins to its spine, as one operator.
@@ -183,17 +208,16 @@ pub(crate) struct JoinRun {
 
 impl JoinRun {
     /// Plans it.
-    pub(crate) fn new(plan: &Plan, spine: &Spine, sources: Sources<'_>, means: Means) -> Result<Self, StoreError> {
-        const BATCH_ROWS: usize = 8_192;
-        const DOING: &str = "the point-in-time join could not be planned";
-        std::fs::create_dir_all(sources.spill).map_err(file_error(sources.spill))?;
-        let context =
-            spilling_context(means.memory, means.threads, BATCH_ROWS, sources.spill).map_err(plan_error(DOING))?;
-        let context = Arc::new(context);
+    pub(crate) fn new(
+        plan: &Plan,
+        spine: &Spine,
+        sources: Sources<'_>,
+        context: Arc<TaskContext>,
+    ) -> Result<Self, StoreError> {
         if spine.rows() == 0 {
             return Ok(Self { plan: None, context });
         }
-        let mut inputs: Vec<Arc<dyn ExecutionPlan>> = vec![Arc::new(SpineExec::new(spine.rows_of()?))];
+        let mut inputs: Vec<Arc<dyn ExecutionPlan>> = vec![Arc::new(SpineExec::of(Arc::clone(spine.by_place())))];
         let mut joins = Vec::new();
         for join in &plan.joins {
             let runs = (sources.runs)(&join.group, &join.schema)?;
@@ -208,7 +232,7 @@ impl JoinRun {
         }
         let join = PointInTimeJoinExec::try_new(plan.spine.event_time.clone(), joins, inputs);
         Ok(Self {
-            plan: Some(Arc::new(join.map_err(plan_error(DOING))?)),
+            plan: Some(Arc::new(join.map_err(plan_error(PLANNING))?)),
             context,
         })
     }
@@ -245,7 +269,7 @@ impl JoinRun {
         plan.joins.iter().enumerate().map(report).collect()
     }
 
-    fn work(&self, spine_micros: u64, join_micros: u64) -> Work {
+    fn work(&self, spine: &Spine, spine_micros: u64, join_micros: u64) -> Work {
         let Some(plan) = &self.plan else { return Work::default() };
         let joins = plan.reports().into_iter().map(|report| report.work).collect();
         let plan: Arc<dyn ExecutionPlan> = Arc::clone(plan) as Arc<dyn ExecutionPlan>;
@@ -254,7 +278,7 @@ impl JoinRun {
                 .indent(false)
                 .to_string(),
             joins,
-            spilled_bytes: spilled_bytes(&plan),
+            spilled_bytes: spine.spilled_bytes + spilled_bytes(&plan),
             spine_micros,
             join_micros,
         }
@@ -312,7 +336,12 @@ async fn write_parts(
     while let Some(joined) = stretches.try_next().await.map_err(plan_error(JOINING))? {
         let rows = from..from + joined.num_rows();
         let values = joined.columns().get(spine.width()..).unwrap_or_default();
-        let batch = assemble(&schema, spine.columns_of(&plan.spine, rows.clone())?, values)?;
+        let own = plan
+            .spine
+            .columns
+            .iter()
+            .filter_map(|name| joined.column_by_name(name).cloned());
+        let batch = assemble(&schema, own.collect(), values)?;
         let parts = divided.parts.get(rows.clone()).unwrap_or_default();
         gap.write(&batch, parts)?;
         write_rows(&mut writers, batch, parts)?;

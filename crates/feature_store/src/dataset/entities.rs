@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType as ArrowType, Field, Int64Type, Schema, SchemaRe
 use definitions::{ColumnName, DataType, FeatureGroup, FeatureView, GroupRef};
 use futures::TryStreamExt;
 
-use super::build::{JoinRun, Means, Sources, assemble};
+use super::build::{JoinRun, Means, Sources, assemble, context_of};
 use super::manifest::JoinReport;
 use super::plan::Plan;
 use super::spine::Spine;
@@ -69,9 +69,9 @@ pub(crate) async fn join(
         .iter()
         .map(|batch| checked(batch, &wanted))
         .collect::<Result<Vec<_>, _>>()?;
-    let spine = Spine::new(&plan.spine, chunks, 0)?;
+    let spine = Spine::new(&plan.spine, chunks)?;
     let schema = feature_schema(plan);
-    let run = JoinRun::new(plan, &spine, sources, means)?;
+    let run = JoinRun::new(plan, &spine, sources, context_of(sources, means)?)?;
     let mut stretches = run.rows()?;
     let mut all = Vec::new();
     while let Some(joined) = stretches

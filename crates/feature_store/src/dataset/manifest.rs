@@ -161,12 +161,13 @@ pub struct PartReport {
 }
 
 /// The rows that lie in a gap, and in no part: their keys, times and labels, which baselines look back on as a deployed one would.
-/// No learner sees them, and the dataset's fingerprint does not cover them.
+/// No learner sees them, and the dataset's fingerprint does not cover them. Where the split walks forward, rows of folds before the last
+/// are among them, with every column; then learners do see them, and the fingerprint does cover them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GapReport {
     /// Its rows.
     pub rows: u64,
-    /// Its columns: those with the roles key, event time and label, in the dataset's order.
+    /// Its columns, in the dataset's order: those with the roles key, event time and label, or all.
     pub columns: Vec<String>,
     /// The fingerprint of its content.
     pub fingerprint: Fingerprint,
@@ -259,6 +260,12 @@ impl Manifest {
         self.rows.gap > 0 && self.gap_rows.is_none()
     }
 
+    /// What the fingerprint of the content is of, by name: the parts, and what folds have beside them.
+    #[must_use]
+    pub fn contents(&self) -> Vec<(&'static str, Fingerprint)> {
+        contents(&self.parts, self.gap_rows.as_ref(), &self.certificate)
+    }
+
     /// Every data file, those of the gap included.
     pub fn files(&self) -> impl Iterator<Item = &DataFile> {
         let of_parts = self.parts.iter().flat_map(|report| &report.files);
@@ -282,6 +289,19 @@ impl Manifest {
         bytes.push(b'\n');
         Ok(bytes)
     }
+}
+
+/// What the fingerprint of the content is of, by name.
+pub(super) fn contents(
+    parts: &[PartReport],
+    gap: Option<&GapReport>,
+    certificate: &Certificate,
+) -> Vec<(&'static str, Fingerprint)> {
+    let of_parts = parts.iter().map(|report| (report.part.name(), report.fingerprint));
+    let of_folds = gap.filter(|_| !certificate.folds().is_empty());
+    of_parts
+        .chain(of_folds.map(|gap| (super::gap::GAP, gap.fingerprint)))
+        .collect()
 }
 
 /// Reads the manifest of the dataset in a folder.

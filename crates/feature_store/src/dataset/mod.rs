@@ -4,7 +4,8 @@
 //! registry, and never looks at the clock.
 //!
 //! Reading order: this file (what is asked and given), `plan` (what a view asks of its groups), `spine`, `build` (the work),
-//! `write`, `gap`, `manifest`, `statistics`; then what is done with datasets: `read`, `verify`, `diff`, `export`, `entities`.
+//! `write`, `gap`, `manifest`, `statistics`; then what is done with datasets: `read`, `fold`, `verify`, `witness`,
+//! `poison`, `diff`, `export`, `entities`.
 
 mod build;
 mod changed;
@@ -12,15 +13,18 @@ mod columns;
 mod diff;
 mod entities;
 mod export;
+mod fold;
 mod gap;
 mod manifest;
 mod pins;
 mod plan;
+mod poison;
 mod read;
 mod receipt;
 mod spine;
 mod statistics;
 mod verify;
+mod witness;
 mod write;
 
 use std::collections::BTreeMap;
@@ -35,20 +39,26 @@ use futures::FutureExt;
 use futures::stream::BoxStream;
 
 use crate::scan::group_runs;
+use crate::storage::SpillFolder;
 use crate::{GroupPin, Store, StoreError, scan_group};
 
 pub use build::{Means, Watch, Work};
 pub use changed::{ChangedValues, changed_values};
 pub use diff::{ColumnDiff, DatasetDiff, Drift, PinnedState, RowsDiff, Sides, diff};
 pub use entities::{EntityFeatures, entity_columns};
-pub use export::{ExportedPart, export};
+pub use export::{ExportFormat, ExportedPart, export};
+pub use fold::{FoldReader, open_fold};
 pub use manifest::{
     Arguments, Column, DataFile, FORMAT, GapReport, JoinReport, MANIFEST, Manifest, PartReport, Recorded,
     RecordedDefinitions, SpineReport, load_manifest,
 };
 pub use pins::{pin_features, pin_view, pins_key};
+pub use poison::{PoisonReport, poison, rows_before_the_middle};
 pub use read::{PartReader, open_gap, open_part, read_part};
-pub use statistics::{ColumnStatistics, DISTINCT_CAP, Distinct, StatisticsCollector};
+pub(crate) use statistics::keys;
+pub use statistics::{
+    ColumnStatistics, DISTINCT_CAP, Distinct, Histogram, QuantileValues, Remark, StatisticsCollector, TopValue,
+};
 pub use verify::{Difference, Verification, verify};
 pub use write::ROWS_PER_FILE;
 
@@ -108,7 +118,7 @@ pub struct DatasetReceipt {
 ///
 /// # Errors
 /// `Definitions` when the view does not fit its groups; `NotPinned` for a group without a pin; what [`crate::split::divide`] and
-/// [`crate::point_in_time::Join`] refuse; when a file cannot be read or written.
+/// [`crate::point_in_time::PointInTimeJoinExec`] refuse; when a file cannot be read or written.
 pub async fn create_dataset(request: &DatasetRequest<'_>) -> Result<DatasetReceipt, StoreError> {
     let plan = plan::Plan::new(request.view, request.groups, request.arguments.as_known_at)?;
     let target = build::Target {
@@ -124,11 +134,11 @@ pub async fn create_dataset(request: &DatasetRequest<'_>) -> Result<DatasetRecei
     };
     let scan = |group, columns| pinned.scan(group, columns).boxed();
     let runs = |group: &GroupRef, schema: &SchemaRef| pinned.runs(group, schema);
-    let spill = request.store.spill_folder();
+    let spill = SpillFolder::new(request.store)?;
     let sources = build::Sources {
         scan: &scan,
         runs: &runs,
-        spill: &spill,
+        spill: spill.path(),
     };
     let built = build::build(&plan, &request.arguments, &target, sources, request.watch).await?;
     receipt::receipt(request, &plan, &pinned.pins, built)
@@ -169,11 +179,11 @@ pub async fn join_entities(request: &EntitiesRequest<'_>) -> Result<EntityFeatur
     };
     let scan = |group, columns| pinned.scan(group, columns).boxed();
     let runs = |group: &GroupRef, schema: &SchemaRef| pinned.runs(group, schema);
-    let spill = request.store.spill_folder();
+    let spill = SpillFolder::new(request.store)?;
     let sources = build::Sources {
         scan: &scan,
         runs: &runs,
-        spill: &spill,
+        spill: spill.path(),
     };
     entities::join(&plan, request.entities, sources, request.means).await
 }

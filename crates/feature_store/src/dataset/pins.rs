@@ -12,8 +12,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 
 use super::manifest::{Arguments, MANIFEST};
 use super::read::open_file;
-use super::write::parquet_error;
-use crate::error::file_error;
+use crate::error::{file_error, parquet_error};
 use crate::{GroupPin, INGEST_ID, PinAt, Store, StoreError, pin_group};
 
 /// Pins the newest state of every group that a view reads, the spine first.

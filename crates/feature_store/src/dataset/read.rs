@@ -8,9 +8,8 @@ use arrow::datatypes::SchemaRef;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::manifest::{DataFile, load_manifest};
-use super::write::parquet_error;
 use crate::StoreError;
-use crate::error::file_error;
+use crate::error::{file_error, parquet_error};
 use crate::split::Part;
 
 const BATCH_ROWS: usize = 65_536;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use definitions::{FeatureGroup, GroupRef, Role, fingerprint};
 
 use super::build::Built;
-use super::manifest::{Column, FORMAT, Manifest, Recorded, RecordedDefinitions, SpineReport};
+use super::manifest::{Column, FORMAT, Manifest, Recorded, RecordedDefinitions, SpineReport, contents};
 use super::pins::{json, pins_key};
 use super::plan::Plan;
 use super::{DatasetReceipt, DatasetRequest, write};
@@ -24,12 +24,7 @@ pub(super) fn receipt(
     let manifest = Manifest {
         format: FORMAT,
         view: request.view.reference(),
-        fingerprint: combine(
-            built
-                .parts
-                .iter()
-                .map(|report| (report.part.name(), report.fingerprint)),
-        ),
+        fingerprint: combine(contents(&built.parts, built.gap.as_ref(), &built.divided.certificate)),
         pins_key: pins_key(request.store, request.view, request.groups, &pins, &request.arguments)?,
         arguments: request.arguments,
         rows: built.divided.counts(),

@@ -1,33 +1,42 @@
-//! The spine in memory: the rows of the label group that are asked for, in its total order.
+//! The spine: the rows of the label group that are asked for, in its total order.
 //!
 //! A row counts when its event time is in `[from, to)` and the platform knew of it by `as_known_at`. In an upsert group, of the rows
 //! with one key and event time only the one known last is a row; the others are superseded. (Keys with a NULL are never the same.)
-//! In an append group every row counts. One pass; memory: the rows in the range.
+//! In an append group every row counts. One pass: rows of one key and event time follow each other, so only the row that stands for
+//! them so far has to wait for the next batch. Memory: the rows' times, and the rows themselves as long as they fit into a quarter of what
+//! the work may take; else they lie in a temporary file.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::buffer::NullBuffer;
-use arrow::compute::{BatchCoalescer, concat, filter_record_batch};
-use arrow::datatypes::{Int64Type, SchemaRef, TimestampMicrosecondType};
+use arrow::compute::{BatchCoalescer, concat_batches, filter_record_batch};
+use arrow::datatypes::{Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::row::{OwnedRow, Row, RowConverter, SortField};
+use datafusion::execution::TaskContext;
 use definitions::IngestMode;
 use futures::TryStreamExt;
 
 use super::manifest::Arguments;
 use super::plan::SpinePlan;
 use super::{CHUNK_ROWS, Rows};
+use crate::error::plan_error;
+use crate::point_in_time::{Materialized, Materializer};
 use crate::split::SplitRows;
 use crate::{INGEST_ID, KNOWN_AT, ROW_NUMBER, StoreError};
 
+const KEEPING: &str = "the rows of the spine could not be kept";
+
 /// The spine's rows.
 pub(crate) struct Spine {
-    /// The columns that are read, by name, whole.
-    columns: Vec<(String, ArrayRef)>,
+    /// The columns that are read.
+    rows: Arc<Materialized>,
     /// The event times of all rows.
     pub times: Vec<i64>,
     /// Rows that a later one corrects.
     pub superseded: u64,
+    /// What did not fit into memory.
+    pub spilled_bytes: u64,
 }
 
 /// Reads a spine from the stream of its group.
@@ -35,20 +44,24 @@ pub(crate) async fn read_spine(
     plan: &SpinePlan,
     arguments: &Arguments,
     mut rows: Rows<'_>,
+    context: &Arc<TaskContext>,
 ) -> Result<Spine, StoreError> {
     let mut reader: Option<SpineReader<'_>> = None;
     while let Some(batch) = rows.try_next().await? {
         match &mut reader {
             Some(reader) => reader.push(&batch)?,
-            None => reader
-                .insert(SpineReader::new(plan, *arguments, &batch.schema())?)
-                .push(&batch)?,
+            None => {
+                let taken = |schema| Materializer::new("the spine", schema, context);
+                reader
+                    .insert(SpineReader::new(plan, *arguments, &batch.schema(), taken)?)
+                    .push(&batch)?;
+            }
         }
         tokio::task::yield_now().await;
     }
     match reader {
         Some(reader) => reader.finish(),
-        None => Spine::new(plan, Vec::new(), 0),
+        None => Spine::new(plan, Vec::new()),
     }
 }
 
@@ -61,48 +74,85 @@ struct SpineReader<'a> {
     converter: RowConverter,
     read: Vec<usize>,
     coalescer: BatchCoalescer,
-    /// For each row that was kept, whether it counts.
-    counts: Vec<bool>,
+    taken: Materializer,
+    times: Vec<i64>,
     superseded: u64,
-    /// The last key and event time, and the row that stands for it so far.
-    last_key: Option<OwnedRow>,
-    standing: Option<(usize, Rank)>,
+    /// The last key and event time, and what stands for them so far.
+    last: Option<(OwnedRow, Standing)>,
+}
+
+/// The row that stands for its key and event time, until a later batch has one that was known later.
+struct Standing {
+    row: RecordBatch,
+    rank: Rank,
 }
 
 impl<'a> SpineReader<'a> {
-    fn new(plan: &'a SpinePlan, arguments: Arguments, schema: &SchemaRef) -> Result<Self, StoreError> {
+    fn new(
+        plan: &'a SpinePlan,
+        arguments: Arguments,
+        schema: &SchemaRef,
+        taken: impl FnOnce(SchemaRef) -> Materializer,
+    ) -> Result<Self, StoreError> {
         let place = |name: &String| schema.index_of(name).map_err(|_| unknown(plan, name));
         let keys = plan.columns.iter().take(plan.keys).chain([&plan.event_time]);
         let key = |name| Ok::<_, StoreError>(SortField::new(schema.field(place(name)?).data_type().clone()));
         let converter = RowConverter::new(keys.map(key).collect::<Result<_, _>>()?)?;
         let read = plan.read().iter().map(place).collect::<Result<Vec<_>, _>>()?;
-        let coalescer = BatchCoalescer::new(Arc::new(schema.project(&read)?), CHUNK_ROWS);
-        let (counts, superseded, last_key, standing) = (Vec::new(), 0, None, None);
+        let fields = schema.project(&read)?;
+        let nullable = fields
+            .fields()
+            .iter()
+            .map(|field| field.as_ref().clone().with_nullable(true));
+        let columns: SchemaRef = Arc::new(Schema::new(nullable.collect::<Vec<_>>()));
         Ok(Self {
             plan,
             arguments,
             converter,
             read,
-            coalescer,
-            counts,
-            superseded,
-            last_key,
-            standing,
+            coalescer: BatchCoalescer::new(columns.clone(), CHUNK_ROWS),
+            taken: taken(columns),
+            times: Vec::new(),
+            superseded: 0,
+            last: None,
         })
     }
 
     fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         let batch = filter_record_batch(batch, &self.asked_for(batch)?)?;
-        let before = self.counts.len();
-        self.counts.resize(before + batch.num_rows(), true);
-        if self.plan.mode == IngestMode::Upsert {
-            self.supersede(&batch, before)?;
+        if batch.num_rows() == 0 {
+            return Ok(());
         }
-        Ok(self.coalescer.push_batch(batch.project(&self.read)?)?)
+        let rows = RecordBatch::try_new(self.coalescer.schema(), batch.project(&self.read)?.columns().to_vec())?;
+        if self.plan.mode == IngestMode::Upsert {
+            let (before, counts) = self.supersede(&batch, &rows)?;
+            if let Some(before) = before {
+                self.coalescer.push_batch(before)?;
+            }
+            self.coalescer.push_batch(filter_record_batch(&rows, &counts)?)?;
+        } else {
+            self.coalescer.push_batch(rows)?;
+        }
+        self.take_in()
     }
 
-    /// Finds the rows that do not count: all but the one known last of each key and event time.
-    fn supersede(&mut self, batch: &RecordBatch, before: usize) -> Result<(), StoreError> {
+    /// Takes in what is settled.
+    fn take_in(&mut self) -> Result<(), StoreError> {
+        while let Some(chunk) = self.coalescer.next_completed_batch() {
+            let times = self.timestamps(&chunk, &self.plan.event_time)?.values().to_vec();
+            self.times.extend(times);
+            self.taken.push(chunk).map_err(plan_error(KEEPING))?;
+        }
+        Ok(())
+    }
+
+    /// Finds the rows that do not count: all but the one known last of each key and event time. What comes first is the row of an earlier
+    /// batch, if it is settled now; the last key's row of this batch waits.
+    fn supersede(
+        &mut self,
+        batch: &RecordBatch,
+        rows: &RecordBatch,
+    ) -> Result<(Option<RecordBatch>, BooleanArray), StoreError> {
         let names = self.plan.columns.iter().take(self.plan.keys);
         let mut columns = names
             .map(|name| column(self.plan, batch, name).cloned())
@@ -112,36 +162,48 @@ impl<'a> SpineReader<'a> {
             .fold(None, |nulls, key| NullBuffer::union(nulls.as_ref(), key.nulls()));
         columns.push(column(self.plan, batch, &self.plan.event_time)?.clone());
         let keys = self.converter.convert_columns(&columns)?;
-        let ranks = self.ranks(batch)?;
-        let mut previous: Option<Row<'_>> = None;
-        for ((row, key), rank) in keys.iter().enumerate().zip(ranks) {
-            if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                continue;
+        let mut counts = vec![true; batch.num_rows()];
+        let mut earlier = self.last.take();
+        let mut settled = None;
+        // The row that stands for the key of the row before, and its key.
+        let mut standing: Option<(usize, Rank, Row<'_>)> = None;
+        for ((row, key), rank) in keys.iter().enumerate().zip(self.ranks(batch)?) {
+            let has_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+            if let Some((last, held)) = earlier.take() {
+                if has_null || last.row() != key {
+                    settled = Some(held.row);
+                } else if rank >= held.rank {
+                    self.superseded += 1;
+                } else {
+                    set_false(&mut counts, row);
+                    self.superseded += 1;
+                    earlier = Some((last, held));
+                    continue;
+                }
             }
-            let is_same = previous
-                .or(self.last_key.as_ref().map(OwnedRow::row))
-                .is_some_and(|last| last == key);
-            previous = Some(key);
-            let here = (before + row, rank);
-            self.standing = match self.standing.take().filter(|_| is_same) {
-                None => Some(here),
+            standing = match standing.take().filter(|(_, _, last)| !has_null && *last == key) {
+                _ if has_null => None,
+                None => Some((row, rank, key)),
                 Some(other) => {
+                    let here = (row, rank, key);
                     let (winner, loser) = if here.1 >= other.1 {
                         (here, other)
                     } else {
                         (other, here)
                     };
-                    if let Some(counts) = self.counts.get_mut(loser.0) {
-                        *counts = false;
-                    }
+                    set_false(&mut counts, loser.0);
                     self.superseded += 1;
                     Some(winner)
                 }
             };
         }
-        let last_key = previous.map(|key| key.owned());
-        self.last_key = last_key.or(self.last_key.take());
-        Ok(())
+        self.last = earlier;
+        if let Some((row, rank, key)) = standing {
+            set_false(&mut counts, row);
+            let row = rows.slice(row, 1);
+            self.last = Some((key.owned(), Standing { row, rank }));
+        }
+        Ok((settled, BooleanArray::from(counts)))
     }
 
     /// Which rows are in the range, and were known.
@@ -189,49 +251,39 @@ impl<'a> SpineReader<'a> {
     }
 
     fn finish(mut self) -> Result<Spine, StoreError> {
+        if let Some((_, held)) = self.last.take() {
+            self.coalescer.push_batch(held.row)?;
+        }
         self.coalescer.finish_buffered_batch()?;
-        if self.superseded == 0 {
-            let chunks = std::iter::from_fn(|| self.coalescer.next_completed_batch()).collect();
-            return Spine::new(self.plan, chunks, 0);
-        }
-        let mut left = BatchCoalescer::new(self.coalescer.schema(), CHUNK_ROWS);
-        let mut counts = self.counts.into_iter();
-        while let Some(chunk) = self.coalescer.next_completed_batch() {
-            let counts: BooleanArray = counts.by_ref().take(chunk.num_rows()).map(Some).collect();
-            left.push_batch(filter_record_batch(&chunk, &counts)?)?;
-        }
-        left.finish_buffered_batch()?;
-        Spine::new(
-            self.plan,
-            std::iter::from_fn(|| left.next_completed_batch()).collect(),
-            self.superseded,
-        )
+        self.take_in()?;
+        let (rows, spilled_bytes) = self.taken.finish().map_err(plan_error(KEEPING))?;
+        Ok(Spine {
+            rows: Arc::new(rows),
+            times: self.times,
+            superseded: self.superseded,
+            spilled_bytes: spilled_bytes as u64,
+        })
     }
 }
 
 impl Spine {
-    /// A spine of these rows.
-    pub(crate) fn new(plan: &SpinePlan, chunks: Vec<RecordBatch>, superseded: u64) -> Result<Self, StoreError> {
-        let schema = chunks.first().map(RecordBatch::schema);
-        let mut columns = Vec::new();
-        for (at, field) in schema.iter().flat_map(|schema| schema.fields().iter().enumerate()) {
-            let arrays: Vec<&dyn Array> = chunks.iter().map(|chunk| chunk.column(at).as_ref()).collect();
-            let whole = match arrays.as_slice() {
-                [_] => chunks.first().map(|chunk| chunk.column(at).clone()),
-                _ => Some(concat(&arrays)?),
-            };
-            columns.extend(whole.map(|whole| (field.name().clone(), whole)));
-        }
-        let times = columns.iter().find(|(name, _)| *name == plan.event_time);
-        let micros = times.map(|(_, column)| {
+    /// A spine of these rows, in memory.
+    pub(crate) fn new(plan: &SpinePlan, chunks: Vec<RecordBatch>) -> Result<Self, StoreError> {
+        let schema = chunks
+            .first()
+            .map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+        let rows = concat_batches(&schema, &chunks)?;
+        let times = rows.column_by_name(&plan.event_time);
+        let micros = times.map(|column| {
             let values = column.as_primitive_opt::<TimestampMicrosecondType>();
             let values = values.ok_or_else(|| wrong_type(&plan.event_time, column))?;
             Ok::<_, StoreError>(values.values().to_vec())
         });
         Ok(Self {
             times: micros.transpose()?.unwrap_or_default(),
-            columns,
-            superseded,
+            rows: Arc::new(Materialized::of_batch(rows)),
+            superseded: 0,
+            spilled_bytes: 0,
         })
     }
 
@@ -240,35 +292,27 @@ impl Spine {
         self.times.len()
     }
 
-    /// A whole column of it.
-    pub(crate) fn column(&self, plan: &SpinePlan, name: &str) -> Result<ArrayRef, StoreError> {
-        let column = self.columns.iter().find(|(own, _)| own == name);
-        column
-            .map(|(_, column)| column.clone())
-            .ok_or_else(|| unknown(plan, name))
+    /// Whole columns of it.
+    pub(crate) fn whole(&self, names: &[String]) -> Result<Vec<ArrayRef>, StoreError> {
+        if self.rows() == 0 {
+            return Ok(Vec::new());
+        }
+        let fields = names
+            .iter()
+            .map(|name| self.rows.schema().field_with_name(name).cloned());
+        let columns = Arc::new(Schema::new(fields.collect::<Result<Vec<_>, _>>()?));
+        let all = 0..self.rows();
+        Ok(self.rows.read(&columns, std::slice::from_ref(&all))?.columns().to_vec())
     }
 
-    /// The columns that it gives to the dataset, for some of its rows.
-    pub(crate) fn columns_of(
-        &self,
-        plan: &SpinePlan,
-        rows: std::ops::Range<usize>,
-    ) -> Result<Vec<ArrayRef>, StoreError> {
-        let cut = |name: &String| Ok(self.column(plan, name)?.slice(rows.start, rows.len()));
-        plan.columns.iter().map(cut).collect()
-    }
-
-    /// All of its columns, as one batch without a copy.
-    pub(crate) fn rows_of(&self) -> Result<RecordBatch, StoreError> {
-        let columns = self.columns.iter();
-        Ok(RecordBatch::try_from_iter_with_nullable(
-            columns.map(|(name, column)| (name.as_str(), column.clone(), true)),
-        )?)
+    /// Its rows, by place.
+    pub(crate) fn by_place(&self) -> &Arc<Materialized> {
+        &self.rows
     }
 
     /// How many columns it has.
     pub(crate) fn width(&self) -> usize {
-        self.columns.len()
+        self.rows.schema().fields().len()
     }
 
     /// The rows as a split sees them.
@@ -276,7 +320,14 @@ impl Spine {
         SplitRows {
             times: &self.times,
             keys,
+            stratify: None,
         }
+    }
+}
+
+fn set_false(counts: &mut [bool], row: usize) {
+    if let Some(counts) = counts.get_mut(row) {
+        *counts = false;
     }
 }
 

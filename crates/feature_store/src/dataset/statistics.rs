@@ -1,24 +1,26 @@
-//! Statistics of a part, column by column, in one pass. They depend on the values and their order only, so batches do not matter.
+//! What the columns of a part, an ingestion or a group hold, in one pass. It depends on the values and their order only, so batches do not
+//! matter.
+//!
+//! Counts, extremes, mean and deviation are exact. Quantiles, histograms and frequent values are exact while there are few values and carry
+//! their own bound beyond, in rows; the number of different values is a count up to 2,048 numbers or 10,000 texts, and an estimate beyond
+//! (see the crate `sketches`).
 
-use std::collections::HashSet;
+mod column;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Float32Type, Float64Type, Int32Type, Int64Type, Schema,
-    TimestampMicrosecondType,
-};
-use chrono::{DateTime, Days, NaiveDate};
-use definitions::EventTime;
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::StoreError;
-use crate::fingerprint::plain;
 
-/// So many different texts are counted; from there on it says "at least".
+pub(super) use column::Collector;
+pub(crate) use column::keys;
+
+/// So many different texts are counted; from there on their number is estimated.
 pub const DISTINCT_CAP: usize = 10_000;
 
-/// What a column holds in one part.
+/// What a column holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnStatistics {
     /// The column.
@@ -39,54 +41,115 @@ pub struct ColumnStatistics {
     /// The standard deviation (n - 1), from two values on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub std: Option<f64>,
-    /// How many different texts.
+    /// How many numbers are zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zeros: Option<u64>,
+    /// How many different values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distinct: Option<Distinct>,
+    /// What there is to say about the whole column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<Remark>,
+    /// Quantiles of a number or time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantiles: Option<QuantileValues>,
+    /// The shape of a number's distribution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Histogram>,
+    /// The values that are there most often, at least twice, most frequent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub top: Vec<TopValue>,
+    /// By how many rows the counts of `top` may be too small; a value with more than twice as many rows is never missing there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub top_error: u64,
 }
 
 /// A count of different values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Distinct {
     /// How many.
     pub values: u64,
-    /// Whether there are exactly so many; otherwise at least.
+    /// Whether there are exactly so many.
     pub exact: bool,
+    /// Of an estimate, its relative standard error. Not exact and without it: at least so many, in manifests of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_error: Option<f64>,
+}
+
+/// What there is to say about a whole column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remark {
+    /// Every row is NULL.
+    NoValues,
+    /// All values are zero.
+    AllZero,
+    /// All values are the same.
+    Constant,
+}
+
+impl Remark {
+    /// The remark in words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NoValues => "no values",
+            Self::AllZero => "all zero",
+            Self::Constant => "constant",
+        }
+    }
+}
+
+/// Values that a share of all values do not exceed: `p05` is the smallest value that at least 5 % of them do not exceed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QuantileValues {
+    /// 1 %.
+    pub p01: Value,
+    /// 5 %.
+    pub p05: Value,
+    /// A quarter.
+    pub p25: Value,
+    /// The median.
+    pub p50: Value,
+    /// Three quarters.
+    pub p75: Value,
+    /// 95 %.
+    pub p95: Value,
+    /// 99 %.
+    pub p99: Value,
+    /// By how many ranks each may be off; 0: they are exact.
+    pub rank_error: u64,
+}
+
+/// Values counted in bins of equal width. The bins go from the 1 % to the 99 % quantile, so that a few outliers do not hide the shape;
+/// where these are equal, from the smallest to the largest value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Where the first bin begins.
+    pub from: f64,
+    /// Where the last bin ends, which it includes.
+    pub to: f64,
+    /// Values below.
+    pub below: u64,
+    /// Values in each bin; each count may be off by twice the quantiles' `rank_error`.
+    pub counts: Vec<u64>,
+    /// Values above.
+    pub above: u64,
+}
+
+/// A value that is there often.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TopValue {
+    /// The value; a long text is shortened.
+    pub value: Value,
+    /// In how many rows.
+    pub rows: u64,
 }
 
 /// The statistics of a table, batch by batch.
 #[derive(Debug)]
 pub struct StatisticsCollector {
     columns: Vec<Collector>,
-}
-
-/// The statistics of one column, batch by batch.
-#[derive(Debug)]
-pub(super) struct Collector {
-    column: String,
-    rows: u64,
-    nulls: u64,
-    moments: Option<Moments>,
-    extremes: Extremes,
-    texts: HashSet<String>,
-    is_capped: bool,
-}
-
-/// Mean and variance by Welford's method (Knuth, The Art of Computer Programming 2, 4.2.2).
-#[derive(Debug, Clone, Copy, Default)]
-struct Moments {
-    count: f64,
-    mean: f64,
-    squares: f64,
-}
-
-#[derive(Debug)]
-enum Extremes {
-    Int(Option<(i64, i64)>),
-    Float(Option<(f64, f64)>),
-    Text(Option<(String, String)>),
-    Date(Option<(i64, i64)>),
-    Timestamp(Option<(i64, i64)>),
-    Bool(Option<(bool, bool)>),
 }
 
 impl StatisticsCollector {
@@ -119,179 +182,10 @@ impl StatisticsCollector {
     }
 }
 
-impl Collector {
-    /// Nothing yet.
-    pub(super) fn new(column: &str, data_type: &DataType) -> Self {
-        let (extremes, has_mean) = match data_type {
-            DataType::Boolean => (Extremes::Bool(None), true),
-            DataType::Int32 | DataType::Int64 => (Extremes::Int(None), true),
-            DataType::Float32 | DataType::Float64 => (Extremes::Float(None), true),
-            DataType::Date32 => (Extremes::Date(None), false),
-            DataType::Timestamp(..) => (Extremes::Timestamp(None), false),
-            _ => (Extremes::Text(None), false),
-        };
-        let moments = has_mean.then(Moments::default);
-        let column = column.to_owned();
-        Self {
-            column,
-            rows: 0,
-            nulls: 0,
-            moments,
-            extremes,
-            texts: HashSet::new(),
-            is_capped: false,
-        }
-    }
-
-    /// Takes in the next values.
-    pub(super) fn update(&mut self, array: &ArrayRef) -> Result<(), StoreError> {
-        let unsupported = || StoreError::UnsupportedType {
-            column: self.column.clone(),
-            found: array.data_type().to_string(),
-        };
-        let array = plain(array)?.ok_or_else(unsupported)?;
-        self.rows += array.len() as u64;
-        self.nulls += array.null_count() as u64;
-        match array.data_type() {
-            DataType::Boolean => array
-                .as_boolean()
-                .iter()
-                .flatten()
-                .for_each(|value| self.add_bool(value)),
-            DataType::Int32 => each::<Int32Type>(&array, |value| self.add_int(i64::from(value))),
-            DataType::Int64 => each::<Int64Type>(&array, |value| self.add_int(value)),
-            DataType::Date32 => each::<Date32Type>(&array, |value| self.add_time(i64::from(value))),
-            DataType::Timestamp(..) => each::<TimestampMicrosecondType>(&array, |value| self.add_time(value)),
-            DataType::Float32 => each::<Float32Type>(&array, |value| self.add_float(f64::from(value))),
-            DataType::Float64 => each::<Float64Type>(&array, |value| self.add_float(value)),
-            _ => array
-                .as_string::<i32>()
-                .iter()
-                .flatten()
-                .for_each(|text| self.add_text(text)),
-        }
-        Ok(())
-    }
-
-    fn add_number(&mut self, value: f64) {
-        if let Some(moments) = &mut self.moments {
-            moments.count += 1.0;
-            let off = value - moments.mean;
-            moments.mean += off / moments.count;
-            moments.squares += off * (value - moments.mean);
-        }
-    }
-
-    fn add_bool(&mut self, value: bool) {
-        self.add_number(f64::from(u8::from(value)));
-        if let Extremes::Bool(extremes) = &mut self.extremes {
-            widen(extremes, value);
-        }
-    }
-
-    fn add_int(&mut self, value: i64) {
-        self.add_number(value as f64);
-        if let Extremes::Int(extremes) = &mut self.extremes {
-            widen(extremes, value);
-        }
-    }
-
-    fn add_float(&mut self, value: f64) {
-        self.add_number(value);
-        if let (Extremes::Float(extremes), false) = (&mut self.extremes, value.is_nan()) {
-            let (min, max) = extremes.unwrap_or((value, value));
-            *extremes = Some((min.min(value), max.max(value)));
-        }
-    }
-
-    fn add_time(&mut self, value: i64) {
-        if let Extremes::Date(extremes) | Extremes::Timestamp(extremes) = &mut self.extremes {
-            widen(extremes, value);
-        }
-    }
-
-    fn add_text(&mut self, text: &str) {
-        if let Extremes::Text(extremes) = &mut self.extremes {
-            match extremes {
-                None => *extremes = Some((text.to_owned(), text.to_owned())),
-                Some((min, _)) if text < min.as_str() => text.clone_into(min),
-                Some((_, max)) if text > max.as_str() => text.clone_into(max),
-                Some(_) => {}
-            }
-        }
-        if !self.is_capped && !self.texts.contains(text) {
-            self.is_capped = self.texts.len() >= DISTINCT_CAP;
-            if !self.is_capped {
-                self.texts.insert(text.to_owned());
-            }
-        }
-    }
-
-    /// The statistics of all the values so far.
-    pub(super) fn finish(self) -> ColumnStatistics {
-        let is_text = matches!(self.extremes, Extremes::Text(_));
-        let (min, max) = self.extremes.values();
-        let moments = self.moments.filter(|moments| moments.count > 0.0);
-        let finite = |value: f64| value.is_finite().then_some(value);
-        ColumnStatistics {
-            column: self.column,
-            rows: self.rows,
-            nulls: self.nulls,
-            min,
-            max,
-            mean: moments.and_then(|moments| finite(moments.mean)),
-            std: moments
-                .filter(|m| m.count > 1.0)
-                .and_then(|m| finite((m.squares / (m.count - 1.0)).sqrt())),
-            distinct: is_text.then_some(Distinct {
-                values: self.texts.len() as u64,
-                exact: !self.is_capped,
-            }),
-        }
-    }
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
-impl Extremes {
-    fn values(self) -> (Option<Value>, Option<Value>) {
-        match self {
-            Self::Int(extremes) => both(extremes, Value::from),
-            Self::Float(extremes) => both(extremes, float),
-            Self::Text(extremes) => both(extremes, Value::from),
-            Self::Date(extremes) => both(extremes, day),
-            Self::Timestamp(extremes) => both(extremes, |micros| Value::from(EventTime(micros).to_string())),
-            Self::Bool(extremes) => both(extremes, Value::from),
-        }
-    }
-}
-
-fn each<T: ArrowPrimitiveType>(array: &ArrayRef, add: impl FnMut(T::Native)) {
-    array.as_primitive::<T>().iter().flatten().for_each(add);
-}
-
-fn widen<T: Copy + Ord>(extremes: &mut Option<(T, T)>, value: T) {
-    let (min, max) = extremes.unwrap_or((value, value));
-    *extremes = Some((min.min(value), max.max(value)));
-}
-
-fn both<T>(extremes: Option<(T, T)>, value: impl Fn(T) -> Value) -> (Option<Value>, Option<Value>) {
-    extremes.map_or((None, None), |(min, max)| (Some(value(min)), Some(value(max))))
-}
-
-fn float(value: f64) -> Value {
-    if value.is_finite() {
-        Value::from(value)
-    } else {
-        Value::from(value.to_string())
-    }
-}
-
-fn day(days: i64) -> Value {
-    let epoch = DateTime::UNIX_EPOCH.date_naive();
-    let shift = Days::new(days.unsigned_abs());
-    let day: Option<NaiveDate> = if days < 0 {
-        epoch.checked_sub_days(shift)
-    } else {
-        epoch.checked_add_days(shift)
-    };
-    day.map_or_else(|| Value::from(days), |day| Value::from(day.to_string()))
-}
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Checking a dataset against its manifest: every byte, every value, every count.
+//! Checking a dataset against its manifest: every byte, every value, every count, and what the split's certificate says of the rows.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::gap::GAP;
 use super::manifest::{DataFile, MANIFEST, Manifest, load_manifest};
 use super::read::open_file;
+use super::witness::Witness;
 use crate::StoreError;
 use crate::error::file_error;
 use crate::fingerprint::{ContentHasher, combine};
@@ -51,7 +52,8 @@ pub struct Verification {
     pub differences: Vec<Difference>,
 }
 
-/// Checks the dataset in a folder: file hashes, row counts, the content's fingerprints, files that are missing or too many.
+/// Checks the dataset in a folder: file hashes, row counts, the content's fingerprints, the split's certificate, files that are missing
+/// or too many.
 ///
 /// # Errors
 /// When the manifest cannot be read. A data file that cannot be read is a difference.
@@ -62,17 +64,29 @@ pub fn verify(folder: &Path) -> Result<Verification, StoreError> {
         files: 0,
         rows: 0,
         differences: Vec::new(),
+        is_whole: true,
+        witness: Witness::new(&manifest),
     };
-    let mut contents = Vec::new();
+    let mut contents = manifest.contents();
+    let mut found = |name: &str, content: Option<Fingerprint>| {
+        let slot = contents.iter_mut().find(|(of, _)| *of == name);
+        if let (Some((_, stated)), Some(content)) = (slot, content) {
+            *stated = content;
+        }
+    };
     for report in &manifest.parts {
+        check.witness.turn_to(Some(report.part));
         let content = check.rows(report.part.name(), report.rows, report.fingerprint, &report.files);
-        contents.push((report.part.name(), content.unwrap_or(report.fingerprint)));
+        found(report.part.name(), content);
     }
     if let Some(gap) = &manifest.gap_rows {
-        check.rows(GAP, gap.rows, gap.fingerprint, &gap.files);
+        check.witness.turn_to(None);
+        let content = check.rows(GAP, gap.rows, gap.fingerprint, &gap.files);
+        found(GAP, content);
         check.expect(MANIFEST, "rows of the gap", manifest.rows.gap, gap.rows);
     }
     check.expect("dataset", "content", manifest.fingerprint, combine(contents));
+    check.certificate(&manifest);
     check.counts(&manifest);
     check.definitions(&manifest);
     check.strangers(&manifest)?;
@@ -95,6 +109,9 @@ struct Check<'a> {
     files: u64,
     rows: u64,
     differences: Vec<Difference>,
+    /// Whether every row could be read.
+    is_whole: bool,
+    witness: Witness,
 }
 
 impl Check<'_> {
@@ -135,6 +152,7 @@ impl Check<'_> {
             }
         }
         self.rows += found;
+        self.is_whole &= is_whole;
         if !is_whole {
             return None;
         }
@@ -162,9 +180,20 @@ impl Check<'_> {
             let batch = batch?;
             rows += batch.num_rows() as u64;
             content.update(&batch)?;
+            self.witness.see(&batch)?;
         }
         *hasher = Some(content);
         Ok(rows)
+    }
+
+    /// The certificate must be what the rows themselves say, all of them.
+    fn certificate(&mut self, manifest: &Manifest) {
+        if !self.is_whole {
+            return;
+        }
+        for (what, wanted, found) in self.witness.contradictions(manifest) {
+            self.expect(&format!("{MANIFEST}: certificate"), &what, wanted, found);
+        }
     }
 
     fn counts(&mut self, manifest: &Manifest) {

@@ -12,7 +12,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use sha2::{Digest, Sha256};
 
@@ -20,7 +20,8 @@ use super::columns::{ColumnError, Columns};
 use super::manifest::{DataFile, MANIFEST, Manifest, PartReport};
 use super::statistics::ColumnStatistics;
 use crate::StoreError;
-use crate::error::file_error;
+use crate::encoding::{Saving, chosen};
+use crate::error::{file_error, parquet_error};
 use crate::split::Part;
 
 /// A part is cut into files of so many rows.
@@ -46,6 +47,8 @@ pub(super) struct PartWriter {
     event_time: usize,
     rows_per_file: u64,
     rows_per_group: u64,
+    /// Chosen by the first block.
+    properties: Option<WriterProperties>,
     file: Option<OpenFile>,
     files: Vec<DataFile>,
     rows: u64,
@@ -112,12 +115,6 @@ impl Write for Hashed {
     }
 }
 
-/// Puts the file onto a Parquet error.
-pub(super) fn parquet_error(path: &Path) -> impl FnOnce(ParquetError) -> StoreError {
-    let path = path.to_owned();
-    move |source| StoreError::Parquet { path, source }
-}
-
 fn column_error(path: &Path) -> impl FnOnce(ColumnError) -> StoreError {
     let path = path.to_owned();
     move |error| match error {
@@ -157,6 +154,7 @@ impl PartWriter {
             event_time: manner.event_time,
             rows_per_file: manner.rows_per_file.max(1),
             rows_per_group: rows_per_group as u64,
+            properties: None,
             file: None,
             files: Vec::new(),
             rows: 0,
@@ -182,6 +180,10 @@ impl PartWriter {
 
     fn write_blocks(&mut self) -> Result<(), StoreError> {
         while let Some(block) = self.blocks.next_completed_batch() {
+            if self.properties.is_none() {
+                let usual = properties().map_err(parquet_error(&self.folder))?;
+                self.properties = Some(chosen(usual, &block, Saving::Half));
+            }
             let mut done = 0;
             while done < block.num_rows() {
                 let left = self.room()?;
@@ -249,7 +251,10 @@ impl PartWriter {
             sha256: Sha256::new(),
             bytes: 0,
         };
-        let properties = properties().map_err(parquet_error(&path))?;
+        let properties = match &self.properties {
+            Some(properties) => properties.clone(),
+            None => properties().map_err(parquet_error(&path))?.build(),
+        };
         let writer = ArrowWriter::try_new(hashed, self.schema.clone(), Some(properties));
         let parts = writer.and_then(ArrowWriter::into_serialized_writer);
         let (writer, encoders) = parts.map_err(parquet_error(&path))?;
@@ -319,12 +324,11 @@ pub(super) fn rows_within(schema: &Schema, bytes: usize, most: usize) -> usize {
     power.clamp(1_024, most.max(1_024))
 }
 
-fn properties() -> Result<WriterProperties, ParquetError> {
+fn properties() -> Result<WriterPropertiesBuilder, ParquetError> {
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-        .set_data_page_row_count_limit(ROWS_PER_PAGE)
-        .build())
+        .set_data_page_row_count_limit(ROWS_PER_PAGE))
 }
 
 /// Writes the manifest, last of all, and makes the folder durable.

@@ -56,11 +56,6 @@ impl Features {
         reach_of(&self.computations)
     }
 
-    /// The longest of the labels' horizons.
-    pub fn ahead(&self) -> Duration {
-        self.reach().ahead
-    }
-
     /// Adds what computes one feature; `columns` are the places of what it reads.
     fn add(&mut self, how: &Derivation, columns: &[usize]) -> Option<Operand> {
         let first = columns.first().copied();

@@ -49,6 +49,8 @@ fn within_segment(times: &[i64], known: &[i64], segment: &Segment, reach: Reach,
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests may")]
+
     use definitions::Duration;
     use proptest::prelude::*;
 

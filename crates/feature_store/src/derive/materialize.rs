@@ -13,6 +13,7 @@
 //! Memory does not grow with the rows: see `stretch` for what is held, `writer` for what is written at once. Reading, computing and
 //! writing go on at the same time.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -223,7 +224,10 @@ async fn touched_since(
         let encoded = converter.convert_columns(&key_columns(&batch, &source.group))?;
         let times = batch.columns().get(keys);
         let times = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
-        for (key, time) in encoded.iter().zip(times.into_iter().flat_map(|times| times.values().iter())) {
+        for (key, time) in encoded
+            .iter()
+            .zip(times.into_iter().flat_map(|times| times.values().iter()))
+        {
             touched.add(key.as_ref(), touched_by(*time, reach));
         }
     }
@@ -364,6 +368,8 @@ impl Work<'_> {
                 .iter()
                 .map(|file| u64::try_from(file.size).unwrap_or_default())
                 .sum(),
+            expectations: Vec::new(),
+            moments: BTreeMap::new(),
             software: self.request.software.clone(),
             started_at: started,
             committed_at: started,

@@ -3,6 +3,7 @@
 //! `kernel` computes declared features from rows in order. `materialize` keeps a derived group's table up to date with its sources:
 //! `features` is what a definition asks of the kernel, `touched` which rows have to be computed, `rows` and `stretch` bring their
 //! sources' rows, `columns` and `latest` make derived rows of them, `writer` and `commit` put these into the table, with what was `seen`.
+//! `sql` says whether the SQL of a group depends on its rows alone.
 
 mod columns;
 mod commit;
@@ -12,6 +13,7 @@ mod latest;
 mod materialize;
 mod rows;
 mod seen;
+mod sql;
 mod stretch;
 mod touched;
 mod writer;
@@ -24,6 +26,7 @@ pub use materialize::{
     Extent, MaterializeProgress, MaterializeRequest, Materialized, OnMaterializeProgress, materialize,
 };
 pub use seen::SeenSource;
+pub use sql::sql_schema;
 
 #[cfg(test)]
 mod tests;

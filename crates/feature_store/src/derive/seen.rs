@@ -7,7 +7,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 
-use crate::error::file_error;
+use crate::error::{file_error, parquet_error};
 use crate::storage::{INGEST_ID, Store, check_files, read_commits};
 use crate::{GroupPin, PinnedFile, StoreError};
 
@@ -60,12 +60,8 @@ pub(super) struct FileEnds {
 pub(super) fn file_ends(store: &Store, pin: &GroupPin, event_time: Option<&str>) -> Result<Vec<FileEnds>, StoreError> {
     let paths = check_files(store, pin)?;
     let ends = |(file, path): (&PinnedFile, &std::path::PathBuf)| {
-        let parquet = |source| StoreError::Parquet {
-            path: path.clone(),
-            source,
-        };
         let opened = std::fs::File::open(path).map_err(file_error(path))?;
-        let reader = SerializedFileReader::new(opened).map_err(parquet)?;
+        let reader = SerializedFileReader::new(opened).map_err(parquet_error(path))?;
         Ok(FileEnds {
             file: file.clone(),
             ingest_id: greatest(&reader, INGEST_ID),

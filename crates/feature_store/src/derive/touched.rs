@@ -127,6 +127,8 @@ pub(super) fn merged(mut spans: Vec<Span>) -> Vec<Span> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests may")]
+
     use definitions::Duration;
 
     use super::*;

@@ -5,7 +5,8 @@ use std::io;
 use datafusion::error::DataFusionError;
 use definitions::Fault;
 
-use super::{NullExcess, StoreError};
+use super::StoreError;
+use crate::expect::ExpectationResult;
 
 impl StoreError {
     /// Whose fault it is.
@@ -46,9 +47,29 @@ impl StoreError {
         }
     }
 
+    /// Whether the memory that work may take was too little for it.
+    pub(crate) fn is_want_of_memory(&self) -> bool {
+        matches!(self, Self::Plan { source, .. } if is_want_of_memory(source))
+    }
+
+    /// Whether a disk had no room for it.
+    fn is_full_disk(&self) -> bool {
+        let first: &(dyn std::error::Error + 'static) = self;
+        let causes = std::iter::successors(Some(first), |error| error.source());
+        // Libraries on the way may keep the text alone.
+        causes
+            .into_iter()
+            .any(|error| error.to_string().contains("No space left on device"))
+    }
+
     /// What to type or do next.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        if self.is_full_disk() {
+            return Some(
+                "make room on the disk of `[storage] root`, or platform gc; nothing half-written counts".to_owned(),
+            );
+        }
         Some(match self {
             Self::RemoteRoot { .. } => "in platform.toml: [storage] root = \".platform\"".to_owned(),
             Self::NoTable { .. } | Self::Retention { .. } => "platform apply".to_owned(),
@@ -66,18 +87,24 @@ impl StoreError {
             Self::FileColumnType { hint, .. } | Self::UnreadableFormat { hint, .. } => hint.clone(),
             Self::EndlessRecord { hint, .. } => (*hint).to_owned(),
             Self::Violations(violations) => return violations.hint(),
-            Self::TooManyNulls { excesses, .. } => return excesses.first().map(null_fraction_hint),
+            Self::Unmet { unmet, .. } => return unmet.first().map(ExpectationResult::hint),
             Self::DerivedGroup { group } => format!("platform featuregroup materialize {}", group.name),
             Self::NotDerived { group } => format!("platform featuregroup ingest {} --from FILE", group.name),
             Self::BadTimeZone { .. } => "time_zone = \"Europe/Berlin\"".to_owned(),
             Self::GapTooShort { .. } => "gap = \"auto\"".to_owned(),
             Self::EmptyPart { part, in_gap, .. } => empty_part_hint(part, *in_gap),
+            Self::EmptyFold { .. } => {
+                "fewer folds, a shorter `test`, `validation` or gap in `[split]`, or more data".to_owned()
+            }
+            Self::TooManyStrata { .. } => "stratify = a column with few values, such as a class".to_owned(),
             Self::CutsOutOfOrder { test, .. } => format!("validation = a time before \"{test}\""),
             Self::SharesTooLarge { .. } => "validation = 0.15, test = 0.15".to_owned(),
             Self::Definitions(problems) => return problems.hint(),
             Self::StaticSpine { .. } => "event_time = \"ts\" in the group of the labels".to_owned(),
+            Self::EntityKey { wanted, .. } => wanted.split(" (").next().unwrap_or_default().to_owned(),
             Self::NoPart { .. } => "platform dataset show".to_owned(),
             Self::Query { hint, .. } => return hint.clone(),
+            Self::Indeterminate { hint, .. } => (*hint).to_owned(),
             Self::Plan { source, .. } if is_want_of_memory(source) => {
                 "--memory 4GB, or in platform.toml: [engine] memory = \"4GB\"".to_owned()
             }
@@ -99,13 +126,6 @@ fn is_unseparated(found: &[String]) -> bool {
 
 const ONE_COLUMN: &str =
     "the whole first line is one column: wanted a header with names that commas, semicolons, tabs or `|` separate";
-
-fn null_fraction_hint(excess: &NullExcess) -> String {
-    format!(
-        "if so many are right, in a new version of the group: max_null_fraction = {}",
-        excess.fraction()
-    )
-}
 
 fn empty_part_hint(part: &str, in_gap: u64) -> String {
     match (part, in_gap) {

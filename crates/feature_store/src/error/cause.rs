@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use datafusion::error::DataFusionError;
+use parquet::errors::ParquetError;
 
 use super::StoreError;
 
@@ -30,6 +31,19 @@ fn own_error(error: DataFusionError) -> Result<StoreError, Box<DataFusionError>>
             own_error(*inner).map_err(|inner| Box::new(DataFusionError::Context(context, inner)))
         }
         other => Err(Box::new(other)),
+    }
+}
+
+/// An error of ours on its way through DataFusion; [`plan_error`] takes it out again.
+pub(crate) fn external(error: StoreError) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// Puts the file onto a Parquet error.
+pub(crate) fn parquet_error(path: impl Into<PathBuf>) -> impl FnOnce(ParquetError) -> StoreError {
+    move |source| StoreError::Parquet {
+        path: path.into(),
+        source,
     }
 }
 

@@ -4,34 +4,49 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
-use arrow::datatypes::{ArrowPrimitiveType, Float32Type, Float64Type, Int32Type, Int64Type};
-use definitions::{ColumnName, DataType, Expect, FeatureGroup, OnViolation};
+use arrow::datatypes::{ArrowPrimitiveType, Float32Type, Float64Type};
+use definitions::{DataType, FeatureGroup, Level, OnViolation};
 
 use super::column::{CellFault, Wanted};
-use super::ledger::Ledger;
 use super::rows::TypedBatch;
-use super::violation::{NullExcess, Reason};
+use super::violation::Reason;
+use crate::StoreError;
+use crate::expect::RowChecks;
 
-/// The rules of a group, column by column.
+/// The rules of a group, column by column, then its expectations about rows.
 pub(super) struct Rules {
     columns: Vec<Rule>,
     group: OnViolation,
+    expected: RowChecks,
+    levels: Vec<Level>,
 }
 
 struct Rule {
     data_type: DataType,
     /// What a NULL here means.
     null: Option<Reason>,
-    expect: Option<Expect>,
     on_violation: OnViolation,
 }
 
+/// A row that breaks an expectation.
+pub(super) struct Broken {
+    /// The expectation, by its place.
+    pub expectation: usize,
+    /// What is at fault, where the row is let through.
+    pub fault: Option<CellFault>,
+}
+
+/// The rows that are kept out, each with the first thing that is wrong with it, and what happens to it.
+pub(super) type KeptOut = BTreeMap<usize, (CellFault, OnViolation)>;
+
 impl Rules {
     /// The rules of a group for its columns in stored order.
-    pub(super) fn of(group: &FeatureGroup, wanted: &[Wanted]) -> Self {
+    ///
+    /// # Errors
+    /// `Query` for a condition in SQL that is not one.
+    pub(super) fn of(group: &FeatureGroup, wanted: &[Wanted]) -> Result<Self, StoreError> {
         let rule = |column: &Wanted| {
             let name = &column.name;
-            let feature = group.feature(name.as_str());
             let null = if group.entity.iter().any(|entity| entity.name == *name) {
                 Some(Reason::NullKey)
             } else if group.event_time.as_ref() == Some(name) {
@@ -39,21 +54,23 @@ impl Rules {
             } else {
                 None
             };
+            let feature = group.feature(name.as_str());
             let on_violation = feature
                 .and_then(|feature| feature.on_violation)
                 .unwrap_or(group.on_violation);
-            let expect = feature.and_then(|feature| feature.expect.clone());
             Rule {
                 data_type: column.data_type,
                 null,
-                expect,
                 on_violation,
             }
         };
-        Self {
+        let expectations = group.expectations();
+        Ok(Self {
             columns: wanted.iter().map(rule).collect(),
             group: group.on_violation,
-        }
+            expected: RowChecks::of(group, &expectations)?,
+            levels: expectations.iter().map(|expectation| expectation.level).collect(),
+        })
     }
 
     /// What happens to a row that breaks the rules of this column, or as a whole.
@@ -63,44 +80,75 @@ impl Rules {
             .map_or(self.group, |rule| rule.on_violation)
     }
 
-    /// The rows at fault, each with the first thing that is wrong with it.
-    pub(super) fn check(&self, batch: &mut TypedBatch) -> BTreeMap<usize, CellFault> {
-        let mut bad: BTreeMap<usize, CellFault> = BTreeMap::new();
+    /// The rows that are kept out, and every expectation that a row breaks.
+    pub(super) fn check(&self, batch: &mut TypedBatch) -> Result<(KeptOut, Vec<Broken>), StoreError> {
+        let mut bad = KeptOut::new();
         // Faults of reading come first, in the order of the columns; a row as a whole before its columns.
         for fault in std::mem::take(&mut batch.faults) {
-            bad.entry(fault.row).or_insert(fault);
+            let on_violation = self.on_violation(fault.column);
+            keep_out(&mut bad, fault, on_violation);
         }
         for (at, (rule, array)) in self.columns.iter().zip(&batch.columns).enumerate() {
             let mut add = |row: usize, value: String, reason: Reason, detail: String| {
-                bad.entry(row).or_insert(CellFault {
+                let fault = CellFault {
                     row,
                     column: Some(at),
                     value,
                     reason,
                     detail,
-                });
+                };
+                keep_out(&mut bad, fault, rule.on_violation);
             };
             check_column(rule, array, &mut add);
         }
-        bad
+        let broken = self.check_expected(batch, &mut bad)?;
+        Ok((bad, broken))
+    }
+
+    fn check_expected(&self, batch: &TypedBatch, bad: &mut KeptOut) -> Result<Vec<Broken>, StoreError> {
+        let mut broken = Vec::new();
+        let numbers = if self.expected.has_predicates() {
+            nan_to_null(batch.columns.clone()).0
+        } else {
+            Vec::new()
+        };
+        self.expected.faults(&batch.columns, &numbers, &mut |found| {
+            let expectation = found.expectation;
+            let fault = CellFault {
+                row: found.row,
+                column: found.column,
+                value: found.value,
+                reason: found.reason,
+                detail: found.detail,
+            };
+            let level = self.levels.get(expectation).copied().unwrap_or(Level::Refuse);
+            let fault = match level {
+                Level::Warn => Some(fault),
+                Level::Refuse | Level::Quarantine => {
+                    let on_violation = if level == Level::Refuse {
+                        OnViolation::Refuse
+                    } else {
+                        OnViolation::Quarantine
+                    };
+                    keep_out(bad, fault, on_violation);
+                    None
+                }
+            };
+            broken.push(Broken { expectation, fault });
+        })?;
+        Ok(broken)
     }
 }
 
-/// The columns with more NULLs than their `max_null_fraction` allows. That is known once all rows are read, and no row is to blame for it.
-pub(super) fn null_excesses(group: &FeatureGroup, ledger: &Ledger) -> Vec<NullExcess> {
-    let columns = group.stored_columns().into_iter().zip(&ledger.nulls);
-    let excess = |((column, _), nulls): ((ColumnName, DataType), &u64)| {
-        let expect = group.feature(column.as_str())?.expect.as_ref()?;
-        let (limit, rows) = (expect.max_null_fraction?, ledger.accepted);
-        let is_over = *nulls as f64 / rows.max(1) as f64 > limit;
-        is_over.then_some(NullExcess {
-            column,
-            nulls: *nulls,
-            rows,
-            limit,
-        })
-    };
-    columns.filter_map(excess).collect()
+/// Notes what is wrong with a row: the first thing, unless a later one refuses what the first would only set aside.
+fn keep_out(bad: &mut KeptOut, fault: CellFault, on_violation: OnViolation) {
+    match bad.get_mut(&fault.row) {
+        None => drop(bad.insert(fault.row, (fault, on_violation))),
+        Some(known) if known.1 == OnViolation::Quarantine && on_violation == OnViolation::Refuse => {
+            *known = (fault, on_violation);
+        }
+        Some(_) => {}
+    }
 }
 
 type Add<'a> = dyn FnMut(usize, String, Reason, String) + 'a;
@@ -116,79 +164,22 @@ fn check_column(rule: &Rule, array: &ArrayRef, add: &mut Add<'_>) {
             add(row, "NULL".to_owned(), reason, detail.to_owned());
         }
     }
-    let expect = rule.expect.as_ref();
     match rule.data_type {
-        DataType::Float64 => check_floats(array.as_primitive::<Float64Type>(), |value| value, expect, add),
-        DataType::Float32 => check_floats(array.as_primitive::<Float32Type>(), f64::from, expect, add),
-        DataType::Int32 => check_limits(array.as_primitive::<Int32Type>(), f64::from, expect, add),
-        DataType::Int64 => check_limits(array.as_primitive::<Int64Type>(), |value| value as f64, expect, add),
-        DataType::Utf8 => check_texts(array, expect, add),
-        DataType::Bool | DataType::Date | DataType::Timestamp => {}
+        DataType::Float64 => check_finite(array.as_primitive::<Float64Type>(), |value| value, add),
+        DataType::Float32 => check_finite(array.as_primitive::<Float32Type>(), f64::from, add),
+        _ => {}
     }
 }
 
-fn check_floats<T: ArrowPrimitiveType>(
-    array: &PrimitiveArray<T>,
-    number: impl Fn(T::Native) -> f64 + Copy,
-    expect: Option<&Expect>,
-    add: &mut Add<'_>,
-) {
-    for (row, value) in array.iter().enumerate() {
-        if let Some(value) = value.map(number).filter(|value| value.is_infinite()) {
-            add(
-                row,
-                value.to_string(),
-                Reason::NotFinite,
-                "infinite, or too large to hold".to_owned(),
-            );
-        }
-    }
-    check_limits(array, number, expect, add);
-}
-
-fn check_limits<T: ArrowPrimitiveType>(
+fn check_finite<T: ArrowPrimitiveType>(
     array: &PrimitiveArray<T>,
     number: impl Fn(T::Native) -> f64,
-    expect: Option<&Expect>,
     add: &mut Add<'_>,
 ) {
-    let Some(Expect { min, max, .. }) = expect.filter(|expect| expect.min.is_some() || expect.max.is_some()) else {
-        return;
-    };
     for (row, value) in array.iter().enumerate() {
-        let Some(value) = value.map(&number) else { continue };
-        if let Some(min) = min.filter(|min| value < *min) {
-            add(
-                row,
-                value.to_string(),
-                Reason::BelowMin,
-                format!("below the minimum of {min}"),
-            );
-        } else if let Some(max) = max.filter(|max| value > *max) {
-            add(
-                row,
-                value.to_string(),
-                Reason::AboveMax,
-                format!("above the maximum of {max}"),
-            );
-        }
-    }
-}
-
-fn check_texts(array: &ArrayRef, expect: Option<&Expect>, add: &mut Add<'_>) {
-    let Some(allowed) = expect.and_then(|expect| expect.one_of.as_ref()) else {
-        return;
-    };
-    for (row, value) in array.as_string::<i32>().iter().enumerate() {
-        if let Some(value) = value.filter(|value| !allowed.iter().any(|text| text == value)) {
-            let shown: Vec<&str> = allowed.iter().take(5).map(String::as_str).collect();
-            let more = if allowed.len() > shown.len() { ", …" } else { "" };
-            add(
-                row,
-                value.to_owned(),
-                Reason::NotOneOf,
-                format!("not one of `{}`{more}", shown.join("`, `")),
-            );
+        if let Some(value) = value.map(&number).filter(|value| value.is_infinite()) {
+            let detail = "infinite, or too large to hold".to_owned();
+            add(row, value.to_string(), Reason::NotFinite, detail);
         }
     }
 }
@@ -222,6 +213,6 @@ fn without<T: ArrowPrimitiveType>(array: &ArrayRef, is_nan: impl Fn(T::Native) -
 }
 
 /// Which rows are good.
-pub(super) fn good_rows(rows: usize, bad: &BTreeMap<usize, CellFault>) -> BooleanArray {
+pub(super) fn good_rows(rows: usize, bad: &KeptOut) -> BooleanArray {
     (0..rows).map(|row| Some(!bad.contains_key(&row))).collect()
 }

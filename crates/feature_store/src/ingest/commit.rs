@@ -18,7 +18,7 @@ use super::receipt::{
 };
 use super::write::{COMMIT_ATTEMPTS, back_off, commit_actions, discard, is_lost_race, stamp, table_writer};
 use crate::StoreError;
-use crate::error::{delta_error, file_error};
+use crate::error::{delta_error, file_error, parquet_error};
 use crate::storage::{Store, open_group, order_columns};
 
 /// Whether content that is there already is ingested again.
@@ -138,15 +138,11 @@ async fn restamped(
     let mut writer = table_writer(table, &group.reference().to_string())?;
     for file in &staged.files {
         let path = folder.join(&file.path);
-        let parquet = |source| StoreError::Parquet {
-            path: path.clone(),
-            source,
-        };
         let opened = std::fs::File::open(&path).map_err(file_error(&path))?;
         for batch in ParquetRecordBatchReaderBuilder::try_new(opened)
-            .map_err(parquet)?
+            .map_err(parquet_error(&path))?
             .build()
-            .map_err(parquet)?
+            .map_err(parquet_error(&path))?
         {
             writer.write(stamp(&batch?, next.known_at, next.ingest_id)?).await?;
         }

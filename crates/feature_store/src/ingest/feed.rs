@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use definitions::FeatureGroup;
 
-use super::check::{Rules, good_rows, nan_to_null};
+use super::check::{Broken, Rules, good_rows, nan_to_null};
 use super::column::{CellFault, Wanted};
 use super::ledger::Ledger;
 use super::rows::{RowReader, TypedBatch, open_rows};
@@ -101,18 +101,26 @@ impl Feed {
         first: i64,
         reader: &dyn RowReader,
     ) -> Result<RecordBatch, StoreError> {
-        let bad = self.rules.check(&mut batch);
+        let (bad, broken) = self.rules.check(&mut batch)?;
         let rows = batch.lines.len();
         let mut ledger = self.ledger.lock();
         if let Some(count) = ledger.rows_by_source.get_mut(file) {
             *count += rows as u64;
         }
-        for fault in bad.values() {
+        for (fault, on_violation) in bad.values() {
             let line = batch.lines.get(fault.row).copied().unwrap_or_default();
-            let on_violation = self.rules.on_violation(fault.column);
-            ledger.violation(file, self.violation(file, line, fault), on_violation, || {
+            ledger.violation(file, self.violation(file, line, fault), *on_violation, || {
                 reader.raw(fault.row)
             })?;
+        }
+        for Broken { expectation, fault } in broken {
+            if let Some(count) = ledger.at_fault.get_mut(expectation) {
+                *count += 1;
+            }
+            if let Some(fault) = fault {
+                let line = batch.lines.get(fault.row).copied().unwrap_or_default();
+                ledger.let_through(file, expectation, self.violation(file, line, &fault));
+            }
         }
         // The key and the event time of a row at fault may be NULL, so the filter works on nullable columns.
         let mut columns = batch.columns;
@@ -131,12 +139,7 @@ impl Feed {
         };
         let (columns, nans) = nan_to_null(columns);
         ledger.nan_nulls += nans;
-        let good = RecordBatch::try_new(schema.clone(), columns)?;
-        ledger.accepted += good.num_rows() as u64;
-        for (nulls, column) in ledger.nulls.iter_mut().zip(good.columns()) {
-            *nulls += column.null_count() as u64;
-        }
-        Ok(good)
+        Ok(RecordBatch::try_new(schema.clone(), columns)?)
     }
 
     fn violation(&self, file: usize, line: u64, fault: &CellFault) -> Violation {

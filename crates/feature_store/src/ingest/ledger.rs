@@ -1,23 +1,20 @@
 //! What is counted while rows go by, and where the rows go that are kept out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use definitions::{GroupRef, OnViolation};
+use definitions::{Expectation, GroupRef, OnViolation};
 
 use super::quarantine::{QuarantineSpool, QuarantinedRow};
 use super::source::Source;
 use super::violation::{Tally, Violation, Violations};
 use crate::StoreError;
+use crate::expect::ExpectationResult;
 
 /// The counts of an ingestion on its way.
 pub(super) struct Ledger {
     /// Rows read from each source.
     pub rows_by_source: Vec<u64>,
-    /// Rows accepted so far.
-    pub accepted: u64,
-    /// NULLs among accepted rows, by column.
-    pub nulls: Vec<u64>,
     /// NaN values that became NULL.
     pub nan_nulls: u64,
     /// Identical rows left out.
@@ -26,21 +23,25 @@ pub(super) struct Ledger {
     pub ignored: BTreeSet<String>,
     /// Rows set aside.
     pub quarantined: u64,
+    /// Rows that break each of the group's expectations.
+    pub at_fault: Vec<u64>,
+    /// Of those that are let through all the same, the first ones.
+    let_through: Vec<Tally>,
     refused: Tally,
     spool: QuarantineSpool,
 }
 
 impl Ledger {
     /// An empty one; rows that are set aside go to a file under `spill`.
-    pub(super) fn new(sources: usize, columns: usize, spill: &Path) -> Self {
+    pub(super) fn new(sources: usize, expectations: usize, spill: &Path) -> Self {
         Self {
             rows_by_source: vec![0; sources],
-            accepted: 0,
-            nulls: vec![0; columns],
             nan_nulls: 0,
             duplicates: 0,
             ignored: BTreeSet::new(),
             quarantined: 0,
+            at_fault: vec![0; expectations],
+            let_through: std::iter::repeat_with(Tally::default).take(expectations).collect(),
             refused: Tally::default(),
             spool: QuarantineSpool::new(spill.join(format!("quarantine-{}.parquet", uuid::Uuid::new_v4()))),
         }
@@ -64,6 +65,27 @@ impl Ledger {
                 self.spool.push(QuarantinedRow { violation, row: raw() })
             }
         }
+    }
+
+    /// Takes in a row that breaks an expectation and is let through.
+    pub(super) fn let_through(&mut self, file: usize, expectation: usize, violation: Violation) {
+        if let Some(tally) = self.let_through.get_mut(expectation) {
+            tally.add(file, violation);
+        }
+    }
+
+    /// What became of the expectations about rows, by their places.
+    pub(super) fn row_results(&mut self, expectations: &[Expectation]) -> BTreeMap<usize, ExpectationResult> {
+        let rows = self.rows_read();
+        let let_through = std::mem::take(&mut self.let_through);
+        let counted = expectations.iter().zip(&self.at_fault).zip(let_through).enumerate();
+        counted
+            .filter(|(_, ((expectation, _), _))| expectation.check.is_about_a_row())
+            .map(|(at, ((expectation, at_fault), tally))| {
+                let first = tally.into_first();
+                (at, ExpectationResult::of_rows(expectation, *at_fault, rows, first))
+            })
+            .collect()
     }
 
     /// Whether a row has refused the whole ingestion.

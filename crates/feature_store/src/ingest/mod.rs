@@ -12,7 +12,7 @@
 //!
 //! Reading order: `source`, `format` and `seems` find the files and what they are, `rows` and the `*_rows` files read them, `column`, `clock` and `cast` type
 //! them, `check` holds them against the definition, `feed` drives all that, then `sort`, `dedupe`, `write`, `commit`; `violation`,
-//! `ledger` and `quarantine` are about rows at fault, `receipt` is what remains.
+//! `ledger` and `quarantine` are about rows at fault, `crate::expect` is what a group expects, `receipt` and `statistics` are what remains.
 
 mod cast;
 mod check;
@@ -26,6 +26,7 @@ mod feed;
 mod format;
 mod json_rows;
 mod ledger;
+mod origin;
 mod parquet_rows;
 mod quarantine;
 mod raw;
@@ -34,21 +35,22 @@ mod rows;
 mod seems;
 mod sort;
 mod source;
+mod statistics;
 mod typed_file;
 pub(crate) mod violation;
 mod write;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::TimestampMicrosecondType;
-use definitions::{EventTime, FeatureGroup, Fingerprint, KnownAt, WallTime};
+use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
+use definitions::{Check, ColumnName, EventTime, FeatureGroup, Fingerprint, KnownAt, WallTime};
 use deltalake::DeltaTable;
 use deltalake::kernel::Add;
 use futures::TryStreamExt;
 
-use check::{Rules, null_excesses};
+use check::Rules;
 use commit::{Staged, commit_ingestion};
 use dedupe::Dedupe;
 use feed::{Feed, SharedLedger};
@@ -59,17 +61,22 @@ use source::{Source, content_hash, find_sources};
 use write::{discard, stamp, table_writer};
 
 use crate::StoreError;
+use crate::dataset::{ColumnStatistics, StatisticsCollector};
 use crate::error::plan_error;
-use crate::storage::{Store, open_group, order_columns, wanted_retention};
+use crate::expect::{Against, ExpectationResult, Moments, Watch, asks};
+use crate::storage::{SpillFolder, Store, group_schema, open_group, order_columns, wanted_retention};
 
 pub use commit::Repeat;
 pub use format::FileFormat;
 pub use receipt::{IngestOutcome, IngestReceipt, ingestions};
 pub use source::SourceReceipt;
+pub use statistics::ingestion_statistics;
 pub use typed_file::{read_typed_file, sample_file};
 
+pub(crate) use origin::line_of_row;
 pub(crate) use quarantine::{INGESTION, quarantine_schema};
-pub(crate) use receipt::{INGEST_TXN, KNOWN_AT_TXN, RECEIPT, next as next_ingestion, receipt_of};
+pub(crate) use receipt::{INGEST_TXN, KNOWN_AT_TXN, RECEIPT, ingestions_of, next as next_ingestion, receipt_of};
+pub(crate) use statistics::statistics_of_others;
 pub(crate) use write::{
     COMMIT_ATTEMPTS, back_off, commit_actions, commit_operation, discard as discard_files, file_properties,
     is_lost_race, table_writer as group_writer,
@@ -162,16 +169,6 @@ async fn blocking<T: Send + 'static>(
         })?
 }
 
-/// A folder that goes away with its owner.
-struct SpillFolder(PathBuf);
-
-impl Drop for SpillFolder {
-    fn drop(&mut self) {
-        // What cannot be removed is left for `gc`.
-        let _left = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// An ingestion on its way.
 struct Ingestion {
     request: IngestRequest,
@@ -187,15 +184,23 @@ struct Written {
     files: Vec<Add>,
     rows: u64,
     event_times: Option<(i64, i64)>,
+    statistics: Vec<ColumnStatistics>,
+    watch: Option<Watch>,
+}
+
+/// What became of what the group expects.
+#[derive(Default)]
+struct Judged {
+    results: Vec<ExpectationResult>,
+    moments: BTreeMap<ColumnName, Moments>,
 }
 
 impl Ingestion {
     fn new(request: IngestRequest, sources: Vec<Source>, content: Fingerprint) -> Result<Self, StoreError> {
         let id = uuid::Uuid::new_v4().to_string();
-        let spill = SpillFolder(request.store.spill_folder().join(&id));
-        std::fs::create_dir_all(&spill.0).map_err(crate::error::file_error(&spill.0))?;
-        let columns = request.group.stored_columns().len();
-        let ledger = SharedLedger::new(Ledger::new(sources.len(), columns, &spill.0));
+        let spill = SpillFolder::new(&request.store)?;
+        let expectations = request.group.expectations().len();
+        let ledger = SharedLedger::new(Ledger::new(sources.len(), expectations, spill.path()));
         Ok(Self {
             request,
             id,
@@ -211,21 +216,24 @@ impl Ingestion {
         let reference = group.reference();
         let folder = self.request.store.group_folder(&reference);
         let next = next(table, &reference, self.request.now).await?;
-        let written = self.write(table, next).await?;
+        let mut written = self.write(table, next).await?;
         if self.ledger.lock().is_refused() {
             discard(&folder, &written.files).await;
             let violations = self.ledger.lock().violations(reference);
             return Err(StoreError::Violations(Box::new(violations)));
         }
-        let excesses = null_excesses(group, &self.ledger.lock());
-        if !excesses.is_empty() {
-            discard(&folder, &written.files).await;
-            return Err(StoreError::TooManyNulls {
-                group: reference,
-                excesses,
-            });
-        }
-        let receipt = self.receipt(&written, next, table);
+        let judged = match written.watch.take() {
+            Some(watch) => self.judge(watch, table).await,
+            None => Ok(Judged::default()),
+        };
+        let judged = match judged {
+            Ok(judged) => judged,
+            Err(error) => {
+                discard(&folder, &written.files).await;
+                return Err(error);
+            }
+        };
+        let receipt = self.receipt(&written, next, table, judged);
         if self.request.earnest == Earnest::DryRun {
             return Ok(receipt);
         }
@@ -237,7 +245,43 @@ impl Ingestion {
             files: written.files,
             stamp: next,
         };
-        commit_ingestion(&self.request.store, group, staged, receipt, self.request.repeat).await
+        statistics::keep(&folder, &self.id, written.statistics)?;
+        let done = commit_ingestion(&self.request.store, group, staged, receipt, self.request.repeat).await;
+        if !done.as_ref().is_ok_and(|receipt| receipt.ingestion == self.id) {
+            statistics::forget(&folder, &self.id);
+        }
+        done
+    }
+
+    /// Holds the ingestion against what its group expects.
+    async fn judge(&self, watch: Watch, table: &DeltaTable) -> Result<Judged, StoreError> {
+        let group = &self.request.group;
+        let expectations = group.expectations();
+        let drifts = |check: &Check| matches!(check, Check::MaxMeanDrift(_) | Check::MaxStdDrift(_));
+        let before: Vec<_> = if asks(&expectations, drifts) {
+            let earlier = receipt::ingestions_of(table, &group.reference()).await?;
+            earlier.into_iter().map(|receipt| receipt.moments).collect()
+        } else {
+            Vec::new()
+        };
+        let against = Against {
+            now: self.request.now,
+            memory: self.request.memory,
+            before: &before,
+        };
+        let verdict = watch.finish(&against).await?;
+        let mut results = self.ledger.lock().row_results(&expectations);
+        results.extend(verdict.results);
+        let results: Vec<ExpectationResult> = results.into_values().collect();
+        let unmet: Vec<_> = results.iter().filter(|result| result.refuses()).cloned().collect();
+        if unmet.is_empty() {
+            let moments = verdict.moments;
+            return Ok(Judged { results, moments });
+        }
+        Err(StoreError::Unmet {
+            group: group.reference(),
+            unmet,
+        })
     }
 
     /// Reads, sorts and writes all rows; as soon as one row refuses the ingestion, nothing more is written, but all rows are read, so
@@ -245,7 +289,7 @@ impl Ingestion {
     async fn write(&self, table: &DeltaTable, next: Next) -> Result<Written, StoreError> {
         let group = &self.request.group;
         let wanted = wanted_columns(group);
-        let rules = Arc::new(Rules::of(group, &wanted));
+        let rules = Arc::new(Rules::of(group, &wanted)?);
         let feed = Feed {
             group: group.clone(),
             wanted: wanted.clone(),
@@ -255,7 +299,7 @@ impl Ingestion {
             progress: self.request.progress.clone(),
         };
         let name = group.reference().to_string();
-        let mut rows = sort::sorted_rows(feed, self.request.memory, &self.spill.0)?;
+        let mut rows = sort::sorted_rows(feed, self.request.memory, self.spill.path())?;
         let schema = rows.schema();
         let mut dedupe = Dedupe::new(
             group,
@@ -287,7 +331,7 @@ impl Ingestion {
         }
     }
 
-    fn receipt(&self, written: &Written, next: Next, table: &DeltaTable) -> IngestReceipt {
+    fn receipt(&self, written: &Written, next: Next, table: &DeltaTable, judged: Judged) -> IngestReceipt {
         let ledger = self.ledger.lock();
         let is_dry = self.request.earnest == Earnest::DryRun;
         let source = |(source, rows): (&Source, &u64)| SourceReceipt {
@@ -325,6 +369,8 @@ impl Ingestion {
                 .iter()
                 .map(|file| u64::try_from(file.size).unwrap_or_default())
                 .sum(),
+            expectations: judged.results,
+            moments: judged.moments,
             software: self.request.software.clone(),
             started_at: self.request.now,
             committed_at: self.request.now,
@@ -341,12 +387,17 @@ struct Output {
     next: Next,
     rows: u64,
     event_times: Option<(i64, i64)>,
+    /// The declared columns, and what they hold.
+    declared: SchemaRef,
+    statistics: StatisticsCollector,
+    watch: Watch,
 }
 
 impl Output {
     fn new(ingestion: &Ingestion, table: &DeltaTable, next: Next) -> Result<Self, StoreError> {
         let group = &ingestion.request.group;
         let name = group.reference().to_string();
+        let declared = group_schema(group)?;
         let writer = match ingestion.request.earnest {
             Earnest::Commit => Some(table_writer(table, &name)?),
             Earnest::DryRun => None,
@@ -359,6 +410,9 @@ impl Output {
             next,
             rows: 0,
             event_times: None,
+            statistics: StatisticsCollector::new(&declared),
+            declared,
+            watch: Watch::new(group, ingestion.spill.path()),
         })
     }
 
@@ -371,9 +425,19 @@ impl Output {
             let (known_first, known_last) = self.event_times.unwrap_or((first, last));
             self.event_times = Some((known_first.min(first), known_last.max(last)));
         }
-        let is_refused = self.ledger.lock().is_refused();
+        if self.ledger.lock().is_refused() {
+            return Ok(());
+        }
+        self.watch.see(&rows)?;
         match &mut self.writer {
-            Some(writer) if !is_refused => {
+            Some(writer) => {
+                let columns = self
+                    .declared
+                    .fields()
+                    .iter()
+                    .map(|field| rows.schema().index_of(field.name()));
+                self.statistics
+                    .update(&rows.project(&columns.collect::<Result<Vec<_>, _>>()?)?)?;
                 writer
                     .write(stamp(&rows, self.next.known_at, self.next.ingest_id)?)
                     .await
@@ -391,6 +455,8 @@ impl Output {
             files,
             rows: self.rows,
             event_times: self.event_times,
+            statistics: self.statistics.finish(),
+            watch: Some(self.watch),
         })
     }
 

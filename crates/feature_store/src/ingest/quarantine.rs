@@ -17,7 +17,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::violation::Violation;
 use super::write::{COMMIT_ATTEMPTS, back_off, commit_actions, file_properties, is_lost_race, table_writer};
 use crate::StoreError;
-use crate::error::{delta_error, file_error};
+use crate::error::{delta_error, file_error, parquet_error};
 use crate::storage::{Store, create_with};
 
 /// Rows held before they go to the file.
@@ -85,10 +85,7 @@ impl QuarantineSpool {
         let Some(writer) = self.writer.take() else {
             return Ok(None);
         };
-        writer.close().map_err(|source| StoreError::Parquet {
-            path: self.path.clone(),
-            source,
-        })?;
+        writer.close().map_err(parquet_error(&self.path))?;
         Ok(Some(self.path.clone()))
     }
 
@@ -97,18 +94,17 @@ impl QuarantineSpool {
             return Ok(());
         }
         let batch = spool_batch(&std::mem::take(&mut self.held))?;
-        let parquet = |source| StoreError::Parquet {
-            path: self.path.clone(),
-            source,
-        };
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
                 let file = File::create(&self.path).map_err(file_error(&self.path))?;
-                none.insert(ArrowWriter::try_new(file, spool_schema(), Some(file_properties())).map_err(parquet)?)
+                none.insert(
+                    ArrowWriter::try_new(file, spool_schema(), Some(file_properties().build()))
+                        .map_err(parquet_error(&self.path))?,
+                )
             }
         };
-        writer.write(&batch).map_err(parquet)
+        writer.write(&batch).map_err(parquet_error(&self.path))
     }
 }
 
@@ -148,15 +144,11 @@ pub(super) async fn commit_quarantine(
     let name = format!("quarantine.{reference}");
     let mut table = create_with(store, &folder, &reference, &quarantine_schema()).await?;
     let mut writer = table_writer(&table, &name)?;
-    let parquet = |source| StoreError::Parquet {
-        path: waiting.to_owned(),
-        source,
-    };
     let file = File::open(waiting).map_err(file_error(waiting))?;
     for batch in ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(parquet)?
+        .map_err(parquet_error(waiting))?
         .build()
-        .map_err(parquet)?
+        .map_err(parquet_error(waiting))?
     {
         writer.write(stamped(&batch?, ingestion)?).await?;
     }

@@ -1,12 +1,15 @@
 //! The receipt of an ingestion. It is kept in the very commit that makes the rows visible, so that neither is there without the other.
 
-use definitions::{EventTime, FeatureGroup, Fingerprint, GroupRef, IngestMode, KnownAt, WallTime};
+use std::collections::BTreeMap;
+
+use definitions::{ColumnName, EventTime, FeatureGroup, Fingerprint, GroupRef, IngestMode, KnownAt, WallTime};
 use deltalake::DeltaTable;
 use serde::{Deserialize, Serialize};
 
 use super::source::SourceReceipt;
 use crate::StoreError;
 use crate::error::delta_error;
+use crate::expect::{ExpectationResult, Moments};
 use crate::storage::{Commit, Store, open_group, read_commits};
 
 /// Under this key a commit's information holds the receipt.
@@ -75,6 +78,12 @@ pub struct IngestReceipt {
     pub bytes: u64,
     /// The size of what was written.
     pub bytes_written: u64,
+    /// What became of what the group expects, in the order of the definition.
+    #[serde(default)]
+    pub expectations: Vec<ExpectationResult>,
+    /// Count, mean and spread of the columns whose drift is watched.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moments: BTreeMap<ColumnName, Moments>,
     /// The program that made it.
     pub software: String,
     /// When it started.

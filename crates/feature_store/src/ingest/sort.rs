@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
@@ -20,7 +19,7 @@ use definitions::FeatureGroup;
 use super::feed::{Feed, sort_schema};
 use super::rows::batch_rows;
 use crate::StoreError;
-use crate::error::{file_error, plan_error};
+use crate::error::{external, file_error, plan_error};
 use crate::storage::{ROW_NUMBER, spilling_context};
 
 /// Batches between the reading thread and the sort.
@@ -87,8 +86,7 @@ impl PartitionStream for OneShot {
         stream.spawn_blocking(move || {
             let Some(feed) = feed else { return Ok(()) };
             let send = |batch: RecordBatch| sender.blocking_send(Ok(batch)).is_ok();
-            feed.run(send)
-                .map_err(|error| DataFusionError::External(Box::new(error)))
+            feed.run(send).map_err(external)
         });
         stream.build()
     }

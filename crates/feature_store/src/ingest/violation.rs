@@ -54,6 +54,10 @@ pub enum Reason {
     AboveMax,
     /// Not in `expect.one_of`.
     NotOneOf,
+    /// Not as `expect.regex` wants it.
+    NotMatching,
+    /// A condition of `[[expect]]` is false.
+    PredicateFalse,
     /// Another row of the same ingestion has the same key and time, and other values.
     Conflict,
 }
@@ -75,7 +79,9 @@ impl Reason {
             Self::TooPrecise => "finer than a microsecond",
             Self::BelowMin => "below the minimum",
             Self::AboveMax => "above the maximum",
-            Self::NotOneOf => "not one of the allowed texts",
+            Self::NotOneOf => "not one of the allowed values",
+            Self::NotMatching => "not like the pattern",
+            Self::PredicateFalse => "condition not met",
             Self::Conflict => "same key and time, other values",
         }
     }
@@ -197,44 +203,6 @@ impl fmt::Display for Violations {
     }
 }
 
-/// A column with more NULLs than its `max_null_fraction` allows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NullExcess {
-    /// The column.
-    pub column: ColumnName,
-    /// How many are NULL.
-    pub nulls: u64,
-    /// Of so many rows.
-    pub rows: u64,
-    /// The share that may be NULL.
-    pub limit: f64,
-}
-
-impl NullExcess {
-    /// The share that is NULL, rounded up: a limit of so much would let it pass.
-    #[must_use]
-    pub fn fraction(&self) -> f64 {
-        const STEPS: f64 = 10_000.0;
-        (self.nulls as f64 / self.rows.max(1) as f64 * STEPS).ceil() / STEPS
-    }
-}
-
-impl fmt::Display for NullExcess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            column,
-            nulls,
-            rows,
-            limit,
-        } = self;
-        write!(
-            f,
-            "`{column}` is NULL in {nulls} of {rows} rows: wanted a fraction of at most {limit}, found {}",
-            self.fraction()
-        )
-    }
-}
-
 /// Counts violations, and keeps the first ones in the order of the files.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -261,6 +229,11 @@ impl Tally {
     /// How many rows.
     pub(super) fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// The first ones, in the order of the files.
+    pub(super) fn into_first(self) -> Vec<Violation> {
+        self.first.into_values().collect()
     }
 
     /// What there is to say.

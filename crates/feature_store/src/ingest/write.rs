@@ -11,9 +11,10 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use deltalake::{DeltaTable, DeltaTableError};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
 use crate::StoreError;
+use crate::encoding::{Saving, chosen};
 use crate::error::delta_error;
 use crate::storage::{INGEST_ID, KNOWN_AT, SORTED_TAG};
 
@@ -26,20 +27,21 @@ const ROWS_PER_PAGE: usize = 8_192;
 const DICTIONARY_BYTES: usize = 128 << 10;
 const ZSTD_LEVEL: i32 = 3;
 
-/// How all files of tables are written.
-pub(crate) fn file_properties() -> WriterProperties {
+/// How all files of tables are written, but for what is chosen by their rows.
+pub(crate) fn file_properties() -> WriterPropertiesBuilder {
     let level = ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default();
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROWS_PER_ROW_GROUP))
         .set_data_page_row_count_limit(ROWS_PER_PAGE)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-        .build()
 }
 
 /// Writes one file of a table, keeping the order of the rows.
 pub(crate) struct TableWriter {
-    writer: RecordBatchWriter,
+    /// `None` after a failure.
+    writer: Option<RecordBatchWriter>,
+    has_rows: bool,
     schema: SchemaRef,
     name: String,
 }
@@ -47,10 +49,11 @@ pub(crate) struct TableWriter {
 /// A writer of a file of this table.
 pub(crate) fn table_writer(table: &DeltaTable, name: &str) -> Result<TableWriter, StoreError> {
     let writer = RecordBatchWriter::for_table(table).map_err(delta_error(name, "written"))?;
-    let writer = writer.with_writer_properties(file_properties());
+    let writer = writer.with_writer_properties(file_properties().build());
     Ok(TableWriter {
+        has_rows: false,
         schema: writer.arrow_schema(),
-        writer,
+        writer: Some(writer),
         name: name.to_owned(),
     })
 }
@@ -67,15 +70,26 @@ impl TableWriter {
         };
         let columns = self.schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
         let batch = RecordBatch::try_new(self.schema.clone(), columns)?;
-        self.writer
-            .write(batch)
-            .await
-            .map_err(delta_error(&self.name, "written"))
+        let mut writer = self.open()?;
+        if !self.has_rows && batch.num_rows() > 0 {
+            // Nothing has been encoded yet.
+            self.has_rows = true;
+            writer = writer.with_writer_properties(chosen(file_properties(), &batch, Saving::Eighth));
+        }
+        writer.write(batch).await.map_err(delta_error(&self.name, "written"))?;
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<RecordBatchWriter, StoreError> {
+        self.writer.take().ok_or_else(|| StoreError::Task {
+            detail: format!("a file of `{}` could not be written before", self.name),
+        })
     }
 
     /// Completes the file; gives it tagged as sorted by these columns, if it is.
     pub(crate) async fn finish(mut self, sorted_by: Option<&[String]>) -> Result<Vec<Add>, StoreError> {
-        let mut adds = self.writer.flush().await.map_err(delta_error(&self.name, "written"))?;
+        let mut adds = self.open()?.flush().await.map_err(delta_error(&self.name, "written"))?;
         if let Some(columns) = sorted_by {
             for add in &mut adds {
                 let tag = (SORTED_TAG.to_owned(), Some(columns.join(",")));

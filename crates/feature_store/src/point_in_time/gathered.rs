@@ -1,14 +1,14 @@
 //! A join whose group has another key than the spine's order: matched in the order of the group's key, wanted in the spine's.
 //!
-//! The rows that are seen are kept, each once for a stretch of the sorted spine, and every spine row knows its own.
+//! The rows that are seen are kept, each once for a stretch of the sorted chunk, and every spine row knows its own.
 
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::{SortColumn, interleave, lexsort_to_indices, take};
 
+use super::Outcome;
 use super::group::{Group, Matches};
-use super::{Outcome, OutcomeCounts};
 use crate::StoreError;
 
 /// Where a kept row lies: which batch, which row. Batch 0 is one row of NULLs.
@@ -19,7 +19,8 @@ type Kept = (u32, u32);
 pub(super) struct Gathered {
     lanes: Vec<LaneKept>,
     columns: usize,
-    pub counts: OutcomeCounts,
+    /// How often the order of equal event times decided.
+    pub tied: u64,
     pub outcomes: Vec<Outcome>,
 }
 
@@ -105,16 +106,20 @@ impl Gathered {
         Ok(Self {
             lanes: group.lanes(&nothing).into_iter().map(lane).collect::<Result<_, _>>()?,
             columns: group.values.fields().len(),
-            counts: OutcomeCounts::default(),
+            tied: 0,
             outcomes: vec![Outcome::UnknownEntity; rows],
         })
     }
 
+    /// The memory of what is known of each spine row.
+    pub(super) fn bytes(&self) -> usize {
+        self.outcomes.len() * (size_of::<Outcome>() + self.lanes.len() * size_of::<Kept>())
+    }
+
     /// Takes in what was matched for these places.
     pub(super) fn take_in(&mut self, places: &[u32], stretch: Stretch) {
-        self.counts.tied += stretch.matches.tied;
+        self.tied += stretch.matches.tied;
         for (place, outcome) in places.iter().zip(&stretch.matches.outcomes) {
-            self.counts.add(*outcome);
             if let Some(slot) = self.outcomes.get_mut(*place as usize) {
                 *slot = *outcome;
             }

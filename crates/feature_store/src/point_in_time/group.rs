@@ -195,6 +195,8 @@ impl Group {
 
     /// The blocks of a run that may hold keys of these spine rows, apart by what their times allow.
     fn choose(&self, run: &Run, spine: &SpineRows<'_>) -> Candidates {
+        // Event time alone decides: of the rows before the stretch only an entity's newest counts.
+        let newest_counts = self.is_plain() && self.key_types.len() == 1;
         let mut chosen = Candidates::default();
         let keys = &spine.stretches;
         let (Some(first), Some(last)) = (spine.times.iter().min(), spine.times.iter().max()) else {
@@ -205,8 +207,11 @@ impl Group {
             .max_age
             .map_or(i64::MIN, |age| first.saturating_sub(age.micros()));
         let mut from = 0;
-        for block in run.blocks() {
-            if !may_hold(block, keys, &mut from) {
+        let blocks = run.blocks();
+        for (block, next) in blocks.iter().zip(blocks.iter().skip(1).map(Some).chain([None])) {
+            if !may_hold(block, keys, &mut from)
+                || (newest_counts && next.is_some_and(|next| hides(next, block, *first)))
+            {
                 continue;
             }
             let stretches = match block.times {
@@ -428,6 +433,20 @@ fn may_hold(block: &Block, keys: &Stretches, from: &mut usize) -> bool {
         let key = keys.key(*from);
         key.get(..greatest.len()).unwrap_or(key) <= greatest.as_ref()
     }
+}
+
+/// Whether, of two neighbouring blocks that hold one and the same key, the second has a row from before this time that is newer than
+/// every row of the first.
+fn hides(next: &Block, block: &Block, before: i64) -> bool {
+    let (Some((least, greatest)), Some((next_least, next_greatest))) = (&block.keys, &next.keys) else {
+        return false;
+    };
+    let is_one_key = least == greatest && greatest == next_least && next_least == next_greatest;
+    let is_newer = || match (block.times, next.times) {
+        (Some((_, newest)), Some((first, _))) => newest < first && first < before,
+        _ => false,
+    };
+    is_one_key && is_newer()
 }
 
 /// Appends rows that come after all others.

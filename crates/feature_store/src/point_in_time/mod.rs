@@ -74,6 +74,7 @@ mod keys;
 mod operator;
 mod run;
 mod slice;
+mod spine;
 mod sweep;
 mod work;
 
@@ -84,6 +85,7 @@ pub use operator::{
     GroupJoin, GroupReport, PointInTimeCodec, PointInTimeJoin, PointInTimeJoinExec, PointInTimePlanner, RunExec,
     SpineExec,
 };
+pub(crate) use run::{Materialized, Materializer};
 pub use work::WorkReport;
 
 /// What of the rule a view may choose.

@@ -10,6 +10,7 @@ use datafusion::logical_expr::Expr;
 use definitions::{FeatureGroup, GroupRef, Name, WallTime};
 
 use super::table::{GroupTable, Visible};
+use crate::error::external;
 use crate::{PinAt, Store};
 
 /// The table function.
@@ -31,9 +32,7 @@ impl TableFunctionImpl for At {
             return plan_err!("at: no feature group `{name}` has been applied");
         };
         let table = GroupTable::new(&self.store, group, pin_at(when)?, Visible::Counting);
-        Ok(Arc::new(
-            table.map_err(|error| DataFusionError::External(Box::new(error)))?,
-        ))
+        Ok(Arc::new(table.map_err(external)?))
     }
 }
 

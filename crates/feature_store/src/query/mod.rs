@@ -5,6 +5,7 @@
 //! | `server_metrics` | of the newest version: those that count, declared columns |
 //! | `"server_metrics:v1"` | of that version |
 //! | `"server_metrics:v1$all"` | every row, superseded ones too, with the hidden columns |
+//! | `"server_metrics:v1$history"` | every revision, declared columns, with `valid_from` and `valid_to`; in groups with `history = "scd2"` |
 //! | `at('server_metrics:v1', 417)`, `at('server_metrics:v1', '2026-01-31T12:00:00Z')` | as of a Delta version or a time |
 //! | `quarantine.server_metrics`, `quarantine."server_metrics:v1"` | rows that were kept out, with the reason |
 //!
@@ -27,7 +28,7 @@ use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use definitions::{FeatureGroup, GroupRef, nearest};
+use definitions::{FeatureGroup, GroupRef, History, nearest};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
@@ -48,12 +49,7 @@ pub struct Answer {
 /// # Errors
 /// `Query` for SQL that is wrong, that writes, or that names what is not there; whatever the reading gives.
 pub async fn query(store: &Store, groups: &BTreeMap<GroupRef, FeatureGroup>, sql: &str) -> Result<Answer, StoreError> {
-    let config = SessionConfig::new()
-        .with_target_partitions(1)
-        .with_information_schema(false);
-    let config = config.set_bool("datafusion.execution.parquet.schema_force_view_types", false);
-    let config = config.set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
-    let context = SessionContext::new_with_config(config);
+    let context = session();
     // These tables have to be opened before they can be planned with, so only where the query is about them.
     let asks_quarantine = sql.to_lowercase().contains("quarantine");
     let names = register(&context, store, groups, asks_quarantine).await?;
@@ -80,6 +76,16 @@ pub async fn query(store: &Store, groups: &BTreeMap<GroupRef, FeatureGroup>, sql
     })
 }
 
+/// A session that answers the same each time: in one partition.
+pub(crate) fn session() -> SessionContext {
+    let config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_information_schema(false);
+    let config = config.set_bool("datafusion.execution.parquet.schema_force_view_types", false);
+    let config = config.set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
+    SessionContext::new_with_config(config)
+}
+
 /// Registers every name; gives them for messages.
 async fn register(
     context: &SessionContext,
@@ -100,7 +106,11 @@ async fn register(
             (format!("{reference}$all"), provider(Visible::All)?),
             (reference.name.to_string(), counting),
         ];
-        for (name, table) in all {
+        let periods = match group.history {
+            Some(History::Scd2) => Some((format!("{reference}$history"), provider(Visible::Periods)?)),
+            None => None,
+        };
+        for (name, table) in all.into_iter().chain(periods) {
             let table_reference = datafusion::common::TableReference::bare(name.clone());
             context
                 .deregister_table(table_reference.clone())
@@ -138,7 +148,7 @@ async fn register(
 }
 
 /// What is wrong with a query, with the table or column that was meant.
-fn explain(error: DataFusionError, names: &[String]) -> StoreError {
+pub(crate) fn explain(error: DataFusionError, names: &[String]) -> StoreError {
     if let DataFusionError::External(_) = &error {
         return failed(error);
     }
@@ -170,7 +180,7 @@ fn failed(error: DataFusionError) -> StoreError {
 }
 
 /// An error's text without what only a reader of the query engine's source would understand.
-fn plain_message(error: &DataFusionError) -> String {
+pub(crate) fn plain_message(error: &DataFusionError) -> String {
     let text = error.strip_backtrace().replace("datafusion.public.", "");
     let text = text.split("This issue was likely caused by").next().unwrap_or(&text);
     let text = text.split("No function matches the given name").next().unwrap_or(text);
@@ -189,7 +199,7 @@ fn plain_message(error: &DataFusionError) -> String {
 }
 
 /// View and dictionary types become the types that other programs know.
-fn plain_schema(schema: &SchemaRef) -> SchemaRef {
+pub(crate) fn plain_schema(schema: &SchemaRef) -> SchemaRef {
     let plain = |field: &Arc<Field>| field.as_ref().clone().with_data_type(plain_type(field.data_type()));
     Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>()))
 }

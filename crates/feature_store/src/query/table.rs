@@ -7,17 +7,19 @@ use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
-use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use definitions::{ColumnName, FeatureGroup, IngestMode};
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use super::removed::{Readable, readable, rows_upto};
 use super::superseded::Superseded;
+use crate::error::external;
+use crate::periods::{Periods, with_period_fields};
 use crate::storage::stored_schema;
 use crate::{PinAt, Store, StoreError, scan_group};
 
@@ -28,6 +30,8 @@ pub(super) enum Visible {
     Counting,
     /// Every row, hidden columns too.
     All,
+    /// Every revision of a row, declared columns, with its period of validity.
+    Periods,
 }
 
 /// A group at a version.
@@ -47,7 +51,10 @@ impl GroupTable {
             .fields()
             .iter()
             .filter(|field| visible == Visible::All || !field.name().starts_with("__"));
-        let schema = Arc::new(Schema::new(declared.cloned().collect::<Vec<_>>()));
+        let mut schema = Arc::new(Schema::new(declared.cloned().collect::<Vec<_>>()));
+        if visible == Visible::Periods {
+            schema = with_period_fields(&schema);
+        }
         Ok(Self {
             store: store.clone(),
             group: group.clone(),
@@ -75,7 +82,6 @@ impl TableProvider for GroupTable {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let external = |error: StoreError| DataFusionError::External(Box::new(error));
         let rows = readable(&self.store, &self.group, self.at).await.map_err(external)?;
         let schema = match projection {
             Some(projection) => Arc::new(self.schema.project(projection)?),
@@ -112,7 +118,6 @@ impl PartitionStream for GroupRows {
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (table, from, schema) = (self.table.clone(), self.rows.clone(), self.schema.clone());
-        let external = |error: StoreError| DataFusionError::External(Box::new(error));
         let asked_for = schema.clone();
         let rows = async move {
             let identity = table.identity();
@@ -156,8 +161,12 @@ impl GroupTable {
         scan: crate::GroupScan,
         identity: &[ColumnName],
         schema: SchemaRef,
-    ) -> impl futures::Stream<Item = Result<RecordBatch, StoreError>> + Send + use<> {
-        let places = |name: &String| scan.schema.index_of(name).ok();
+    ) -> BoxStream<'static, Result<RecordBatch, StoreError>> {
+        let found = match self.visible {
+            Visible::Periods => with_period_fields(&scan.schema),
+            Visible::Counting | Visible::All => scan.schema.clone(),
+        };
+        let places = |name: &String| found.index_of(name).ok();
         let asked_for: Vec<usize> = schema
             .fields()
             .iter()
@@ -169,6 +178,9 @@ impl GroupTable {
             let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
             Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
         };
+        if self.visible == Visible::Periods {
+            return with_periods(scan, key.len(), project).boxed();
+        }
         let superseded = (!key.is_empty()).then(|| Superseded::new(key));
         let step = |(mut rows, mut superseded): (_, Option<Superseded>)| async move {
             let next: Option<Result<RecordBatch, StoreError>> = futures::StreamExt::next(&mut rows).await;
@@ -189,5 +201,31 @@ impl GroupTable {
         futures::stream::try_unfold((scan.batches.fuse(), superseded), step)
             .try_flatten()
             .and_then(move |batch| std::future::ready(project(batch)))
+            .boxed()
     }
+}
+
+/// Rows with their periods, whose first columns are key and event time.
+fn with_periods(
+    scan: crate::GroupScan,
+    identity: usize,
+    project: impl Fn(RecordBatch) -> Result<RecordBatch, StoreError> + Send + 'static,
+) -> impl futures::Stream<Item = Result<RecordBatch, StoreError>> + Send {
+    let step = |(mut rows, mut periods, is_done): (BoxStream<'static, _>, Periods, bool)| async move {
+        if is_done {
+            return Ok::<_, StoreError>(None);
+        }
+        let next: Option<Result<RecordBatch, StoreError>> = futures::StreamExt::next(&mut rows).await;
+        let (out, is_done) = match next.transpose()? {
+            Some(batch) => (periods.push(&batch)?, false),
+            None => (periods.finish()?, true),
+        };
+        Ok(Some((
+            futures::stream::iter(out.into_iter().map(Ok)),
+            (rows, periods, is_done),
+        )))
+    };
+    futures::stream::try_unfold((scan.batches, Periods::new(identity), false), step)
+        .try_flatten()
+        .and_then(move |batch| std::future::ready(project(batch)))
 }

@@ -119,6 +119,76 @@ impl TimeBorder {
     }
 }
 
+/// A part of a fold: the rows of a stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoldPart {
+    /// Which part.
+    pub part: Part,
+    /// The event time of its first row.
+    pub from: EventTime,
+    /// The first moment after its last row.
+    pub to: EventTime,
+    /// Its rows.
+    pub rows: u64,
+}
+
+impl FoldPart {
+    /// Whether a row with this event time, in UTC microseconds, belongs to it.
+    #[must_use]
+    pub fn holds(&self, time: i64) -> bool {
+        (self.from.0..self.to.0).contains(&time)
+    }
+}
+
+/// One fold of a walk forward.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fold {
+    /// Its number, from 1, in time order.
+    pub number: u32,
+    /// Its parts, in time order.
+    pub parts: Vec<FoldPart>,
+    /// The borders between them, in time order.
+    pub borders: Vec<TimeBorder>,
+}
+
+impl Fold {
+    /// One of its parts; `None`: it has no such part.
+    #[must_use]
+    pub fn part(&self, part: Part) -> Option<&FoldPart> {
+        self.parts.iter().find(|own| own.part == part)
+    }
+
+    fn sentence(&self) -> String {
+        let part = |own: &FoldPart| format!("{} {} rows from {}", own.part, own.rows, own.from);
+        let parts: Vec<String> = self.parts.iter().map(part).collect();
+        let nearest = self.borders.iter().map(|border| border.between_micros).min();
+        let apart = match nearest.and_then(Duration::from_micros) {
+            Some(span) if span > Duration::ZERO => format!("at least {span} apart"),
+            _ if nearest.is_some() => "NOT apart".to_owned(),
+            _ => "one part only".to_owned(),
+        };
+        format!("fold {}: {}: {apart}", self.number, parts.join(", "))
+    }
+}
+
+/// The rows of one value of the column that a draw was made by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stratum {
+    /// The value; `None`: NULL.
+    pub value: Option<String>,
+    /// Its rows per part.
+    pub rows: PartCounts,
+}
+
+/// The column that a draw was made by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stratified {
+    /// The column.
+    pub column: String,
+    /// Its values, in the order of their bytes.
+    pub strata: Vec<Stratum>,
+}
+
 /// The proof, by strategy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "strategy", rename_all = "snake_case")]
@@ -132,6 +202,9 @@ pub enum Certificate {
     Time {
         /// The gap that was kept: a row is in it when `cut - gap <= event time < cut`.
         gap: Duration,
+        /// What was kept beyond the gap.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        embargo: Duration,
         /// The gap that the definitions need.
         needed: Duration,
         /// Whether the view accepts a shorter one.
@@ -139,12 +212,29 @@ pub enum Certificate {
         /// The borders between parts, in order.
         borders: Vec<TimeBorder>,
     },
+    /// Folds follow each other in time. The dataset's parts are those of the last.
+    WalkForward {
+        /// The gap that was kept.
+        gap: Duration,
+        /// What was kept beyond the gap.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        embargo: Duration,
+        /// The gap that the definitions need.
+        needed: Duration,
+        /// Whether the view accepts a shorter one.
+        allow_overlap: bool,
+        /// The folds, in time order.
+        folds: Vec<Fold>,
+    },
     /// Each row was drawn.
     Random {
         /// The seed.
         seed: u64,
         /// Rows per part.
         rows: PartCounts,
+        /// The column that the draw was made by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stratified: Option<Stratified>,
     },
     /// Each entity was drawn.
     Group {
@@ -164,7 +254,15 @@ impl Certificate {
         match self {
             Self::Whole { rows } => vec![format!("all {rows} rows are one part")],
             Self::Time { borders, .. } => borders.iter().map(TimeBorder::sentence).collect(),
-            Self::Random { seed, rows } => vec![format!("every row was drawn with seed {seed}: {rows}")],
+            Self::WalkForward { folds, .. } => folds.iter().map(Fold::sentence).collect(),
+            Self::Random {
+                seed, rows, stratified, ..
+            } => {
+                let drawn = format!("every row was drawn with seed {seed}: {rows}");
+                std::iter::once(drawn)
+                    .chain(stratified.as_ref().map(Stratified::sentence))
+                    .collect()
+            }
             Self::Group {
                 seed,
                 entities,
@@ -184,13 +282,56 @@ impl Certificate {
     pub fn seed(&self) -> u64 {
         match self {
             Self::Random { seed, .. } | Self::Group { seed, .. } => *seed,
-            Self::Whole { .. } | Self::Time { .. } => 0,
+            Self::Whole { .. } | Self::Time { .. } | Self::WalkForward { .. } => 0,
+        }
+    }
+
+    /// The folds of a walk forward, in time order; empty where there are none.
+    #[must_use]
+    pub fn folds(&self) -> &[Fold] {
+        match self {
+            Self::WalkForward { folds, .. } => folds,
+            _ => &[],
         }
     }
 
     /// Whether labels of one part look as far as the features of the next look back.
     #[must_use]
     pub fn overlaps(&self) -> bool {
-        matches!(self, Self::Time { borders, .. } if borders.iter().any(|border| border.between_micros <= 0))
+        let overlap = |borders: &[TimeBorder]| borders.iter().any(|border| border.between_micros <= 0);
+        match self {
+            Self::Time { borders, .. } => overlap(borders),
+            Self::WalkForward { folds, .. } => folds.iter().any(|fold| overlap(&fold.borders)),
+            Self::Whole { .. } | Self::Random { .. } | Self::Group { .. } => false,
+        }
     }
+}
+
+impl Stratified {
+    fn sentence(&self) -> String {
+        const SHOWN: usize = 5;
+        let one = |stratum: &Stratum| {
+            let value = stratum.value.as_deref().unwrap_or("NULL");
+            let PartCounts {
+                train,
+                validation,
+                test,
+                ..
+            } = stratum.rows;
+            format!("{value} {train}/{validation}/{test}")
+        };
+        let mut shown: Vec<String> = self.strata.iter().take(SHOWN).map(one).collect();
+        if self.strata.len() > SHOWN {
+            shown.push(format!("and {} values more", self.strata.len() - SHOWN));
+        }
+        format!(
+            "every value of {} has its shares (train/validation/test): {}",
+            self.column,
+            shown.join(", ")
+        )
+    }
+}
+
+fn is_zero(span: &Duration) -> bool {
+    *span == Duration::ZERO
 }

@@ -14,10 +14,11 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef};
+use arrow::util::display::array_value_to_string;
 use sha2::{Digest, Sha256};
 
-use super::{Certificate, Divided, Part, PartCounts, SplitRows};
+use super::{Certificate, Divided, Part, PartCounts, SplitRows, Stratified, Stratum};
 use crate::StoreError;
 use crate::fingerprint::{plain, put_value};
 
@@ -40,33 +41,111 @@ impl Shares {
 
 /// The random split.
 pub(super) fn by_row(shares: &Shares, seed: u64, rows: &SplitRows<'_>) -> Result<Divided, StoreError> {
+    let part = |draw: f64| {
+        Some(if draw < shares.test {
+            Part::Test
+        } else if draw < shares.test + shares.validation {
+            Part::Validation
+        } else {
+            Part::Train
+        })
+    };
+    let parts = draws(seed, rows)?.into_iter().map(part).collect();
+    Ok(random(seed, parts, None))
+}
+
+fn random(seed: u64, parts: Vec<Option<Part>>, stratified: Option<Stratified>) -> Divided {
+    let certificate = Certificate::Random {
+        seed,
+        rows: PartCounts::of(parts.iter().copied()),
+        stratified,
+    };
+    Divided { parts, certificate }
+}
+
+/// The number of each row.
+fn draws(seed: u64, rows: &SplitRows<'_>) -> Result<Vec<f64>, StoreError> {
     let keys = plain_columns(rows.keys)?;
     let (mut key, mut last, mut nth) = (Vec::new(), None, 0_u64);
-    let mut parts = Vec::with_capacity(rows.times.len());
+    let mut draws = Vec::with_capacity(rows.times.len());
     for (row, time) in rows.times.iter().enumerate() {
         key.clear();
         keys.iter().for_each(|column| put_value(&mut key, column, row));
         let this = Some((key.clone(), *time));
         nth = if this == last { nth + 1 } else { 0 };
         last = this;
-        let draw = fraction(
-            &hash(seed, &key)
-                .chain_update(time.to_le_bytes())
-                .chain_update(nth.to_le_bytes()),
-        );
-        parts.push(Some(if draw < shares.test {
-            Part::Test
-        } else if draw < shares.test + shares.validation {
-            Part::Validation
-        } else {
-            Part::Train
-        }));
+        let hash = hash(seed, &key)
+            .chain_update(time.to_le_bytes())
+            .chain_update(nth.to_le_bytes());
+        draws.push(fraction(&hash));
     }
-    let certificate = Certificate::Random {
-        seed,
-        rows: PartCounts::of(parts.iter().copied()),
+    Ok(draws)
+}
+
+/// So many different values make strata; more are no classes.
+const MOST_STRATA: usize = 1_000;
+
+/// The random split in which every value of a column has its shares, as exactly as whole rows can.
+///
+/// Within a value, rows are ranked by their draws. Of the values in the order of their bytes, so many rows are held out that all
+/// values up to there have their share together: a value's count is off by less than a row, and so is the sum.
+pub(super) fn by_stratum(
+    shares: &Shares,
+    seed: u64,
+    rows: &SplitRows<'_>,
+    (column, values): (&str, &ArrayRef),
+) -> Result<Divided, StoreError> {
+    let draws = draws(seed, rows)?;
+    let plain = plain_columns(std::slice::from_ref(values))?;
+    let mut strata: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
+    for row in 0..draws.len() {
+        let mut value = Vec::new();
+        plain.iter().for_each(|column| put_value(&mut value, column, row));
+        strata.entry(value).or_default().push(row);
+        if strata.len() > MOST_STRATA {
+            return Err(StoreError::TooManyStrata {
+                column: column.to_owned(),
+                most: MOST_STRATA as u64,
+            });
+        }
+    }
+    let mut parts = vec![Some(Part::Train); draws.len()];
+    let mut report = Vec::new();
+    let (mut seen, mut in_test, mut in_validation) = (0, 0, 0);
+    for mut of_value in strata.into_values() {
+        let first = of_value.first().copied().unwrap_or_default();
+        let draw = |row: &usize| draws.get(*row).copied().unwrap_or_default();
+        of_value.sort_by(|one, other| draw(one).total_cmp(&draw(other)).then(one.cmp(other)));
+        seen += of_value.len();
+        let share = |share: f64, given: usize| ((share * seen as f64).round() as usize).saturating_sub(given);
+        let test = share(shares.test, in_test).min(of_value.len());
+        let validation = share(shares.validation, in_validation).min(of_value.len() - test);
+        (in_test, in_validation) = (in_test + test, in_validation + validation);
+        let held_out = of_value.iter().enumerate().take(test + validation);
+        for (rank, row) in held_out {
+            if let Some(part) = parts.get_mut(*row) {
+                *part = Some(if rank < test { Part::Test } else { Part::Validation });
+            }
+        }
+        let of_rows = of_value.iter().map(|row| parts.get(*row).copied().flatten());
+        report.push(Stratum {
+            value: shown(values, first)?,
+            rows: PartCounts::of(of_rows),
+        });
+    }
+    let stratified = Stratified {
+        column: column.to_owned(),
+        strata: report,
     };
-    Ok(Divided { parts, certificate })
+    Ok(random(seed, parts, Some(stratified)))
+}
+
+/// A value as text; `None`: NULL.
+fn shown(values: &ArrayRef, row: usize) -> Result<Option<String>, StoreError> {
+    if values.is_null(row) {
+        return Ok(None);
+    }
+    Ok(Some(array_value_to_string(values, row)?))
 }
 
 /// The group split.

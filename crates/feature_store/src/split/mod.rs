@@ -3,15 +3,19 @@
 //! | strategy | a row's part |
 //! |---|---|
 //! | none | `train` |
-//! | `time` | by its event time, with a gap before validation and one before test in which rows belong to no part |
+//! | `time` | by its event time, with a gap around validation and test in which rows belong to no part |
+//! | `walk_forward` | by its event time, fold by fold; a row is in several folds |
 //! | `random` | by a draw from the seed, its key and its time: it does not depend on other rows, so it stays when the table grows |
 //! | `group` | by its entity, which is in one part only; entities are ranked by a draw from the seed and their key |
 //!
-//! Reading order: this file (what goes in and comes out), `time`, `drawn` (random and group), `certificate`.
+//! Reading order: this file (what goes in and comes out), `stretches` (parts in time, apart), `time`, `walk` (folds), `drawn` (random and
+//! group), `certificate`.
 
 mod certificate;
 mod drawn;
+mod stretches;
 mod time;
+mod walk;
 
 use std::fmt;
 
@@ -21,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 
-pub use certificate::{Certificate, PartCounts, TimeBorder};
+pub use certificate::{Certificate, Fold, FoldPart, PartCounts, Stratified, Stratum, TimeBorder};
 
 /// A part of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +67,8 @@ pub struct SplitRows<'a> {
     pub times: &'a [i64],
     /// The columns of their key.
     pub keys: &'a [ArrayRef],
+    /// The column that a stratified draw is made by, with its name.
+    pub stratify: Option<(&'a str, &'a ArrayRef)>,
 }
 
 /// The rows, divided.
@@ -88,6 +94,7 @@ pub fn parts_of(split: Option<&Split>) -> Vec<Part> {
     let (validation, test) = match split {
         None => (false, false),
         Some(Split::Time { validation, test, .. }) => (validation.is_some(), test.is_some()),
+        Some(Split::WalkForward { validation, .. }) => (validation.is_some(), true),
         Some(Split::Random { validation, test, .. } | Split::Group { validation, test, .. }) => {
             (*validation > 0.0, *test > 0.0)
         }
@@ -103,8 +110,8 @@ pub fn parts_of(split: Option<&Split>) -> Vec<Part> {
 /// Divides the rows of a spine. `needed` is the gap that a time split needs: label horizon plus longest lookback.
 ///
 /// # Errors
-/// `GapTooShort` with the sum, unless overlap is allowed; `CutsOutOfOrder`; `SharesTooLarge`; `EmptyPart` when a part that the split
-/// asks for gets no row, though there are rows.
+/// `GapTooShort` with the sum, unless overlap is allowed; `CutsOutOfOrder`; `SharesTooLarge`; `EmptyPart` or `EmptyFold` when a part
+/// that the split asks for gets no row, though there are rows; `TooManyStrata`.
 pub fn divide(split: Option<&Split>, needed: &GapSum, rows: &SplitRows<'_>) -> Result<Divided, StoreError> {
     let divided = match split {
         None => Divided {
@@ -117,18 +124,50 @@ pub fn divide(split: Option<&Split>, needed: &GapSum, rows: &SplitRows<'_>) -> R
             validation,
             test,
             gap,
+            embargo,
             allow_overlap,
         }) => {
             let cuts = time::Cuts {
-                validation: *validation,
-                test: *test,
-                gap: *gap,
-                allow_overlap: *allow_overlap,
+                validation: validation.as_ref(),
+                test: test.as_ref(),
+                distance: time::Distance {
+                    gap: *gap,
+                    embargo: *embargo,
+                    allow_overlap: *allow_overlap,
+                },
             };
             time::divide(&cuts, needed, rows.times)?
         }
-        Some(Split::Random { validation, test, seed }) => {
-            drawn::by_row(&drawn::Shares::new(*validation, *test)?, *seed, rows)?
+        Some(Split::WalkForward {
+            folds,
+            train,
+            validation,
+            test,
+            gap,
+            embargo,
+            allow_overlap,
+        }) => {
+            let walk = walk::Walk {
+                folds: *folds,
+                train: *train,
+                validation: *validation,
+                test: *test,
+                distance: time::Distance {
+                    gap: *gap,
+                    embargo: *embargo,
+                    allow_overlap: *allow_overlap,
+                },
+            };
+            walk::divide(&walk, needed, rows.times)?
+        }
+        Some(Split::Random {
+            validation, test, seed, ..
+        }) => {
+            let shares = drawn::Shares::new(*validation, *test)?;
+            match rows.stratify {
+                Some(stratify) => drawn::by_stratum(&shares, *seed, rows, stratify)?,
+                None => drawn::by_row(&shares, *seed, rows)?,
+            }
         }
         Some(Split::Group { validation, test, seed }) => {
             drawn::by_entity(&drawn::Shares::new(*validation, *test)?, *seed, rows)?

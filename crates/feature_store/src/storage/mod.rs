@@ -29,7 +29,7 @@ pub(crate) use create::{create_with, table_schema, wanted_retention};
 pub(crate) use log::{Commit, read_commits};
 pub(crate) use pin::{check_files, pinned_file, rows_in_footer};
 pub(crate) use schema::{hidden_fields, order_columns, stored_schema, utc_micros};
-pub(crate) use spill::spilling_context;
+pub(crate) use spill::{SpillFolder, spilling_context};
 
 use crate::StoreError;
 use crate::error::{delta_error, file_error};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::log::{commit_time, read_commits};
 use super::{SORTED_TAG, Store, open_group, wanted_retention};
 use crate::StoreError;
-use crate::error::{delta_error, file_error};
+use crate::error::{delta_error, file_error, parquet_error};
 
 /// Which version of a group is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,12 +184,8 @@ pub(crate) fn pinned_file(group: &GroupRef, folder: &Path, view: &LogicalFileVie
 /// How many rows a file says that it has.
 pub(crate) fn rows_in_footer(path: &Path) -> Result<u64, StoreError> {
     use parquet::file::reader::FileReader;
-    let parquet = |source| StoreError::Parquet {
-        path: path.to_owned(),
-        source,
-    };
     let file = std::fs::File::open(path).map_err(file_error(path))?;
-    let reader = parquet::file::reader::SerializedFileReader::new(file).map_err(parquet)?;
+    let reader = parquet::file::reader::SerializedFileReader::new(file).map_err(parquet_error(path))?;
     Ok(u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or_default())
 }
 

@@ -9,8 +9,12 @@
 
 mod commits;
 mod endless;
+mod expectations;
+mod expectations_twin;
 mod foreign;
+mod forget;
 mod formats;
+mod history;
 mod late;
 mod maintenance;
 mod property;

@@ -218,7 +218,7 @@ async fn too_many_nulls_refuse_the_ingestion_and_few_enough_do_not() {
     let (bench, error) = refused("", feature, rows).await;
     check(
         &said(&bench, &error),
-        "nothing was ingested: more NULLs than `m:v1` allows
+        "nothing was ingested: not what `m:v1` expects
            `v` is NULL in 2 of 4 rows: wanted a fraction of at most 0.25, found 0.5",
     );
     assert!(error.hint().unwrap().ends_with("max_null_fraction = 0.5"), "{error:?}");
@@ -235,7 +235,7 @@ async fn too_many_nulls_refuse_under_quarantine_too_since_no_row_is_to_blame() {
     let rows = "a,2026-01-01T00:00:00Z,1\nb,2026-01-01T00:00:00Z,\n";
     let (_, error) = refused("on_violation = \"quarantine\"", feature, rows).await;
     assert!(
-        matches!(&error, StoreError::TooManyNulls { excesses, .. } if excesses.len() == 1),
+        matches!(&error, StoreError::Unmet { unmet, .. } if unmet.len() == 1),
         "{error}"
     );
 }

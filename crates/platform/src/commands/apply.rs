@@ -39,19 +39,15 @@ impl Apply {
         if changed.is_empty() {
             return screen::line("nothing to change");
         }
-        let groups = || {
-            let group = |step: &&&Step| step.new.kind == DefinitionKind::FeatureGroup;
-            changed.iter().rev().filter(group)
-        };
-        let is_derived = |step: &&&Step| step.new.canonical.get("derive").is_some();
-        if let Some(step) = groups().find(|step| !is_derived(step)) {
-            return screen::line(format!(
-                "next: platform featuregroup ingest {} --from FILE",
-                step.new.name
-            ));
-        }
-        match groups().next() {
-            Some(step) => screen::line(format!("next: platform featuregroup materialize {}", step.new.name)),
+        let new = changed.iter().rev().map(|step| &step.new);
+        let mut groups: Vec<_> = new.filter(|new| new.kind == DefinitionKind::FeatureGroup).collect();
+        // What is derived follows what is ingested.
+        groups.sort_by_key(|new| new.canonical.get("derive").is_some());
+        match groups.first() {
+            Some(new) if new.canonical.get("derive").is_some() => {
+                screen::line(format!("next: platform featuregroup materialize {}", new.name))
+            }
+            Some(new) => screen::line(format!("next: platform featuregroup ingest {} --from FILE", new.name)),
             None => Ok(()),
         }
     }

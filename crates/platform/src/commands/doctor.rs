@@ -42,6 +42,15 @@ struct Finding {
     hint: Option<String>,
 }
 
+/// What is known of a folder's files besides those whose hashes the registry has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Contents {
+    /// A dataset's manifest names them.
+    OfADataset,
+    /// Nothing.
+    Unchecked,
+}
+
 #[derive(Default)]
 struct Examination {
     checked: usize,
@@ -68,8 +77,17 @@ impl Doctor {
         let registry = repository.registry().await?;
         let mut examination = Examination::default();
         check_registry(&registry, &mut examination).await?;
+        let datasets = registry.datasets(None).await?;
+        let changed = datasets.iter().filter(|dataset| dataset.unreproducible.is_some());
+        let changed: BTreeSet<String> = changed.map(|dataset| dataset.reference.to_string()).collect();
         for folder in registry.stored_folders().await? {
-            self.check_folder(&repository, &folder, &mut examination);
+            // Something was taken out of it on purpose, and it says so.
+            let contents = if folder.kind == StoredKind::Dataset && !changed.contains(&folder.reference) {
+                Contents::OfADataset
+            } else {
+                Contents::Unchecked
+            };
+            self.check_folder(&repository, &folder, contents, &mut examination);
         }
         self.check_tables(&repository, &registry, &mut examination).await?;
         self.check_pins(&repository, &registry, &mut examination).await?;
@@ -80,7 +98,13 @@ impl Doctor {
         report(context, &examination)
     }
 
-    fn check_folder(&self, repository: &Repository, folder: &StoredFolder, examination: &mut Examination) {
+    fn check_folder(
+        &self,
+        repository: &Repository,
+        folder: &StoredFolder,
+        contents: Contents,
+        examination: &mut Examination,
+    ) {
         let place = repository.storage.join(&folder.path);
         for file in &folder.files {
             examination.checked += 1;
@@ -95,7 +119,7 @@ impl Doctor {
                 Err(error) => examination.wrong(what, format!("cannot be read: {error}"), remedy(folder)),
             }
         }
-        if folder.kind == StoredKind::Dataset {
+        if contents == Contents::OfADataset {
             self.check_dataset(&place, folder, examination);
         }
     }
@@ -181,7 +205,8 @@ impl Doctor {
 
     /// What datasets pin is there.
     async fn check_pins(&self, repository: &Repository, registry: &Registry, examination: &mut Examination) -> Outcome {
-        for dataset in registry.datasets(None).await? {
+        let datasets = registry.datasets(None).await?;
+        for dataset in datasets.into_iter().filter(|dataset| dataset.unreproducible.is_none()) {
             let Ok(manifest) = load_manifest(&repository.storage.join(&dataset.path)) else {
                 continue;
             };

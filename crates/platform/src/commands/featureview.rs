@@ -174,7 +174,14 @@ impl Show {
         match &view.definition.split {
             None => screen::line("no split: one part, `train`"),
             Some(Split::Time { .. }) => screen::line(format!("split by time; gap: {gap}")),
-            Some(Split::Random { seed, .. }) => screen::line(format!("split at random, seed {seed}")),
+            Some(Split::WalkForward { folds, train, .. }) => {
+                let window = if train.is_some() { "sliding" } else { "expanding" };
+                screen::line(format!("{folds} folds that walk forward, {window}; gap: {gap}"))
+            }
+            Some(Split::Random { seed, stratify, .. }) => {
+                let by = stratify.as_ref().map(|column| format!(", by the values of {column}"));
+                screen::line(format!("split at random, seed {seed}{}", by.unwrap_or_default()))
+            }
             Some(Split::Group { seed, .. }) => screen::line(format!("split by entity, seed {seed}")),
         }
     }

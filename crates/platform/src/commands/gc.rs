@@ -106,8 +106,7 @@ impl Gc {
             }
         }
         for path in entries(&repository.storage.join("spill"))? {
-            // Spill folders do not say whose they are; an ingestion at work touches its own all the time.
-            if self.is_old(&path) && is_silent(&path) {
+            if owner_is_gone(&path) || (self.is_old(&path) && is_silent(&path)) {
                 found.push(self.remove("spill", repository, &path)?);
             }
         }
@@ -212,7 +211,9 @@ impl Gc {
 /// What every dataset pins, by group: from the manifests, which name each file.
 pub async fn pins(repository: &Repository, registry: &Registry) -> Outcome<BTreeMap<GroupRef, Vec<GroupPin>>> {
     let mut pins: BTreeMap<GroupRef, Vec<GroupPin>> = BTreeMap::new();
-    for dataset in registry.datasets(None).await? {
+    let datasets = registry.datasets(None).await?;
+    // What can no longer be made again needs no files to be made of.
+    for dataset in datasets.into_iter().filter(|dataset| dataset.unreproducible.is_none()) {
         let manifest = load_manifest(&repository.storage.join(&dataset.path)).map_err(|error| {
             let failure = Failure::from(error);
             let message = format!(
@@ -228,7 +229,7 @@ pub async fn pins(repository: &Repository, registry: &Registry) -> Outcome<BTree
     Ok(pins)
 }
 
-/// A folder under `staging` starts with the number of the process that made it.
+/// The name of a folder under `staging` or `spill` starts with the number of the process that made it.
 fn owner_is_gone(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let pid = name.split('-').next().and_then(|pid| pid.parse::<u32>().ok());

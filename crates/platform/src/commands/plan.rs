@@ -191,6 +191,16 @@ async fn applied_records(repository: &Repository) -> Outcome<Vec<DefinitionRecor
 /// What the definitions crate cannot know: what is not built yet, and what the learner makes of its parameters.
 fn check_what_is_built(catalog: &Catalog) -> Outcome {
     let mut problems = catalog.not_yet();
+    for group in &catalog.groups {
+        for wrong in feature_store::expect::wrong_predicates(&group.definition) {
+            let key = format!("expect[{}].sql", wrong.place);
+            let example = "sql = \"cpu_percent <= 100.0\"".to_owned();
+            let problem = group
+                .problem(&key, wrong.what)
+                .wanted("a condition over the group's columns");
+            problems.push(problem.hint(example));
+        }
+    }
     for pipeline in &catalog.pipelines {
         if let Err(error) = trees::Parameters::from_declared(&pipeline.definition.train.lightgbm) {
             let key = format!("train.lightgbm.{}", error.key());

@@ -71,6 +71,7 @@ impl Reproduce {
         let record = registry.resolve(&self.model).await?;
         let pipeline: Pipeline = applied::definition_of(&registry.pipeline_of_run(record.run).await?)?;
         let dataset = registry.dataset(&record.dataset).await?;
+        datasets::check_reproducible(&dataset)?;
         let again = self
             .compare(&repository, &record, &dataset, &pipeline, context.threads)
             .await?;

@@ -10,7 +10,7 @@ use crate::failure::Outcome;
 use crate::holder;
 use crate::repository::Repository;
 use crate::screen::{self, Table};
-use crate::{Context, confusion};
+use crate::{Context, confusion, folds};
 
 /// Look at training runs, registered or not.
 #[derive(Subcommand)]
@@ -122,6 +122,10 @@ impl Show {
         }
         print_gates(&details)?;
         print_evaluations(&details.evaluations)?;
+        if let Some(report) = details.report.as_ref().and_then(|report| report.get("folds")) {
+            folds::print(report)?;
+        }
+        print_leaks(&details)?;
         print_confusion(&details)?;
         print_importance(&details)
     }
@@ -169,6 +173,21 @@ fn print_evaluations(evaluations: &[Evaluation]) -> Outcome {
             screen::optional_value(evaluation.value),
             screen::count(evaluation.rows),
         ]);
+    }
+    if table.is_empty() {
+        Ok(())
+    } else {
+        screen::print(&format!("\n{}", table.render()))
+    }
+}
+
+/// What each leak test found.
+fn print_leaks(details: &RunDetails) -> Outcome {
+    let all = details.report.as_ref().and_then(|report| report.get("leaks"));
+    let mut table = Table::new(&["leak test", "finding", "in words"]);
+    for check in all.and_then(Value::as_array).into_iter().flatten() {
+        let text = |name: &str| check.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        table.row([text("test"), text("finding").replace('_', " "), text("detail")]);
     }
     if table.is_empty() {
         Ok(())

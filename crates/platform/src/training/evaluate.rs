@@ -35,7 +35,6 @@ pub fn evaluate(measured: &Measured<'_>, model: &dyn Model, parts: &[Ready]) -> 
         &lesson.pipeline.evaluate,
         &lesson.pipeline.gate,
     )?;
-    let classes = measured.target.classes().unwrap_or_default();
     let forecasts = baselines::forecasts(lesson, task, measured.target, parts)?;
     let only_train = parts.iter().all(|part| part.part == Part::Train);
     let mut evaluations = Vec::new();
@@ -46,17 +45,9 @@ pub fn evaluate(measured: &Measured<'_>, model: &dyn Model, parts: &[Ready]) -> 
         for rival in lesson.rivals {
             rivals.push(rival.forecast(part, measured.target)?);
         }
-        let truth = if classes.is_empty() {
-            Truth::numbers(&part.labels)
-        } else {
-            Truth::of_classes(classes, &part.labels)
-        };
-        let (predictions, slices) = (model.predict(&part.matrix)?, slices(lesson, part)?);
-        let predictions = if part.labels.is_empty() {
-            vec![Vec::new(); truth.outputs()]
-        } else {
-            predictions
-        };
+        let truth = truth_of(measured.target, &part.labels);
+        let slices = slices(lesson, part)?;
+        let predictions = predictions_of(model, part, truth.outputs())?;
         let input = PartInput {
             part: part.part.name(),
             truth,
@@ -71,6 +62,22 @@ pub fn evaluate(measured: &Measured<'_>, model: &dyn Model, parts: &[Ready]) -> 
         metrics: metrics.into_iter().collect::<Vec<Metric>>(),
         parts: evaluations,
     })
+}
+
+/// The labels, as what they are.
+pub fn truth_of<'a>(target: &'a Target, labels: &'a [f64]) -> Truth<'a> {
+    match target.classes().unwrap_or_default() {
+        [] => Truth::numbers(labels),
+        classes => Truth::of_classes(classes, labels),
+    }
+}
+
+/// What a model says of a part, output by output.
+pub fn predictions_of(model: &dyn Model, part: &Ready, outputs: usize) -> Outcome<Vec<Vec<f64>>> {
+    if part.labels.is_empty() {
+        return Ok(vec![Vec::new(); outputs]);
+    }
+    Ok(model.predict(&part.matrix)?)
 }
 
 fn slices(lesson: &Lesson<'_>, part: &Ready) -> Outcome<Vec<Slice>> {

@@ -24,6 +24,9 @@ impl Artefacts {
             "metrics.json".to_owned(),
             pretty(&without_registered_rivals(&trained.evaluation))?,
         ));
+        if let Some(folds) = &trained.folds {
+            files.push(("folds.json".to_owned(), pretty(folds)?));
+        }
         files.sort();
         Ok(Self(files))
     }

@@ -4,19 +4,23 @@
 //! whatever the number of threads.
 //!
 //! Reading order: this file (the way), `parts` (rows in), `baselines` and `rivals` (what the model is compared with), `evaluate`
-//! (how good it is), `files` (what is kept).
+//! (how good it is), `folds` (how good it is as time goes on), `leaks` (whether it was
+//! told the answer), `files` (what is kept).
 
 mod baselines;
 mod evaluate;
 mod files;
+mod folds;
+mod leaks;
 mod parts;
 mod rivals;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use arrow::datatypes::SchemaRef;
 use definitions::{Pipeline, Role};
-use evaluation::{Evaluation, Quantile, Task};
+use evaluation::{Evaluation, LeakCheck, Quantile, Task};
 use feature_store::dataset::{Column, Manifest};
 use feature_store::split::Part;
 use learning::{
@@ -28,6 +32,7 @@ use crate::failure::{Failure, Outcome};
 use parts::PartRows;
 
 pub use files::{Artefacts, model_parameters};
+pub use folds::FoldsReport;
 pub use parts::LeftOut;
 pub use rivals::{RivalModel, artefact, load_model, load_rivals, side_by_side};
 
@@ -82,9 +87,41 @@ pub struct Trained {
     pub is_blind: bool,
     /// Time spent growing trees.
     pub fit_time: Duration,
+    /// How good the pipeline is on each fold, where the split has folds.
+    pub folds: Option<FoldsReport>,
+    /// What the leak tests found.
+    pub leaks: Vec<LeakCheck>,
 }
 
-/// Trains a model and measures it. `watch` is told of every iteration.
+/// What is learned, from what, and how.
+struct Asked<'a> {
+    label: Column,
+    inputs: Vec<Column>,
+    schema: SchemaRef,
+    parameters: &'a Parameters,
+}
+
+/// A model that has learned from the train of one division of the rows.
+struct Fitted {
+    preprocessing: Preprocessing,
+    target: Target,
+    learner: LightGbm,
+    model: Box<dyn Model>,
+    task: Task,
+    train_rows: usize,
+    is_blind: bool,
+    fit_time: Duration,
+    share: Option<f64>,
+}
+
+impl Fitted {
+    /// The quantile that it predicts.
+    fn quantile(&self) -> Option<Quantile> {
+        self.share.and_then(Quantile::new)
+    }
+}
+
+/// Trains a model and measures it; where the split has folds, on each of them. `watch` is told of every iteration.
 pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Outcome<Trained> {
     let label = target_column(lesson)?;
     let inputs: Vec<Column> = lesson.manifest.columns_with(Role::Feature).cloned().collect();
@@ -95,8 +132,67 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
         )));
     }
     let parameters = Parameters::from_declared(&lesson.pipeline.train.lightgbm).map_err(trees::TreesError::from)?;
+    let asked = Asked {
+        schema: parts::input_schema(&inputs),
+        label,
+        inputs,
+        parameters: &parameters,
+    };
+    let earlier = folds::train_earlier(lesson, &asked, watch)?;
+    let parts = parts::load(lesson, &asked.label, &asked.inputs, None)?;
+    let fitted = fit(lesson, &asked, &parts, watch)?;
+    let measured = evaluate::Measured {
+        lesson,
+        task: fitted.task,
+        quantile: fitted.quantile(),
+        target: &fitted.target,
+    };
+    let mut ready = Vec::new();
+    for part in &parts {
+        ready.push(part.ready(&fitted.preprocessing, &fitted.target, &asked.schema)?);
+    }
+    let model = fitted.model.as_ref();
+    let evaluation = evaluate::evaluate(&measured, model, &ready)?;
+    let judged = evaluation.gated_part().map_or("train", |part| part.part.as_str());
+    // LightGBM has no SHAP values for linear trees.
+    let has_linear_trees = lesson
+        .pipeline
+        .train
+        .lightgbm
+        .iter()
+        .any(|(name, value)| name.starts_with("linear_tree") && *value == definitions::Parameter::Bool(true));
+    let mut explained = ready.iter().filter(|_| !has_linear_trees);
+    let leaks = leaks::examine(lesson, &asked, &fitted, &ready, judged)?;
+    let importance = importance(model, explained.find(|part| part.part.name() == judged))?;
+    Ok(Trained {
+        signature: signature(lesson, &asked.inputs, &fitted.target, &fitted.learner, fitted.share),
+        folds: folds::report(lesson, earlier, &fitted, &evaluation),
+        evaluation,
+        importance,
+        leaks,
+        history: model.history().to_vec(),
+        best_iteration: model.best_iteration(),
+        model_files: model.files()?,
+        train_rows: fitted.train_rows,
+        left_out: ready.iter().map(|part| (part.part, part.left_out)).collect(),
+        is_blind: fitted.is_blind,
+        fit_time: fitted.fit_time,
+        preprocessing: fitted.preprocessing,
+    })
+}
+
+/// Learns from the train of these rows, and stops early by their validation.
+fn fit(
+    lesson: &Lesson<'_>,
+    asked: &Asked<'_>,
+    parts: &[PartRows],
+    watch: &mut dyn FnMut(&IterationReport),
+) -> Outcome<Fitted> {
+    let Asked {
+        label, inputs, schema, ..
+    } = asked;
+    let parameters = asked.parameters.clone();
     let wants_classes = parameters.objective.is_some_and(trees::Objective::is_classification);
-    let parts = parts::load(lesson, &label, &inputs)?;
     let train_part = parts.iter().find(|part| part.part == Part::Train);
     let train_part = train_part.ok_or_else(|| Failure::input("the dataset has no part `train`"))?;
     let target = Target::fit(&label.name, &train_part.labels, wants_classes)?;
@@ -104,16 +200,15 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
         .iter()
         .map(|column| (column.name.clone(), column.categorical))
         .collect();
-    let schema = parts::input_schema(&inputs);
-    let preprocessing = Preprocessing::fit(&train_part.inputs, &schema, &columns)?;
-    let quantile = parameters.quantile();
+    let preprocessing = Preprocessing::fit(&train_part.inputs, schema, &columns)?;
+    let share = parameters.quantile();
     let stops_early = parameters.early_stopping > 0;
     let learner = LightGbm::new(parameters, target.classes().map_or(0, <[String]>::len))?;
     let task = Task::of_objective(learner.objective().word()).unwrap_or(Task::Regression);
     let (evaluate, gate) = (&lesson.pipeline.evaluate, &lesson.pipeline.gate);
     // Metrics that do not fit are refused before the long work, not after it.
-    evaluation::metrics_to_measure(task, quantile.and_then(Quantile::new), evaluate, gate)?;
-    let labelled = |part: &PartRows| part.labelled(&preprocessing, &target, &schema);
+    evaluation::metrics_to_measure(task, share.and_then(Quantile::new), evaluate, gate)?;
+    let labelled = |part: &PartRows| part.labelled(&preprocessing, &target, schema);
     let mut sets = Vec::new();
     for part in parts.iter().filter(|part| part.part == Part::Validation) {
         sets.push((part.part.name().to_owned(), labelled(part)?));
@@ -130,43 +225,16 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
         watch(report);
         Control::Continue
     })?;
-    let fit_time = started.elapsed();
-    let train_rows = data.train.labels.len();
-    drop(data);
-    let signature = signature(lesson, &inputs, &target, &learner, quantile);
-    let measured = evaluate::Measured {
-        lesson,
-        task,
-        quantile: quantile.and_then(Quantile::new),
-        target: &target,
-    };
-    let mut ready = Vec::new();
-    for part in &parts {
-        ready.push(part.ready(&preprocessing, &target, &schema)?);
-    }
-    let evaluation = evaluate::evaluate(&measured, model.as_ref(), &ready)?;
-    let judged = evaluation.gated_part().map_or("train", |part| part.part.as_str());
-    // LightGBM has no SHAP values for linear trees.
-    let has_linear_trees = lesson
-        .pipeline
-        .train
-        .lightgbm
-        .iter()
-        .any(|(name, value)| name.starts_with("linear_tree") && *value == definitions::Parameter::Bool(true));
-    let mut explained = ready.iter().filter(|_| !has_linear_trees);
-    let importance = importance(model.as_ref(), explained.find(|part| part.part.name() == judged))?;
-    Ok(Trained {
+    Ok(Fitted {
+        fit_time: started.elapsed(),
+        train_rows: data.train.labels.len(),
         preprocessing,
-        signature,
-        evaluation,
-        importance,
-        history: model.history().to_vec(),
-        best_iteration: model.best_iteration(),
-        model_files: model.files()?,
-        train_rows,
-        left_out: ready.iter().map(|part| (part.part, part.left_out)).collect(),
+        target,
+        learner,
+        model,
+        task,
         is_blind,
-        fit_time,
+        share,
     })
 }
 

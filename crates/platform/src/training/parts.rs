@@ -6,8 +6,9 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{Field, Float32Type, Float64Type, Schema, SchemaRef};
 use definitions::Role;
-use feature_store::dataset::{Column, open_part};
-use feature_store::split::Part;
+use feature_store::StoreError;
+use feature_store::dataset::{Column, open_fold, open_part};
+use feature_store::split::{Fold, Part};
 use learning::{Labelled, Matrix, Preprocessing, Target, arrow_type};
 
 use super::Lesson;
@@ -33,8 +34,8 @@ pub fn input_schema(inputs: &[Column]) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Reads every part, only the columns that are needed.
-pub fn load(lesson: &Lesson<'_>, label: &Column, inputs: &[Column]) -> Outcome<Vec<PartRows>> {
+/// Reads every part of the dataset, or of a fold of it; only the columns that are needed.
+pub fn load(lesson: &Lesson<'_>, label: &Column, inputs: &[Column], fold: Option<&Fold>) -> Outcome<Vec<PartRows>> {
     let evaluate = &lesson.pipeline.evaluate;
     let needs_keys = !evaluate.baselines.is_empty() || beats_a_baseline(lesson);
     let is_other = |column: &&Column| {
@@ -67,15 +68,21 @@ pub fn load(lesson: &Lesson<'_>, label: &Column, inputs: &[Column]) -> Outcome<V
         .map(|column| column.name.clone())
         .chain(rivals_need)
         .collect();
+    let of_dataset = || lesson.manifest.parts.iter().map(|report| report.part).collect();
+    let own: Vec<Part> = fold.map_or_else(of_dataset, |fold| fold.parts.iter().map(|part| part.part).collect());
     let mut parts = Vec::new();
-    for report in &lesson.manifest.parts {
+    for part in own {
         let mut rows = PartRows {
-            part: report.part,
+            part,
             inputs: Vec::new(),
             labels: Vec::new(),
             others: Vec::new(),
         };
-        for batch in open_part(lesson.folder, report.part, Some(&wanted))? {
+        let batches: Box<dyn Iterator<Item = Result<RecordBatch, StoreError>>> = match fold {
+            Some(fold) => Box::new(open_fold(lesson.folder, lesson.manifest, fold, part, Some(&wanted))?),
+            None => Box::new(open_part(lesson.folder, part, Some(&wanted))?),
+        };
+        for batch in batches {
             let batch = batch?;
             let column = batch.column_by_name(&label.name).cloned();
             rows.labels

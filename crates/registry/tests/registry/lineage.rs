@@ -1,6 +1,9 @@
+use definitions::ModelRef;
 use registry::RegistryError;
 
-use crate::fixture::{Place, ingestion, model_files, new_dataset, new_model, new_run, published, versioned};
+use crate::fixture::{
+    Place, at, dataset_ref, ingestion, model_files, new_dataset, new_model, new_run, published, versioned,
+};
 
 /// Model `cpu:v1` on dataset 1 (metrics at version 2, hosts at version 1), `cpu:v2` on dataset 2 (metrics at version 3).
 async fn two_models() -> Place {
@@ -79,6 +82,10 @@ async fn models_are_found_from_what_they_came_from() {
             .unwrap(),
         [one, two]
     );
+    assert_eq!(
+        registry.models_from_dataset(&dataset_ref("cpu_fv:v1/2")).await.unwrap(),
+        [versioned("cpu:v2")]
+    );
     let error = registry
         .models_from_ingestion(&versioned("metrics:v1"), 9)
         .await
@@ -88,4 +95,31 @@ async fn models_are_found_from_what_they_came_from() {
         registry.lineage(&versioned("cpu:v3")).await,
         Err(RegistryError::UnknownModelVersion { .. })
     ));
+}
+
+#[tokio::test]
+async fn datasets_that_can_never_be_made_again_take_their_models_with_them() {
+    let place = two_models().await;
+    let registry = &place.registry;
+    let (one, missing) = (dataset_ref("cpu_fv:v1/1"), dataset_ref("cpu_fv:v1/9"));
+    let error = registry
+        .mark_unreproducible(&[one.clone(), missing], "gone", at(8))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, RegistryError::UnknownDataset { .. }), "{error}");
+    assert_eq!(registry.dataset(&one).await.unwrap().unreproducible, None);
+    for (reason, second) in [("asked for", 9), ("another", 10)] {
+        registry
+            .mark_unreproducible(std::slice::from_ref(&one), reason, at(second))
+            .await
+            .unwrap();
+    }
+    let said = registry.dataset(&one).await.unwrap().unreproducible.unwrap();
+    assert_eq!((said.reason.as_str(), said.since), ("asked for", at(9)));
+    let model = |text| ModelRef::Version(versioned(text));
+    assert_eq!(
+        registry.resolve(&model("cpu:v1")).await.unwrap().unreproducible,
+        Some(said)
+    );
+    assert_eq!(registry.resolve(&model("cpu:v2")).await.unwrap().unreproducible, None);
 }

@@ -38,7 +38,7 @@ async fn registry_of_a_newer_program_is_refused_with_both_numbers() {
     assert!(
         error
             .to_string()
-            .contains("has schema 999, this program knows schemas up to 1"),
+            .contains("has schema 999, this program knows schemas up to 2"),
         "{error}"
     );
     assert!(error.hint().is_some());

@@ -73,7 +73,12 @@ impl fmt::Display for Drift {
         let number = |number: Option<f64>| number.map_or("-".to_owned(), |number| format!("{number:.6}"));
         let distinct = |of: &ColumnStatistics| {
             of.distinct.map_or("-".to_owned(), |of| {
-                format!("{}{}", if of.exact { "" } else { "at least " }, of.values)
+                let word = match (of.exact, of.standard_error) {
+                    (true, _) => "",
+                    (false, Some(_)) => "about ",
+                    (false, None) => "at least ",
+                };
+                format!("{word}{}", of.values)
             })
         };
         say("NULLs", a.nulls.to_string(), b.nulls.to_string());

@@ -248,7 +248,7 @@ fn differences_are_told_in_lines() {
         "rows: 1 the same, 0 moved to another part, 1 changed, 1 added, 0 removed",
         "train `host`: max \"a\" -> \"b\", distinct 1 -> 2",
         "train `y`: NULLs 0 -> 1, max 2 -> 4, mean 1.500000 -> 2.500000, std 0.707107 -> 2.121320 (mean moved by +1.414 std)",
-        "train `v`: max 2 -> 5, mean 1.500000 -> 2.666667, std 0.707107 -> 2.081666 (mean moved by +1.650 std)",
+        "train `v`: max 2 -> 5, mean 1.500000 -> 2.666667, std 0.707107 -> 2.081666, distinct 2 -> 3 (mean moved by +1.650 std)",
     ];
     assert_eq!(lines, expected);
 }
@@ -329,7 +329,7 @@ fn every_part_is_exported_for_other_programs() {
         &simple_view("", "[split]\nstrategy = \"time\"\ntest = 0.5"),
     );
     let to = tempfile::tempdir().unwrap();
-    let exported = export(folder.path(), &to.path().join("deep"), crate::ingest::FileFormat::Csv).unwrap();
+    let exported = export(folder.path(), &to.path().join("deep"), ExportFormat::Csv).unwrap();
     let found: Vec<(Part, u64)> = exported.iter().map(|file| (file.part, file.rows)).collect();
     assert_eq!(found, [(Part::Train, 2), (Part::Test, 2)]);
     let text = std::fs::read_to_string(to.path().join("deep/train.csv")).unwrap();
@@ -337,6 +337,37 @@ fn every_part_is_exported_for_other_programs() {
         text,
         "host,ts,y,v\na,1970-01-01T00:00:00.000010Z,1,1\nb,1970-01-01T00:00:00.000010Z,3,5\n"
     );
+}
+
+#[test]
+fn every_format_holds_every_row() {
+    let folder = made(
+        &world(LABELS),
+        &simple_view("", "[split]\nstrategy = \"time\"\ntest = 0.5"),
+    );
+    let to = tempfile::tempdir().unwrap();
+    for format in ExportFormat::ALL {
+        let exported = export(folder.path(), to.path(), format).unwrap();
+        let found: Vec<u64> = exported.iter().map(|file| file.rows).collect();
+        assert_eq!(found, [2, 2], "{format:?}");
+        let again = export(folder.path(), to.path(), format).unwrap_err();
+        assert!(matches!(again, StoreError::FileThere { .. }), "{again}");
+    }
+    let left = std::fs::read_dir(to.path()).unwrap().count();
+    assert_eq!(left, 2 * ExportFormat::ALL.len(), "half files go away");
+}
+
+#[test]
+fn exported_arrow_file_holds_what_the_dataset_holds() {
+    let folder = made(&world(LABELS), &simple_view("", ""));
+    let to = tempfile::tempdir().unwrap();
+    export(folder.path(), to.path(), ExportFormat::Arrow).unwrap();
+    let file = std::fs::File::open(to.path().join("train.arrow")).unwrap();
+    let read: Vec<RecordBatch> = arrow_ipc::reader::FileReader::try_new(file, None)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(read, read_part(folder.path(), Part::Train).unwrap());
 }
 
 /// The key of a view over a group with these pinned files; each is (name, ingestions of its rows).

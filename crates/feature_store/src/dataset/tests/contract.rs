@@ -384,6 +384,14 @@ fn every_type_keeps_its_values() {
     );
     assert_eq!(
         (of("i").min, of("p").mean, of("s").distinct),
-        (Some((-3).into()), Some(1.0), Some(Distinct { values: 1, exact: true }))
+        (
+            Some((-3).into()),
+            Some(1.0),
+            Some(Distinct {
+                values: 1,
+                exact: true,
+                standard_error: None
+            })
+        )
     );
 }

@@ -10,6 +10,7 @@
 mod checks;
 mod contract;
 mod entity;
+mod folds;
 mod gap;
 mod property;
 mod stored;

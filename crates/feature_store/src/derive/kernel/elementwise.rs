@@ -85,7 +85,7 @@ pub(super) fn calendar(times: impl Iterator<Item = i64>, part: CalendarPart) -> 
     let times = times.map(DateTime::<Utc>::from_timestamp_micros);
     match part {
         CalendarPart::Hour => whole(times, |time| time.hour()),
-        CalendarPart::Weekday => whole(times, |time| weekday(time)),
+        CalendarPart::Weekday => whole(times, weekday),
         CalendarPart::Month => whole(times, |time| time.month()),
         CalendarPart::IsWeekend => {
             let weekend = times.map(|time| time.map(|time| weekday(&time) > 4));

@@ -1,7 +1,8 @@
 //! Least and greatest, first and last value of frames, as the rows that have them.
 //!
-//! Least and greatest: of the rows of a frame only those matter that no later one beats. They stand in a queue, best first; a row that comes
-//! in removes from the back those that it beats or equals, and the front leaves when the frame moves past it. Each row enters and leaves once:
+//! Least and greatest: of the rows up to a frame's end only those matter that no later one beats or equals. They stand in a queue, best first; a row
+//! that comes in takes their places from those at the back that it beats. A frame's best is the first in the queue that lies within it: a hand
+//! that only moves forward, except where places were taken. So all frames that end together share the queue, each with a hand of its own:
 //!
 //! ```text
 //! values 5 3 4 4 1    queue for the least after each:   5   3   3 4   3 4   1
@@ -26,20 +27,43 @@ pub(super) enum Pick {
     Filled,
 }
 
-/// The greatest (or least) of each frame.
+impl Pick {
+    pub(super) fn is_extreme(self) -> bool {
+        matches!(self, Self::Min | Self::Max)
+    }
+}
+
+/// A frame's hand in the queue.
+#[derive(Debug)]
+pub(super) struct Hand<'a> {
+    /// Where the frames of the asked rows begin and end.
+    bounds: &'a [(u32, u32)],
+    /// The place in the queue before which nothing is in the frame.
+    front: usize,
+    output: usize,
+}
+
+impl<'a> Hand<'a> {
+    pub(super) fn new(bounds: &'a [(u32, u32)], output: usize) -> Self {
+        Self {
+            bounds,
+            front: 0,
+            output,
+        }
+    }
+}
+
+/// The greatest (or least) of each frame, for frames that end together.
 pub(super) fn extremes<T: Copy + Default + PartialOrd>(
     piece: &Piece<'_>,
     values: &[T],
-    pick: Emit<Pick>,
-    queue: &mut Vec<(T, u32)>,
-    outputs: &mut [Output],
+    pick: Pick,
+    hands: &mut [Hand<'_>],
+    emit: impl FnMut(usize, Option<(T, u32)>),
 ) {
-    let Some(output) = outputs.get_mut(pick.output) else {
-        return;
-    };
-    match pick.what {
-        Pick::Min => best(piece, values, |old, new| old < new, queue, output),
-        _ => best(piece, values, |old, new| old > new, queue, output),
+    match pick {
+        Pick::Min => best(piece, values, |old, new| old < new, hands, emit),
+        _ => best(piece, values, |old, new| old > new, hands, emit),
     }
 }
 
@@ -47,27 +71,40 @@ fn best<T: Copy + Default>(
     piece: &Piece<'_>,
     values: &[T],
     beats: impl Fn(T, T) -> bool,
-    queue: &mut Vec<(T, u32)>,
-    output: &mut Output,
+    hands: &mut [Hand<'_>],
+    mut emit: impl FnMut(usize, Option<(T, u32)>),
 ) {
-    queue.clear();
-    let mut front = 0;
-    let mut next = piece.bounds.first().map_or(0, |(start, _)| *start);
-    for (start, end) in piece.bounds {
-        while next < *end {
+    let mut queue: Vec<(T, u32)> = Vec::new();
+    let begins = hands
+        .iter()
+        .filter_map(|hand| hand.bounds.first())
+        .map(|(start, _)| *start);
+    let mut next = begins.min().unwrap_or(0);
+    let asked = hands.first().map_or(0, |hand| hand.bounds.len());
+    for place in 0..asked {
+        let end = hands.first().map_or(0, |hand| at(hand.bounds, place).1);
+        // Up to where places are those that they were.
+        let mut kept = queue.len();
+        while next < end {
             if is_value(piece.counts, next as usize) {
                 let value = at(values, next as usize);
-                while queue.len() > front && queue.last().is_some_and(|(last, _)| !beats(*last, value)) {
+                while queue.last().is_some_and(|(last, _)| !beats(*last, value)) {
                     queue.pop();
                 }
+                kept = kept.min(queue.len());
                 queue.push((value, next));
             }
             next += 1;
         }
-        while queue.get(front).is_some_and(|(_, row)| row < start) {
-            front += 1;
+        for hand in hands.iter_mut() {
+            let (start, _) = at(hand.bounds, place);
+            hand.front = hand.front.min(kept);
+            while queue.get(hand.front).is_some_and(|(_, row)| *row < start) {
+                hand.front += 1;
+            }
+            let best = queue.get(hand.front);
+            emit(hand.output, best.map(|(value, row)| (*value, piece.first as u32 + row)));
         }
-        output.row(queue.get(front).map_or(NO_ROW, |(_, row)| piece.first as u32 + row));
     }
 }
 

@@ -112,7 +112,7 @@ impl Sums {
             .map(|(start, end)| (*start as usize, *end as usize))
             .enumerate()
         {
-            let count = u64::from(at(piece.counts, end) - at(piece.counts, start));
+            let count = at(piece.counts, end) - at(piece.counts, start);
             let infinite = self.infinity(start, end);
             let sum = at(&limbs.sums, end).minus(at(&limbs.sums, start));
             let sums = Total { count, sum, span };
@@ -179,7 +179,7 @@ const NOTHING: Scaled = Scaled {
 /// The sum of a frame's finite values, in units.
 #[derive(Clone, Copy)]
 struct Total<const N: usize> {
-    count: u64,
+    count: u32,
     sum: Wide<N>,
     span: Span,
 }
@@ -192,14 +192,14 @@ impl<const N: usize> Total<N> {
 
     #[inline]
     fn mean(self) -> Scaled {
-        self.sum.rounded().over(self.count as f64, self.span.unit)
+        self.sum.rounded().over(self.count.into(), self.span.unit)
     }
 
     #[inline]
     fn variance<const M: usize>(self, squares: Wide<M>) -> Scaled {
-        let numerator = squares.times_count(self.count).minus(self.sum.times(self.sum));
-        let divisor = self.count as f64 * (self.count - 1) as f64;
-        numerator.rounded().over(divisor, 2 * self.span.unit)
+        let numerator = squares.times_count(self.count.into()).minus(self.sum.times(self.sum));
+        let divisor = f64::from(self.count) * f64::from(self.count - 1);
+        numerator.rounded_unsigned().over(divisor, 2 * self.span.unit)
     }
 }
 
@@ -263,14 +263,14 @@ impl Times {
         let time = at(&self.sums, end) - at(&self.sums, start);
         let squares = at(&self.squares, end).minus(at(&self.squares, start));
         let wide_time = Wide::<2>::from_i128(time);
-        let divisor = squares.times_count(sums.count).minus(wide_time.times(wide_time));
+        let divisor = squares.times_count(sums.count.into()).minus(wide_time.times(wide_time));
         if divisor.is_zero() {
             return f64::NAN;
         }
         let numerator = products
-            .times_count(sums.count)
+            .times_count(sums.count.into())
             .minus(Wide::from_i128(time).times(sums.sum));
-        let divisor = divisor.rounded();
+        let divisor = divisor.rounded_unsigned();
         let slope = numerator
             .rounded()
             .over(divisor.mantissa, sums.span.unit - divisor.exponent);

@@ -69,9 +69,9 @@ impl Output {
 
 /// Numbers as an array; NaN becomes NULL.
 pub(super) fn numbers_or_null(numbers: Vec<f64>) -> ArrayRef {
-    let nulls = nulls_where(numbers.len(), |place| {
-        numbers.get(place).is_some_and(|number| number.is_nan())
-    });
+    let is_null = |place| numbers.get(place).is_some_and(|number: &f64| number.is_nan());
+    let any = numbers.iter().any(|number| number.is_nan());
+    let nulls = any.then(|| nulls_where(numbers.len(), is_null)).flatten();
     Arc::new(Float64Array::new(numbers.into(), nulls))
 }
 

@@ -32,6 +32,15 @@ pub(super) struct FramePlan {
     pub decays: Vec<Emit<i64>>,
 }
 
+/// The least or greatest values of frames that end together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Extremes {
+    pub pick: Pick,
+    until: i64,
+    /// The frames by their place, and the outputs.
+    pub frames: Vec<(usize, usize)>,
+}
+
 /// How many half-lives a value counts.
 const HALF_LIVES: i64 = 64;
 
@@ -125,6 +134,28 @@ impl ColumnPlan {
         if let Some(frame) = self.frames.get_mut(place) {
             frame.add(measure, output);
         }
+    }
+
+    /// The least and greatest values that are wanted, those of frames that end together together.
+    pub(super) fn extremes(&self) -> Vec<Extremes> {
+        let mut all: Vec<Extremes> = Vec::new();
+        for (place, frame) in self.frames.iter().enumerate() {
+            for pick in frame.picks.iter().filter(|pick| pick.what.is_extreme()) {
+                let until = frame.frame.until;
+                match all
+                    .iter_mut()
+                    .find(|known| known.pick == pick.what && known.until == until)
+                {
+                    Some(known) => known.frames.push((place, pick.output)),
+                    None => all.push(Extremes {
+                        pick: pick.what,
+                        until,
+                        frames: vec![(place, pick.output)],
+                    }),
+                }
+            }
+        }
+        all
     }
 
     /// The moments that some frame wants.

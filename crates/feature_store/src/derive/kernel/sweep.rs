@@ -10,9 +10,9 @@ use super::column::Column;
 use super::decay::Decay;
 use super::elementwise::{arithmetic, bucket, calendar, fill, hash, number, ratio, text};
 use super::encoding::Encoding;
-use super::extremes::{Pick, ends, extremes};
+use super::extremes::{Hand, ends, extremes};
 use super::moments::Sums;
-use super::output::{Output, output_of};
+use super::output::{NO_ROW, Output, output_of};
 use super::piece::Piece;
 use super::plan::{ColumnPlan, FramePlan};
 use super::ranks::{Ranks, different};
@@ -40,10 +40,9 @@ struct Scratch {
     integers: Vec<i64>,
     counts: Vec<u32>,
     codes: Vec<u32>,
-    bounds: Vec<(u32, u32)>,
+    /// Those of each frame.
+    bounds: Vec<Vec<(u32, u32)>>,
     beside: Vec<u32>,
-    number_queue: Vec<(f64, u32)>,
-    integer_queue: Vec<(i64, u32)>,
     sums: Sums,
     ranks: Ranks,
     decay: Decay,
@@ -53,7 +52,8 @@ impl Sweep<'_> {
     /// One array per computation, with a value for each asked row of these segments.
     pub(super) fn run(&self, segments: &[Segment]) -> Result<Vec<ArrayRef>, StoreError> {
         let asked = segments.iter().map(|segment| segment.asked.len()).sum();
-        let output = |(computation, kind): (&Computation, &DataType)| output_of(kind, takes_rows(computation), asked);
+        let output =
+            |(computation, kind): (&Computation, &DataType)| output_of(kind, takes_rows(computation, kind), asked);
         let mut outputs: Vec<Output> = self.computations.iter().zip(self.types).map(output).collect();
         let mut scratch = Scratch::default();
         for segment in segments {
@@ -103,7 +103,7 @@ impl Sweep<'_> {
         let rows = first + start..first + end;
         column.numbers(rows.clone(), &mut scratch.numbers);
         column.counts(rows.clone(), &mut scratch.counts);
-        let whole = Piece {
+        let piece = Piece {
             first: rows.start,
             times: self.times(&rows),
             numbers: &scratch.numbers,
@@ -111,29 +111,44 @@ impl Sweep<'_> {
             asked: asked.start - rows.start..asked.end - rows.start,
             bounds: &[],
         };
-        let moments = plan.moments();
-        if !moments.is_empty() {
-            scratch.sums.add_up(&whole, &moments);
-        }
-        if plan.frames.iter().any(|frame| !frame.quantiles.is_empty()) {
-            scratch.ranks.sort(&whole);
-        }
-        let mut known = 0;
-        if plan.frames.iter().any(|frame| !frame.different.is_empty()) {
-            known = column.codes(rows.clone(), &mut scratch.codes);
-        }
-        if column.is_integer() && plan.frames.iter().any(|frame| !frame.picks.is_empty()) {
-            column.integers(rows, &mut scratch.integers);
-        }
-        for frame in &plan.frames {
-            let ts = whole.times.get(whole.asked.clone()).unwrap_or_default();
+        let ts = piece.times.get(piece.asked.clone()).unwrap_or_default();
+        scratch.bounds.resize(plan.frames.len(), Vec::new());
+        for (frame, bounds) in plan.frames.iter().zip(&mut scratch.bounds) {
             let over = frame.over(ts, self.rows.observed_until);
             frame
                 .frame
-                .bounds(whole.times, ts.get(..over).unwrap_or_default(), &mut scratch.bounds);
+                .bounds(piece.times, ts.get(..over).unwrap_or_default(), bounds);
+        }
+        if column.is_integer() {
+            column.integers(rows.clone(), &mut scratch.integers);
+        }
+        for best in plan.extremes() {
+            let frames = best.frames.iter();
+            let hand = |(frame, output): &(usize, usize)| Some(Hand::new(scratch.bounds.get(*frame)?, *output));
+            let mut hands: Vec<Hand<'_>> = frames.filter_map(hand).collect();
+            if column.is_integer() {
+                let emit = |output: usize, best: Option<(i64, u32)>| row(outputs, output, best.map(|(_, row)| row));
+                extremes(&piece, &scratch.integers, best.pick, &mut hands, emit);
+            } else {
+                let emit = |output, best| number_or_row(outputs, output, best);
+                extremes(&piece, piece.numbers, best.pick, &mut hands, emit);
+            }
+        }
+        let moments = plan.moments();
+        if !moments.is_empty() {
+            scratch.sums.add_up(&piece, &moments);
+        }
+        if plan.frames.iter().any(|frame| !frame.quantiles.is_empty()) {
+            scratch.ranks.sort(&piece);
+        }
+        let mut known = 0;
+        if plan.frames.iter().any(|frame| !frame.different.is_empty()) {
+            known = column.codes(rows, &mut scratch.codes);
+        }
+        for (frame, bounds) in plan.frames.iter().zip(&scratch.bounds) {
             let piece = Piece {
-                bounds: &scratch.bounds,
-                ..whole.clone()
+                bounds,
+                ..piece.clone()
             };
             scratch.sums.emit(&piece, &frame.moments, outputs);
             if !frame.quantiles.is_empty() {
@@ -148,16 +163,10 @@ impl Sweep<'_> {
             for output in &frame.counts {
                 count(&piece, *output, outputs);
             }
-            for pick in &frame.picks {
-                match pick.what {
-                    Pick::Min | Pick::Max if column.is_integer() => {
-                        extremes(&piece, &scratch.integers, *pick, &mut scratch.integer_queue, outputs);
-                    }
-                    Pick::Min | Pick::Max => extremes(&piece, piece.numbers, *pick, &mut scratch.number_queue, outputs),
-                    Pick::First | Pick::Last | Pick::Filled => ends(&piece, *pick, &mut scratch.beside, outputs),
-                }
+            for pick in frame.picks.iter().filter(|pick| !pick.what.is_extreme()) {
+                ends(&piece, *pick, &mut scratch.beside, outputs);
             }
-            pad(frame, ts.len() - over, outputs);
+            pad(frame, ts.len() - bounds.len(), outputs);
         }
     }
 
@@ -236,12 +245,26 @@ impl Sweep<'_> {
     }
 }
 
-/// Whether the result is one of the column's own values.
-fn takes_rows(computation: &Computation) -> bool {
+fn row(outputs: &mut [Output], output: usize, row: Option<u32>) {
+    if let Some(output) = outputs.get_mut(output) {
+        output.row(row.unwrap_or(NO_ROW));
+    }
+}
+
+fn number_or_row(outputs: &mut [Output], output: usize, best: Option<(f64, u32)>) {
+    match outputs.get_mut(output) {
+        Some(Output::Numbers(numbers)) => numbers.push(best.map_or(f64::NAN, |(number, _)| number)),
+        Some(output) => output.row(best.map_or(NO_ROW, |(_, row)| row)),
+        None => {}
+    }
+}
+
+/// Whether the result is one of the column's own values, and not simply the number.
+fn takes_rows(computation: &Computation, kind: &DataType) -> bool {
     use super::Aggregate::{First, Last, Max, Min};
     match computation {
         Computation::Window { aggregate, .. } | Computation::Lead { aggregate, .. } => {
-            matches!(aggregate, First | Last | Max | Min)
+            matches!(aggregate, First | Last) || (matches!(aggregate, Max | Min) && kind != &DataType::Float64)
         }
         Computation::Lag { .. } => true,
         Computation::Fill { with, .. } => matches!(with, Filling::LastKnown { .. }),

@@ -1,6 +1,8 @@
 //! Whether computations fit the columns they read, and which types their results have.
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, TimeUnit};
 use definitions::Duration;
 
 use super::{Aggregate, CalendarPart, Computation, Filling, Operand};
@@ -119,13 +121,29 @@ impl Known<'_> {
         let column = self.column(of)?;
         match with {
             Filling::LastKnown { max_age } => self.positive(*max_age)?,
-            Filling::Number(_) => {
+            Filling::Number(number) => {
                 self.number(column)?;
+                self.has_value(column, *number)?;
             }
             Filling::Text(_) if column == &DataType::Utf8 => {}
             Filling::Text(text) => return Err(self.unfit(format!("`{text}` for {column}"), "a value of its type")),
         }
         Ok(column.clone())
+    }
+
+    /// Refuses a number that a column of this type cannot hold.
+    fn has_value(&self, column: &DataType, number: f64) -> Result<(), StoreError> {
+        let there_and_back = |column: &DataType| -> Result<bool, StoreError> {
+            let there = cast(&super::elementwise::number(number), column)?;
+            let back = cast(&there, &DataType::Float64)?;
+            Ok(back
+                .as_primitive_opt::<Float64Type>()
+                .is_some_and(|back| back.iter().eq([Some(number)])))
+        };
+        match column.is_floating() || there_and_back(column)? {
+            true => Ok(()),
+            false => Err(self.unfit(format!("{number} for {column}"), "a value of its type")),
+        }
     }
 
     fn column(&self, at: usize) -> Result<&DataType, StoreError> {

@@ -3,6 +3,10 @@
 //! Two's complement in 64-bit limbs, lowest first. Additions wrap: sums over a window are differences of sums from the start, and such a
 //! difference is right whenever itself fits, whatever the sums from the start ran over.
 
+use std::array;
+
+use super::rows::at;
+
 /// A signed integer of `64 * N` bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wide<const N: usize>([u64; N]);
@@ -50,22 +54,22 @@ impl<const N: usize> Wide<N> {
 
     #[inline]
     pub(super) fn plus(self, other: Self) -> Self {
-        let mut sum = self;
         let mut carry = false;
-        for (limb, added) in sum.0.iter_mut().zip(other.0) {
-            (*limb, carry) = limb.carrying_add(added, carry);
-        }
-        sum
+        Self(array::from_fn(|place| {
+            let limb;
+            (limb, carry) = self.0[place].carrying_add(other.0[place], carry);
+            limb
+        }))
     }
 
     #[inline]
     pub(super) fn minus(self, other: Self) -> Self {
-        let mut difference = self;
         let mut borrow = false;
-        for (limb, taken) in difference.0.iter_mut().zip(other.0) {
-            (*limb, borrow) = limb.borrowing_sub(taken, borrow);
-        }
-        difference
+        Self(array::from_fn(|place| {
+            let limb;
+            (limb, borrow) = self.0[place].borrowing_sub(other.0[place], borrow);
+            limb
+        }))
     }
 
     #[inline]
@@ -114,12 +118,12 @@ impl<const N: usize> Wide<N> {
     /// Times a count, wrapped.
     #[inline]
     pub(super) fn times_count(self, count: u64) -> Self {
-        let mut product = self;
         let mut carry = 0;
-        for limb in &mut product.0 {
-            (*limb, carry) = limb.carrying_mul(count, carry);
-        }
-        product
+        Self(array::from_fn(|place| {
+            let limb;
+            (limb, carry) = self.0[place].carrying_mul(count, carry);
+            limb
+        }))
     }
 
     /// The product in `M` limbs, wrapped.
@@ -127,11 +131,12 @@ impl<const N: usize> Wide<N> {
     pub(super) fn times<const M: usize>(self, other: Self) -> Wide<M> {
         let (one, two) = (self.absolute(), other.absolute());
         let mut product = [0; M];
-        for (place, factor) in one.0.into_iter().enumerate() {
+        for (place, factor) in one.0.iter().enumerate() {
             let mut carry = 0;
-            let mut limbs = product.iter_mut().skip(place);
-            for (limb, other) in limbs.by_ref().zip(two.0) {
-                (*limb, carry) = factor.carrying_mul_add(other, *limb, carry);
+            for (other_place, other) in two.0.iter().enumerate() {
+                if let Some(limb) = product.get_mut(place + other_place) {
+                    (*limb, carry) = factor.carrying_mul_add(*other, *limb, carry);
+                }
             }
             if let Some(limb) = product.get_mut(place + N) {
                 *limb = carry;
@@ -147,23 +152,37 @@ impl<const N: usize> Wide<N> {
     /// Rounded to the nearest number with 53 bits, ties to even.
     #[inline]
     pub(super) fn rounded(self) -> Scaled {
-        let magnitude = self.absolute();
-        let mut limbs = magnitude.0.iter().enumerate().rev();
-        let Some((place, top)) = limbs.find(|(_, limb)| **limb != 0) else {
+        let magnitude = self.absolute().rounded_unsigned();
+        if self.is_negative() {
+            magnitude.times(-1.0)
+        } else {
+            magnitude
+        }
+    }
+
+    /// The same for a number that is not negative.
+    #[inline]
+    pub(super) fn rounded_unsigned(self) -> Scaled {
+        // The highest limb that is not zero, and the one below it.
+        let mut place = N.saturating_sub(2);
+        while place > 0 && at(&self.0, place + 1) == 0 {
+            place -= 1;
+        }
+        let pair = u128::from(at(&self.0, place + 1)) << 64 | u128::from(at(&self.0, place));
+        let lost = self.0.iter().take(place).any(|limb| *limb != 0);
+        if pair == 0 {
             return Scaled {
                 mantissa: 0.0,
                 exponent: 0,
             };
-        };
-        let (_, below) = limbs.next().unwrap_or((0, &0));
-        let zeros = top.leading_zeros();
-        let pair = (u128::from(*top) << 64 | u128::from(*below)) << zeros;
-        let lost = pair as u64 != 0 || limbs.any(|(_, limb)| *limb != 0);
-        // The head has 64 bits, of which the last is far below the 53rd: it may stand for all that is cut off.
-        let head = ((pair >> 64) as u64 | u64::from(lost)) as f64;
+        }
+        let zeros = pair.leading_zeros();
+        let (head, rest) = ((pair << zeros >> 64) as u64, (pair << zeros) as u64);
+        // 63 bits, of which the last is far below the 53rd: it may stand for all that is cut off.
+        let head = (head >> 1) | (head & 1) | u64::from(rest != 0 || lost);
         Scaled {
-            mantissa: if self.is_negative() { -head } else { head },
-            exponent: 64 * place as i64 - i64::from(zeros),
+            mantissa: head as i64 as f64,
+            exponent: 64 * place as i64 - i64::from(zeros) + 65,
         }
     }
 }

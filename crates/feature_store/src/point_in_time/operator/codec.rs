@@ -87,8 +87,10 @@ impl PhysicalExtensionCodec for PointInTimeCodec {
             return internal_err!("`{}` is no node of a point-in-time join", node.name());
         };
         head(buf, &Node::Spine)?;
-        let mut writer = StreamWriter::try_new(buf, &spine.rows().schema())?;
-        writer.write(spine.rows())?;
+        let mut writer = StreamWriter::try_new(buf, &spine.schema())?;
+        for batch in spine.batches() {
+            writer.write(&batch?)?;
+        }
         Ok(writer.finish()?)
     }
 }

@@ -1,37 +1,36 @@
-//! Inputs that can be read by place: a spine in memory, and a run in a file.
+//! Inputs that can be read by place: a spine, and a run in a file.
 
 use std::fmt;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
-use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
-use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::metrics::Count;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::TryStreamExt;
-use parquet::arrow::ArrowWriter;
 
-use super::external;
+use crate::error::external;
 use crate::point_in_time::GroupColumns;
-use crate::point_in_time::run::Run;
+use crate::point_in_time::run::{Materialized, Materializer, Run};
 
 /// Rows in a block of a run in memory.
 const BLOCK_ROWS: usize = 8_192;
 
-/// A spine in memory, as one batch.
+/// Rows that a stream of a spine gives at once.
+const STREAM_ROWS: usize = 65_536;
+
+/// A spine that is read by place.
 #[derive(Debug)]
 pub struct SpineExec {
-    rows: RecordBatch,
+    rows: Arc<Materialized>,
     properties: Arc<PlanProperties>,
 }
 
@@ -39,8 +38,13 @@ impl SpineExec {
     /// These rows.
     #[must_use]
     pub fn new(rows: RecordBatch) -> Self {
+        Self::of(Arc::new(Materialized::of_batch(rows)))
+    }
+
+    /// Rows that are in memory, or were too many for it.
+    pub(crate) fn of(rows: Arc<Materialized>) -> Self {
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(rows.schema()),
+            EquivalenceProperties::new(rows.schema().clone()),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
             Boundedness::Bounded,
@@ -51,16 +55,20 @@ impl SpineExec {
         }
     }
 
-    /// The rows.
-    #[must_use]
-    pub fn rows(&self) -> &RecordBatch {
-        &self.rows
+    /// The rows, some at a time.
+    pub(super) fn batches(&self) -> impl Iterator<Item = Result<RecordBatch>> + Send + 'static {
+        let rows = Arc::clone(&self.rows);
+        (0..rows.rows()).step_by(STREAM_ROWS).map(move |from| {
+            let stretch = from..rows.rows().min(from + STREAM_ROWS);
+            rows.read(rows.schema(), std::slice::from_ref(&stretch))
+                .map_err(external)
+        })
     }
 }
 
 impl DisplayAs for SpineExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SpineExec: rows={}", self.rows.num_rows())
+        write!(f, "SpineExec: rows={}", self.rows.rows())
     }
 }
 
@@ -97,8 +105,11 @@ impl ExecutionPlan for SpineExec {
     }
 
     fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let stream = MemoryStream::try_new(vec![self.rows.clone()], self.rows.schema(), None)?;
-        Ok(Box::pin(stream))
+        let rows = futures::stream::iter(self.batches());
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.rows.schema().clone(),
+            rows,
+        )))
     }
 }
 
@@ -179,59 +190,44 @@ impl ExecutionPlan for RunExec {
     }
 }
 
-/// The rows of a plan as a run: its file, where it is one; else everything that it gives, in memory, or on disk where that is too much.
+/// The rows of a spine, by place.
+pub(super) async fn spine_of(
+    plan: &Arc<dyn ExecutionPlan>,
+    context: &Arc<TaskContext>,
+    spilled: &Count,
+) -> Result<Arc<Materialized>> {
+    match plan.downcast_ref::<SpineExec>() {
+        Some(spine) => Ok(Arc::clone(&spine.rows)),
+        None => Ok(Arc::new(materialized(plan, context, spilled).await?)),
+    }
+}
+
+/// The rows of a plan as a run: its file, where it is one; else everything that it gives.
 pub(super) async fn run_of(
     plan: &Arc<dyn ExecutionPlan>,
     columns: &GroupColumns,
     context: &Arc<TaskContext>,
-    memory: &MemoryReservation,
-    spill: &Count,
-) -> Result<Run> {
-    let schema = plan.schema();
-    if let Some(run) = plan.downcast_ref::<RunExec>() {
-        return Run::of_file(&run.path, &schema, columns).map_err(external);
-    }
-    let mut rows = plan.execute(0, Arc::clone(context))?;
-    let mut held: Vec<RecordBatch> = Vec::new();
-    while let Some(batch) = rows.try_next().await? {
-        // Twice: the batches, and the one that they become.
-        let fits = memory.try_grow(2 * batch.get_array_memory_size()).is_ok();
-        held.push(batch);
-        if !fits {
-            return spilled(held, rows, columns, context, spill).await;
-        }
-    }
-    let batch = concat_batches(&schema, &held)?;
-    Run::of_batch(batch, columns, BLOCK_ROWS).map_err(external)
-}
-
-/// A run in a temporary file, which is gone with the run.
-async fn spilled(
-    held: Vec<RecordBatch>,
-    mut rows: SendableRecordBatchStream,
-    columns: &GroupColumns,
-    context: &Arc<TaskContext>,
     spilled: &Count,
 ) -> Result<Run> {
-    let schema = rows.schema();
-    let spill = context
-        .runtime_env()
-        .disk_manager
-        .create_tmp_file("a point-in-time join")?;
-    let Some(path) = spill.path() else {
-        return internal_err!("a spill file without a path");
-    };
-    let file = File::options().write(true).truncate(true).create(true).open(path)?;
-    let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(crate::ingest::file_properties()))?;
-    for batch in held {
-        writer.write(&batch)?;
+    if let Some(run) = plan.downcast_ref::<RunExec>() {
+        return Run::of_file(&run.path, &plan.schema(), columns).map_err(external);
     }
+    let rows = materialized(plan, context, spilled).await?;
+    Run::new(rows, columns, BLOCK_ROWS).map_err(external)
+}
+
+/// Everything that a plan gives: in memory, or on disk where it is more than its share of that.
+async fn materialized(
+    plan: &Arc<dyn ExecutionPlan>,
+    context: &Arc<TaskContext>,
+    spilled: &Count,
+) -> Result<Materialized> {
+    let mut taken = Materializer::new("rows of a point-in-time join", plan.schema(), context);
+    let mut rows = plan.execute(0, Arc::clone(context))?;
     while let Some(batch) = rows.try_next().await? {
-        writer.write(&batch)?;
+        taken.push(batch)?;
     }
-    let bytes = writer.bytes_written();
-    writer.close()?;
+    let (rows, bytes) = taken.finish()?;
     spilled.add(bytes);
-    // The run holds the file open: its name may go.
-    Run::of_file(path, &schema, columns).map_err(external)
+    Ok(rows)
 }

@@ -24,12 +24,11 @@ mod logical;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{Field, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, internal_err};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
@@ -47,19 +46,19 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
-use self::leaves::run_of;
+use self::leaves::{run_of, spine_of};
 use super::group::Group;
 use super::joins::{Joined, Joins, Limits, Member};
+use super::run::memory_of;
+use super::spine::Spine;
 use super::work::WorkReport;
 use super::{GroupColumns, JoinRule, OutcomeCounts};
+use crate::error::external;
 use crate::{INGEST_ID, KNOWN_AT, ROW_NUMBER};
 
 pub use codec::PointInTimeCodec;
 pub use leaves::{RunExec, SpineExec};
 pub use logical::{PointInTimeJoin, PointInTimePlanner};
-
-/// Memory for work where the task's pool has no limit.
-const UNLIMITED: usize = 1 << 30;
 
 /// A group that is joined to the spine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -330,34 +329,36 @@ impl Execution {
         let Some(spine) = inputs.next() else {
             return internal_err!("a join without a spine");
         };
-        let spine = whole(spine, &context).await?;
-        self.memory.try_grow(spine.get_array_memory_size())?;
         let spilled = MetricBuilder::new(&self.metrics).spilled_bytes(0);
+        let spine = spine_of(spine, &context, &spilled).await?;
+        self.memory.try_grow(spine.uncounted_bytes())?;
         let mut members = Vec::new();
         for join in &self.joins {
             let mut runs = Vec::new();
             let mut schema = None;
             for input in inputs.by_ref().take(join.runs) {
                 schema.get_or_insert_with(|| input.schema());
-                runs.push(run_of(input, &join.columns, &context, &self.memory, &spilled).await?);
+                runs.push(run_of(input, &join.columns, &context, &spilled).await?);
             }
             let Some(schema) = schema else {
                 return internal_err!("a group without a run");
             };
             let group = Group::new(&schema, Arc::new(runs), join.columns.clone(), join.rule).map_err(external)?;
-            let key = |name: &String| Ok((name.clone(), column(&spine, name)?));
-            let keys = join.on.iter().map(key).collect::<Result<_>>()?;
-            members.push(Member { group, keys });
+            members.push(Member {
+                group,
+                on: join.on.clone(),
+            });
         }
-        let times = column(&spine, &self.event_time)?;
-        let Some(times) = times.as_primitive_opt::<TimestampMicrosecondType>() else {
-            return internal_err!("the spine's `{}` holds {}", self.event_time, times.data_type());
-        };
+        let spine = Spine::new(spine, self.event_time.clone()).map_err(external)?;
         let limits = self.limits(&context);
-        let joins = Joins::new(Arc::new(times.values().to_vec()), members, limits, &self.memory).await;
+        let kept = self.memory.new_empty();
+        let joins = tokio::task::spawn_blocking(move || Joins::new(spine, members, limits, kept));
+        let joins = joins
+            .await
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
         let joins = Arc::new(joins.map_err(external)?);
-        let stretches = joins.rows().map_err(external)?;
-        Ok(self.give(spine, joins, stretches))
+        let stretches = joins.rows();
+        Ok(self.give(joins, stretches))
     }
 
     /// What a stretch may hold: with every thread at work, a quarter of the memory in rows that are given, a quarter in keys and times.
@@ -365,20 +366,20 @@ impl Execution {
         const KEY_BYTES: usize = 64;
         const MOST_ROWS: usize = 131_072;
         const MOST_BYTES: usize = 64 << 20;
-        let memory = match context.memory_pool().memory_limit() {
-            MemoryLimit::Finite(bytes) => bytes,
-            MemoryLimit::Infinite | MemoryLimit::Unknown => UNLIMITED,
-        };
+        let memory = memory_of(context);
         let threads = context.session_config().target_partitions().max(1);
         let share = memory / (4 * threads);
         let width = |field: &arrow::datatypes::FieldRef| field.data_type().primitive_width().unwrap_or(16);
         let row: usize = self.schema.fields().iter().map(width).sum();
+        // Where a spine has to be sorted for a group, what its rows see is kept for a chunk of it.
+        let kept = row + 32 * self.joins.len();
         // What is given is held twice: as it was read, and in its places.
         let spine_rows = MOST_BYTES.min(share / 2) / row.max(1);
         Limits {
             spine_rows: spine_rows
                 .min(MOST_ROWS * 32 / self.joins.len().max(1))
                 .clamp(1_024, MOST_ROWS),
+            chunk_rows: (memory / 2 / kept.max(1)).max(MOST_ROWS),
             group_rows: (share / KEY_BYTES).clamp(65_536, 1 << 20),
             threads,
         }
@@ -387,7 +388,6 @@ impl Execution {
     /// The rows of every stretch, with the spine's columns in front.
     fn give(
         self,
-        spine: RecordBatch,
         joins: Arc<Joins>,
         stretches: futures::stream::BoxStream<'static, std::result::Result<Joined, crate::StoreError>>,
     ) -> impl futures::Stream<Item = Result<RecordBatch>> + Send + 'static {
@@ -405,8 +405,7 @@ impl Execution {
             let reports: Vec<GroupReport> = outcomes.iter().zip(joins.work()).map(report).collect();
             self.count(&reports);
             rows.add(joined.rows.len());
-            let slice = spine.slice(joined.rows.start, joined.rows.len());
-            let columns = slice.columns().iter().cloned().chain(joined.columns).collect();
+            let columns = joined.spine.columns().iter().cloned().chain(joined.columns).collect();
             let options = RecordBatchOptions::new().with_row_count(Some(joined.rows.len()));
             Ok(RecordBatch::try_new_with_options(
                 self.schema.clone(),
@@ -437,21 +436,4 @@ impl Execution {
         }
         reports.clone_into(&mut done);
     }
-}
-
-/// The rows of a spine as one batch.
-async fn whole(plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<RecordBatch> {
-    if let Some(spine) = plan.downcast_ref::<SpineExec>() {
-        return Ok(spine.rows().clone());
-    }
-    let batches: Vec<RecordBatch> = plan.execute(0, Arc::clone(context))?.try_collect().await?;
-    Ok(concat_batches(&plan.schema(), &batches)?)
-}
-
-fn column(batch: &RecordBatch, name: &str) -> Result<ArrayRef> {
-    Ok(batch.column(batch.schema().index_of(name)?).clone())
-}
-
-fn external(error: crate::StoreError) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }

@@ -22,7 +22,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::{Bounds, as_declared};
 use crate::StoreError;
-use crate::error::file_error;
+use crate::error::{file_error, parquet_error};
 use crate::point_in_time::GroupColumns;
 
 /// An open Parquet file.
@@ -206,11 +206,6 @@ impl SortedFile {
         }
         (groups, RowSelection::from(selectors))
     }
-}
-
-fn parquet_error(path: &Path) -> impl FnOnce(ParquetError) -> StoreError {
-    let path = path.to_owned();
-    move |source| StoreError::Parquet { path, source }
 }
 
 /// Bytes of a file by place: threads that read at once do not disturb each other, as they would with a shared cursor.

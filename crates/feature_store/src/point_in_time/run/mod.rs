@@ -5,31 +5,28 @@
 //! so. What lies outside is never read.
 
 mod file;
+mod materialized;
 
 use std::ops::Range;
 use std::path::Path;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
-use arrow::compute::{SortOptions, cast, concat_batches};
+use arrow::compute::{SortOptions, cast};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 
-use self::file::SortedFile;
+use self::materialized::Source;
 use super::GroupColumns;
 use crate::StoreError;
+
+pub(super) use self::materialized::memory_of;
+pub(crate) use self::materialized::{Materialized, Materializer};
 
 /// Rows in total order.
 #[derive(Debug)]
 pub(super) struct Run {
-    source: Source,
-    rows: usize,
+    rows: Materialized,
     blocks: Vec<Block>,
-}
-
-#[derive(Debug)]
-enum Source {
-    Memory(RecordBatch),
-    File(SortedFile),
 }
 
 /// A stretch of rows and what is known of them.
@@ -54,47 +51,26 @@ struct Bounds {
 }
 
 impl Run {
-    /// The rows of a batch, in blocks of so many.
-    pub(super) fn of_batch(batch: RecordBatch, columns: &GroupColumns, block_rows: usize) -> Result<Self, StoreError> {
-        let rows = batch.num_rows();
-        let block_rows = block_rows.max(1);
-        let stretches: Vec<_> = (0..rows)
-            .step_by(block_rows)
-            .map(|from| from..rows.min(from + block_rows))
-            .collect();
-        let bounds = |name: &String| {
-            let column = batch.column_by_name(name);
-            column.map(|column| extremes(column, &stretches)).transpose()
+    /// Rows in blocks of so many, where they are in memory; a file says itself where its blocks are.
+    pub(super) fn new(rows: Materialized, columns: &GroupColumns, block_rows: usize) -> Result<Self, StoreError> {
+        let bounds = match rows.source() {
+            Source::File(file) => file.bounds(columns)?,
+            Source::Memory(batch) => bounds(batch, columns, block_rows)?,
         };
-        let keys = columns.keys.first().map(bounds).transpose()?.flatten();
-        let times = columns.event_time.as_ref().map(bounds).transpose()?.flatten();
-        let blocks = blocks(Bounds {
-            rows: stretches,
-            keys,
-            times,
-        })?;
         Ok(Self {
-            source: Source::Memory(batch),
+            blocks: blocks(bounds)?,
             rows,
-            blocks,
         })
     }
 
     /// The rows of a Parquet file whose columns are to come in the types of this schema.
     pub(super) fn of_file(path: &Path, schema: &SchemaRef, columns: &GroupColumns) -> Result<Self, StoreError> {
-        let file = SortedFile::open(path, schema)?;
-        let rows = file.rows();
-        let blocks = blocks(file.bounds(columns)?)?;
-        Ok(Self {
-            source: Source::File(file),
-            rows,
-            blocks,
-        })
+        Self::new(Materialized::of_file(path, schema)?, columns, 1)
     }
 
     /// Their number.
     pub(super) fn rows(&self) -> usize {
-        self.rows
+        self.rows.rows()
     }
 
     /// The blocks, in order, without a gap.
@@ -110,17 +86,28 @@ impl Run {
 
     /// The columns of these stretches of rows, which are in order and apart, as one batch.
     pub(super) fn read(&self, columns: &SchemaRef, stretches: &[Range<usize>]) -> Result<RecordBatch, StoreError> {
-        match &self.source {
-            Source::File(file) => file.read(columns, stretches),
-            Source::Memory(batch) => {
-                let slices: Vec<_> = stretches
-                    .iter()
-                    .map(|rows| batch.slice(rows.start, rows.len()))
-                    .collect();
-                as_declared(&concat_batches(&batch.schema(), &slices)?, columns)
-            }
-        }
+        self.rows.read(columns, stretches)
     }
+}
+
+/// Bounds of the rows of a batch, in blocks of so many.
+fn bounds(batch: &RecordBatch, columns: &GroupColumns, block_rows: usize) -> Result<Bounds, StoreError> {
+    let (rows, step) = (batch.num_rows(), block_rows.max(1));
+    let stretches: Vec<_> = (0..rows)
+        .step_by(step)
+        .map(|from| from..rows.min(from + step))
+        .collect();
+    let of = |name: &String| {
+        let column = batch.column_by_name(name);
+        column.map(|column| extremes(column, &stretches)).transpose()
+    };
+    let keys = columns.keys.first().map(of).transpose()?.flatten();
+    let times = columns.event_time.as_ref().map(of).transpose()?.flatten();
+    Ok(Bounds {
+        rows: stretches,
+        keys,
+        times,
+    })
 }
 
 /// The rows with these columns, in these types; a column that is not there is NULL.

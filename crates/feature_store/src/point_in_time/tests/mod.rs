@@ -18,7 +18,7 @@ pub(crate) mod table;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::{concat, concat_batches};
 use arrow::datatypes::TimestampMicrosecondType;
 use definitions::{Availability, Boundary, KnownAt};
@@ -26,7 +26,8 @@ use definitions::{Availability, Boundary, KnownAt};
 use self::table::{cells, group_table, table};
 use super::group::Group;
 use super::joins::{Joins, Limits, Member};
-use super::run::Run;
+use super::run::{Materialized, Run};
+use super::spine::Spine;
 use super::{GroupColumns, JoinRule, Outcome, OutcomeCounts};
 use crate::StoreError;
 
@@ -52,6 +53,8 @@ struct Layout {
     block_rows: usize,
     /// Whether runs are Parquet files.
     in_files: bool,
+    /// The memory for what is kept, where there is a limit; a little more than what a spine row needs is enough.
+    memory: Option<usize>,
     limits: Limits,
 }
 
@@ -59,6 +62,7 @@ impl Layout {
     fn blocks_of(block_rows: usize) -> Self {
         let limits = Limits {
             spine_rows: 1_000,
+            chunk_rows: 1_000,
             group_rows: 1_000,
             threads: 2,
         };
@@ -66,14 +70,19 @@ impl Layout {
             runs: 1,
             block_rows,
             in_files: false,
+            memory: None,
             limits,
         }
     }
 
     fn run(&self, rows: RecordBatch, columns: &GroupColumns) -> Result<Run, StoreError> {
         if !self.in_files {
-            return Run::of_batch(rows, columns, self.block_rows);
+            return Run::new(Materialized::of_batch(rows), columns, self.block_rows);
         }
+        Run::new(self.in_file(&rows), columns, self.block_rows)
+    }
+
+    fn in_file(&self, rows: &RecordBatch) -> Materialized {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let properties = parquet::file::properties::WriterProperties::builder()
             .set_data_page_row_count_limit(self.block_rows)
@@ -83,9 +92,9 @@ impl Layout {
         let handle = file.reopen().expect("a file");
         let mut writer =
             parquet::arrow::ArrowWriter::try_new(handle, rows.schema(), Some(properties)).expect("a writer");
-        writer.write(&rows).expect("written");
+        writer.write(rows).expect("written");
         writer.close().expect("closed");
-        Run::of_file(file.path(), &rows.schema(), columns)
+        Materialized::of_file(file.path(), &rows.schema()).expect("rows")
     }
 }
 
@@ -109,19 +118,35 @@ fn match_rows(
     let runs = (0..layout.runs).map(dealt).collect::<Result<Vec<_>, _>>()?;
     let member = Member {
         group: Group::new(&schema, Arc::new(runs), columns.clone(), rule)?,
-        keys: spine.keys.clone(),
+        on: spine.keys.iter().map(|(name, _)| name.clone()).collect(),
     };
+    let times = TimestampMicrosecondArray::from(spine.times.clone()).with_timezone("UTC");
+    let columns_of_spine = spine
+        .keys
+        .iter()
+        .cloned()
+        .chain([("spine_time".to_owned(), Arc::new(times) as ArrayRef)]);
+    let rows = RecordBatch::try_from_iter_with_nullable(columns_of_spine.map(|(name, array)| (name, array, true)))?;
+    let rows = if layout.in_files {
+        layout.in_file(&rows)
+    } else {
+        Materialized::of_batch(rows)
+    };
+    let of_spine = Spine::new(Arc::new(rows), "spine_time".to_owned())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
+        use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool, UnboundedMemoryPool};
         use futures::TryStreamExt;
-        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        let pool: Arc<dyn MemoryPool> = match layout.memory {
+            Some(bytes) => Arc::new(GreedyMemoryPool::new(bytes)),
+            None => Arc::new(UnboundedMemoryPool::default()),
+        };
         let memory = MemoryConsumer::new("test").register(&pool);
-        let joins = Joins::new(Arc::new(spine.times.clone()), vec![member], layout.limits, &memory).await?;
-        let joins = Arc::new(joins);
-        let stretches: Vec<_> = joins.rows()?.try_collect().await?;
+        let joins = Arc::new(Joins::new(of_spine, vec![member], layout.limits, memory)?);
+        let stretches: Vec<_> = joins.rows().try_collect().await?;
+        assert_eq!(pool.reserved(), 0, "what was kept is gone");
         let mut whole = Whole {
             values: RecordBatch::new_empty(Arc::new(schema.project(&values_at(&schema, columns))?)),
             outcomes: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Int64Array, StringArray};
 use definitions::Duration;
 use proptest::prelude::*;
 
@@ -59,15 +59,20 @@ fn rule() -> impl Strategy<Value = JoinRule> {
 }
 
 fn layout() -> impl Strategy<Value = Layout> {
-    let limits = (1..12_usize, 1..30_usize, 1..4_usize).prop_map(|(spine_rows, group_rows, threads)| Limits {
+    let limits = (1..12_usize, 1..40_usize, 1..30_usize, 1..4_usize);
+    let limits = limits.prop_map(|(spine_rows, chunk_rows, group_rows, threads)| Limits {
         spine_rows,
+        chunk_rows,
         group_rows,
         threads,
     });
-    (1..4_usize, 1..12_usize, 0..8_u8, limits).prop_map(|(runs, block_rows, kind, limits)| Layout {
+    // What is kept for a dozen rows takes about this much: chunks are halved until they fit.
+    let memory = prop_oneof![3 => Just(None), 1 => (30_000..60_000_usize).prop_map(Some)];
+    (1..4_usize, 1..12_usize, 0..8_u8, memory, limits).prop_map(|(runs, block_rows, kind, memory, limits)| Layout {
         runs,
         block_rows,
         in_files: kind == 0,
+        memory,
         limits,
     })
 }

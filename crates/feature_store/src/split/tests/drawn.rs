@@ -19,6 +19,7 @@ fn drawn(split: &Split, batch: &arrow::array::RecordBatch) -> Divided {
     let rows = SplitRows {
         times: &times,
         keys: &batch.columns()[..1],
+        stratify: None,
     };
     divide(Some(split), &needed(0, 0), &rows).unwrap()
 }
@@ -30,6 +31,7 @@ fn random_split_hits_its_shares_on_average() {
             validation: 0.2,
             test: 0.1,
             seed: 7,
+            stratify: None,
         },
         &fleet(10_000),
     )
@@ -45,6 +47,7 @@ fn random_split_is_the_same_again_and_another_with_another_seed() {
         validation: 0.2,
         test: 0.1,
         seed,
+        stratify: None,
     };
     let batch = fleet(500);
     assert_eq!(letters(&drawn(&split(7), &batch)), letters(&drawn(&split(7), &batch)));
@@ -58,6 +61,7 @@ fn random_split_never_changes_from_release_to_release() {
             validation: 0.3,
             test: 0.2,
             seed: 42,
+            stratify: None,
         },
         &fleet(40),
     );
@@ -70,6 +74,7 @@ fn row_keeps_its_random_part_when_the_table_grows() {
         validation: 0.3,
         test: 0.2,
         seed: 42,
+        stratify: None,
     };
     let (few, many) = (
         letters(&drawn(&split, &fleet(100))),
@@ -86,6 +91,7 @@ fn rows_of_equal_key_and_time_are_drawn_one_by_one() {
             validation: 0.0,
             test: 0.5,
             seed: 1,
+            stratify: None,
         },
         &batch,
     )
@@ -128,6 +134,7 @@ fn group_split_without_enough_entities_is_refused() {
     let rows = SplitRows {
         times: &[1, 2],
         keys: &batch.columns()[..1],
+        stratify: None,
     };
     let error = divide(
         Some(&Split::Group {
@@ -147,12 +154,17 @@ fn group_split_without_enough_entities_is_refused() {
 
 #[test]
 fn shares_that_leave_nothing_for_train_are_refused() {
-    let rows = SplitRows { times: &[1], keys: &[] };
+    let rows = SplitRows {
+        times: &[1],
+        keys: &[],
+        stratify: None,
+    };
     let error = divide(
         Some(&Split::Random {
             validation: 0.5,
             test: 0.5,
             seed: 3,
+            stratify: None,
         }),
         &needed(0, 0),
         &rows,

@@ -8,6 +8,9 @@
 )]
 
 mod drawn;
+mod folds;
+mod periods;
+mod strata;
 
 use definitions::{Cut, Duration, EventTime, Gap};
 use proptest::prelude::*;
@@ -33,6 +36,7 @@ fn time(validation: Option<Cut>, test: Option<Cut>, gap: Gap) -> Split {
         validation,
         test,
         gap,
+        embargo: Duration::ZERO,
         allow_overlap: false,
     }
 }
@@ -46,7 +50,15 @@ fn share(share: f64) -> Option<Cut> {
 }
 
 fn divide_times(split: &Split, needed: &GapSum, times: &[i64]) -> Result<Divided, StoreError> {
-    divide(Some(split), needed, &SplitRows { times, keys: &[] })
+    divide(
+        Some(split),
+        needed,
+        &SplitRows {
+            times,
+            keys: &[],
+            stratify: None,
+        },
+    )
 }
 
 /// One letter per row: train, validation, test, or `.` for the gap.
@@ -79,6 +91,7 @@ fn without_split_everything_is_train() {
         &SplitRows {
             times: &[3, 1, 2],
             keys: &[],
+            stratify: None,
         },
     )
     .unwrap();
@@ -145,6 +158,7 @@ fn certificate_shows_that_labels_end_before_features_begin() {
     let expected = Certificate::Time {
         gap: span(3),
         needed: span(3),
+        embargo: Duration::ZERO,
         allow_overlap: false,
         borders: vec![border],
     };
@@ -180,6 +194,7 @@ fn gap_that_is_too_short_is_accepted_where_overlap_is_allowed() {
         validation: None,
         test: at(20),
         gap: Gap::Of(span(1)),
+        embargo: Duration::ZERO,
         allow_overlap: true,
     };
     let certificate = check(&split, &needed(5, 0), &[10, 18, 19, 20], "tt.e");
@@ -228,6 +243,7 @@ fn empty_spine_gives_empty_parts() {
     let rows = SplitRows {
         times: &[],
         keys: key.columns(),
+        stratify: None,
     };
     divide(
         Some(&Split::Group {
@@ -244,6 +260,7 @@ fn empty_spine_gives_empty_parts() {
             validation: 0.2,
             test: 0.2,
             seed: 1,
+            stratify: None,
         }),
         &none,
         &rows,

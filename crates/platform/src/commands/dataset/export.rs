@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use feature_store::dataset::export;
-use feature_store::ingest::FileFormat;
+use definitions::DataType;
+use feature_store::dataset::{ExportFormat, export};
 use serde_json::json;
 
 use super::WantedDataset;
@@ -12,7 +12,7 @@ use crate::failure::Outcome;
 use crate::repository::Repository;
 use crate::{Context, datasets, screen};
 
-/// Write a dataset's parts as Parquet, CSV or JSON lines.
+/// Write a dataset's parts as files for other programs.
 #[derive(Args)]
 pub struct Export {
     /// `cpu_fv:v2/5`, or `cpu_fv:v2` for the newest.
@@ -20,9 +20,9 @@ pub struct Export {
     /// The folder; made where it is missing.
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// parquet, csv or jsonl.
+    /// parquet, csv, jsonl, arrow, tfrecord or npy.
     #[arg(long, default_value = "parquet")]
-    format: FileFormat,
+    format: ExportFormat,
 }
 
 impl Export {
@@ -34,6 +34,13 @@ impl Export {
         let manifest = datasets::recorded_manifest(&repository, &dataset)?;
         datasets::check_files(&repository, &dataset, &manifest)?;
         let files = export(&repository.storage.join(&dataset.path), &self.to, self.format)?;
+        let is_narrowed = manifest
+            .columns
+            .iter()
+            .any(|column| column.data_type == DataType::Float64);
+        if self.format == ExportFormat::Tfrecord && is_narrowed {
+            screen::say("note: TFRecord holds floats in 32 bits: float64 columns were rounded");
+        }
         if context.json {
             return screen::json(&json!({ "dataset": dataset.reference.to_string(), "files": files }));
         }

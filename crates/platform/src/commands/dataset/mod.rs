@@ -1,22 +1,29 @@
 //! `platform dataset`: versioned, point-in-time-correct training datasets.
 
+mod compare;
 mod create;
 mod diff;
 mod export;
 mod list;
+mod report;
 mod show;
+mod statistics;
 mod verify;
 
 use clap::Subcommand;
 use definitions::{DatasetRef, ReferenceError, Versioned};
+use feature_store::drift::Sample;
+use feature_store::split::Part;
 use registry::Registry;
 
-use crate::Context;
 use crate::applied::{self, Wanted};
 use crate::failure::{Failure, Outcome};
+use crate::repository::Repository;
+use crate::{Context, datasets};
 
 pub use create::say;
-pub use show::{part_table, print_joins, role_word, statistics_table};
+pub use show::{part_table, print_joins, role_word};
+pub use statistics::{distinct_text, print_statistics};
 
 /// Create, check, compare and export training datasets.
 #[derive(Subcommand)]
@@ -26,6 +33,8 @@ pub enum Dataset {
     Show(show::Show),
     Verify(verify::Verify),
     Diff(diff::Diff),
+    Compare(compare::Compare),
+    Report(report::ReportPage),
     Export(export::Export),
 }
 
@@ -38,6 +47,8 @@ impl Dataset {
             Self::Show(show) => show.run(context).await,
             Self::Verify(verify) => verify.run(context).await,
             Self::Diff(diff) => diff.run(context).await,
+            Self::Compare(compare) => compare.run(context).await,
+            Self::Report(report) => report.run(context).await,
             Self::Export(export) => export.run(context).await,
         }
     }
@@ -90,5 +101,54 @@ impl WantedDataset {
         newest.ok_or_else(|| {
             Failure::input(format!("view `{view}` has no dataset yet")).hint(format!("platform dataset create {view}"))
         })
+    }
+}
+
+/// `cpu_fv:v2/5/train`, one part of a dataset, or `cpu_fv:v2/5`, all of it.
+#[derive(Debug, Clone)]
+pub struct WantedPart {
+    /// The dataset as it was typed.
+    text: String,
+    dataset: WantedDataset,
+    part: Option<Part>,
+}
+
+impl std::str::FromStr for WantedPart {
+    type Err = ReferenceError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let split = text.rsplit_once('/');
+        let part = split.and_then(|(_, word)| Part::ALL.into_iter().find(|part| part.name() == word));
+        let dataset = match (part, split) {
+            (Some(_), Some((dataset, _))) => dataset,
+            _ => text,
+        };
+        Ok(Self {
+            text: dataset.to_owned(),
+            dataset: dataset.parse()?,
+            part,
+        })
+    }
+}
+
+impl std::fmt::Display for WantedPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl WantedPart {
+    /// The rows meant, and their full name. The dataset's manifest is the one that was recorded.
+    pub async fn find(&self, repository: &Repository, registry: &Registry) -> Outcome<(Sample, String)> {
+        let dataset = self.dataset.find(registry).await?;
+        datasets::recorded_manifest(repository, &dataset)?;
+        let name = match self.part {
+            Some(part) => format!("{}/{part}", dataset.reference),
+            None => dataset.reference.to_string(),
+        };
+        let sample = Sample {
+            folder: repository.storage.join(&dataset.path),
+            part: self.part,
+        };
+        Ok((sample, name))
     }
 }

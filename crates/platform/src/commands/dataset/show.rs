@@ -2,9 +2,10 @@
 
 use clap::Args;
 use definitions::Role;
-use feature_store::dataset::{ColumnStatistics, JoinReport, Manifest, load_manifest};
+use feature_store::dataset::{JoinReport, Manifest, load_manifest};
+use registry::Unreproducible;
 
-use super::WantedDataset;
+use super::{WantedDataset, print_statistics};
 use crate::Context;
 use crate::failure::Outcome;
 use crate::repository::Repository;
@@ -36,6 +37,9 @@ impl Show {
             dataset.created_at,
             repository.shown(&repository.storage.join(&dataset.path))
         ))?;
+        if let Some(Unreproducible { reason, since }) = &dataset.unreproducible {
+            screen::line(format!("  NO LONGER REPRODUCIBLE since {since}: {reason}"))?;
+        }
         part_table(&manifest).print()?;
         print_joins(&manifest.joins)?;
         screen::line(format!("gap needed: {}", manifest.gap))?;
@@ -56,7 +60,7 @@ impl Show {
             screen::line(format!("warning: {warning}"))?;
         }
         if self.statistics {
-            print_statistics(&manifest)
+            print_part_statistics(&manifest)
         } else {
             print_columns(&manifest)
         }
@@ -126,43 +130,13 @@ fn print_columns(manifest: &Manifest) -> Outcome {
     table.print()
 }
 
-fn print_statistics(manifest: &Manifest) -> Outcome {
-    let columns = manifest
-        .parts
-        .iter()
-        .flat_map(|part| part.statistics.iter().map(|column| (part.part.to_string(), column)));
-    statistics_table(columns)?.print()
-}
-
-/// One line a column: counts, extremes, moments.
-pub fn statistics_table<'a>(columns: impl Iterator<Item = (String, &'a ColumnStatistics)>) -> Outcome<Table> {
-    let mut table = Table::new(&[
-        "part", "column", "rows", "nulls", "min", "max", "mean", "std", "distinct",
-    ]);
-    for (part, column) in columns {
-        let of = serde_json::to_value(column)?;
-        let cell = |name: &str| match of.get(name) {
-            None | Some(serde_json::Value::Null) => "-".to_owned(),
-            Some(serde_json::Value::String(text)) => text.clone(),
-            Some(number) => number.as_f64().map_or_else(|| number.to_string(), screen::value),
-        };
-        let distinct = column.distinct.map(|distinct| {
-            let at_least = if distinct.exact { "" } else { ">= " };
-            format!("{at_least}{}", distinct.values)
-        });
-        table.row([
-            part,
-            column.column.clone(),
-            cell("rows"),
-            cell("nulls"),
-            cell("min"),
-            cell("max"),
-            cell("mean"),
-            cell("std"),
-            distinct.unwrap_or_else(|| "-".to_owned()),
-        ]);
-    }
-    Ok(table)
+fn print_part_statistics(manifest: &Manifest) -> Outcome {
+    let columns = manifest.parts.iter().flat_map(|part| {
+        part.statistics
+            .iter()
+            .map(|column| (Some(part.part.to_string()), column))
+    });
+    print_statistics(columns)
 }
 
 /// What a column is for, in words.

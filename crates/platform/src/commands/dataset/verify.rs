@@ -4,10 +4,10 @@ use clap::Args;
 use feature_store::dataset::verify;
 
 use super::WantedDataset;
-use crate::Context;
 use crate::failure::{Failure, Outcome};
 use crate::repository::Repository;
 use crate::screen;
+use crate::{Context, datasets};
 
 /// Check a dataset's files and content against its manifest.
 #[derive(Args)]
@@ -22,6 +22,7 @@ impl Verify {
         let repository = Repository::find(&context.start)?;
         let registry = repository.registry().await?;
         let dataset = self.dataset.find(&registry).await?;
+        datasets::check_reproducible(&dataset)?;
         let verification = verify(&repository.storage.join(&dataset.path))?;
         if context.json {
             screen::json(&verification)?;

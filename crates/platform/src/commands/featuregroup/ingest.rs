@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use clap::Args;
-use definitions::WallTime;
+use definitions::{Level, WallTime};
+use feature_store::expect::ExpectationResult;
 use feature_store::ingest::{
     DEFAULT_MEMORY, Earnest, FileFormat, IngestOutcome, IngestProgress, IngestReceipt, IngestRequest, Repeat, ingest,
 };
@@ -14,6 +15,9 @@ use crate::ingestions::{self, WritingRight};
 use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::{Context, screen};
+
+/// How many rows are shown that break an expectation and are let through.
+const SHOWN_WARNINGS: usize = 3;
 
 /// Bring files into a feature group: all of their rows, or none.
 #[derive(Args)]
@@ -112,6 +116,13 @@ fn report(context: &Context, receipt: &IngestReceipt) -> Outcome {
         screen::line(format!(
             "  see them      platform query 'select * from quarantine.\"{group}\"'"
         ))?;
+    }
+    let warns = |result: &&ExpectationResult| !result.holds && result.level == Level::Warn;
+    for result in receipt.expectations.iter().filter(warns) {
+        screen::line(format!("  warning       {result}"))?;
+        for violation in result.first.iter().take(SHOWN_WARNINGS) {
+            screen::line(format!("                {violation}"))?;
+        }
     }
     if !receipt.ignored_columns.is_empty() {
         screen::line(format!("  not declared  {}", receipt.ignored_columns.join(", ")))?;

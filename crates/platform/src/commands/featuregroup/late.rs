@@ -15,8 +15,8 @@ use crate::{Context, datasets, screen};
 
 /// Show which rows came late, how late, and what that changes in a dataset.
 ///
-/// A row is late when an earlier ingestion had brought a row of the same entity with a later event time. A row with the entity and event time
-/// of a row of an earlier ingestion is a correction.
+/// A row is late when an earlier ingestion had brought a row of the same entity with a later event time. A row with the entity and event
+/// time of a row of an earlier ingestion is a correction.
 #[derive(Args)]
 pub struct Late {
     /// `server_metrics`, or `server_metrics:v1`.
@@ -41,6 +41,7 @@ impl Late {
         let mut changed = None;
         if let Some(wanted) = &self.dataset {
             let dataset = wanted.find(&registry).await?;
+            datasets::check_reproducible(&dataset)?;
             let manifest = datasets::recorded_manifest(&repository, &dataset)?;
             let reads = manifest.pins.iter().any(|pin| pin.group == group.reference());
             if !reads {

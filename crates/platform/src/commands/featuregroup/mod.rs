@@ -1,6 +1,9 @@
 //! `platform featuregroup`: groups, what is in them, and bringing rows in or computing them.
 
+mod blame;
 mod compact;
+mod drift;
+mod forget;
 mod history;
 mod ingest;
 mod late;
@@ -8,6 +11,7 @@ mod list;
 mod materialize;
 mod show;
 mod stats;
+mod validate;
 
 use clap::Subcommand;
 
@@ -23,8 +27,12 @@ pub enum Featuregroup {
     Show(show::Show),
     Stats(stats::Stats),
     History(history::History),
+    Blame(blame::Blame),
     Late(late::Late),
+    Drift(drift::Drift),
     Compact(compact::Compact),
+    Forget(forget::Forget),
+    Validate(validate::Validate),
 }
 
 impl Featuregroup {
@@ -37,8 +45,12 @@ impl Featuregroup {
             Self::Show(show) => show.run(context).await,
             Self::Stats(stats) => stats.run(context).await,
             Self::History(history) => history.run(context).await,
+            Self::Blame(blame) => blame.run(context).await,
             Self::Late(late) => late.run(context).await,
+            Self::Drift(drift) => drift.run(context).await,
             Self::Compact(compact) => compact.run(context).await,
+            Self::Forget(forget) => forget.run(context).await,
+            Self::Validate(validate) => validate.run(context).await,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use definitions::ModelRef;
+use registry::Unreproducible;
 use serde_json::json;
 
 use crate::Context;
@@ -20,7 +21,12 @@ impl Card {
     /// Prints it.
     pub async fn run(self, context: &Context) -> Outcome {
         let repository = Repository::find(&context.start)?;
-        let card = repository.registry_to_read().await?.card(&self.model).await?;
+        let registry = repository.registry_to_read().await?;
+        let mut card = registry.card(&self.model).await?;
+        if let Some(Unreproducible { reason, since }) = registry.resolve(&self.model).await?.unreproducible {
+            // The card itself is as it was registered.
+            card = format!("> **No longer reproducible** since {since}: {reason}\n\n{card}");
+        }
         if context.json {
             screen::json(&json!({ "card": card }))
         } else {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use definitions::ModelRef;
-use registry::ModelVersionRecord;
+use registry::{ModelVersionRecord, Unreproducible};
 use serde_json::{Value, json};
 
 use super::search::metrics_in_short;
@@ -67,6 +67,7 @@ fn document(repository: &Repository, record: &ModelVersionRecord) -> Value {
         "pipeline": { "name": record.pipeline, "fingerprint": record.pipeline_fingerprint },
         "software": record.software,
         "reproduction": record.reproduction,
+        "unreproducible": record.unreproducible,
     })
 }
 
@@ -102,6 +103,9 @@ fn print(repository: &Repository, record: &ModelVersionRecord) -> Outcome {
             "reproduced, NOT the same"
         };
         facts.push(("check", format!("{word}, {}", reproduction.at)));
+    }
+    if let Some(Unreproducible { reason, since }) = &record.unreproducible {
+        facts.push(("again", format!("NO LONGER REPRODUCIBLE since {since}: {reason}")));
     }
     for (name, fact) in facts {
         screen::line(format!("  {name:<11} {fact}"))?;

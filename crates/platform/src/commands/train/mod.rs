@@ -4,7 +4,7 @@ mod record;
 
 use clap::Args;
 use definitions::{DatasetRef, LearnerKind, Name, WallTime};
-use evaluation::{GateReport, check_gates};
+use evaluation::{GateReport, LeakFinding, add_leaks, check_gates};
 use feature_store::dataset::{Arguments, Manifest};
 use learning::IterationReport;
 use registry::{IfUnchanged, NewRun, Registry, RunId};
@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::screen::{self, Table};
 use crate::training::{self, Lesson, RivalModel, Trained};
-use crate::{Context, confusion, datasets, holder, software};
+use crate::{Context, confusion, datasets, folds, holder, poison, software};
 
 /// Train, evaluate, gate and register a model.
 #[derive(Args)]
@@ -182,15 +182,18 @@ impl Attempt<'_> {
         origin: &Origin<'_>,
     ) -> Outcome {
         let folder = self.repository.storage.join(&dataset.path);
-        let trained = fit(&Lesson {
+        let mut trained = fit(&Lesson {
             folder: &folder,
             manifest: self.manifest,
             pipeline: origin.pipeline,
             rivals,
             threads: self.context.threads,
         })?;
+        let poisoned = poison::poisoned_future(self.repository, self.manifest).await?;
+        trained.leaks.push(poisoned);
         warn(&trained);
-        let gates = check_gates(&origin.pipeline.gate, &trained.evaluation);
+        let mut gates = check_gates(&origin.pipeline.gate, &trained.evaluation);
+        add_leaks(&mut gates, origin.pipeline.gate.leaks, &trained.leaks);
         if !self.context.json {
             print_trained(run, &trained, &gates)?;
         }
@@ -205,6 +208,7 @@ impl Attempt<'_> {
             return screen::json(&json!({
                 "run": run, "status": "registered", "model": registered.reference, "path": registered.path,
                 "dataset": dataset.reference.to_string(), "evaluation": trained.evaluation, "gates": gates,
+                "folds": trained.folds, "leaks": trained.leaks,
                 "fit_seconds": trained.fit_time.as_secs_f64(),
             }));
         }
@@ -220,6 +224,7 @@ impl Attempt<'_> {
         if self.context.json {
             screen::json(&json!({
                 "run": run, "status": "refused", "model": null, "evaluation": trained.evaluation, "gates": gates,
+                "folds": trained.folds, "leaks": trained.leaks,
             }))?;
         }
         let said: Vec<String> = gates.failures().map(ToString::to_string).collect();
@@ -259,6 +264,19 @@ fn warn(trained: &Trained) {
     }
 }
 
+/// How many leak tests there were, and everything that they found.
+fn print_leaks(trained: &Trained) -> Outcome {
+    let of = |finding| trained.leaks.iter().filter(move |check| check.finding == finding);
+    let (nothing, skipped) = (of(LeakFinding::Nothing).count(), of(LeakFinding::NotApplicable).count());
+    let skipped = match skipped {
+        1 => "1 does not apply".to_owned(),
+        many => format!("{many} do not apply"),
+    };
+    screen::line(format!("leak tests: {nothing} found nothing, {skipped}"))?;
+    let mut found = of(LeakFinding::Leak).chain(of(LeakFinding::Suspicion));
+    found.try_for_each(|check| screen::line(format!("  {check}")))
+}
+
 fn print_trained(run: RunId, trained: &Trained, gates: &GateReport) -> Outcome {
     screen::line(format!(
         "trained lightgbm on {}: {}, the best is {}, fit {:.2} s",
@@ -288,10 +306,15 @@ fn print_trained(run: RunId, trained: &Trained, gates: &GateReport) -> Outcome {
         }
     }
     table.print()?;
+    if let Some(report) = &trained.folds {
+        folds::print(&serde_json::to_value(report)?)?;
+        screen::line("the model is that of the last fold")?;
+    }
     let judged = trained.evaluation.gated_part();
     if let Some((part, matrix)) = judged.and_then(|part| Some((&part.part, part.confusion.as_ref()?))) {
         confusion::print(part, matrix, run.0)?;
     }
+    print_leaks(trained)?;
     for check in &gates.checks {
         screen::line(format!("{} {check}", if check.passed { "passed" } else { "FAILED" }))?;
     }

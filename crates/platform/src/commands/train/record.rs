@@ -55,6 +55,8 @@ pub fn evidence(trained: &Trained, gates: &GateReport) -> Outcome<Evidence> {
             "best_iteration": trained.best_iteration,
             "train_rows": trained.train_rows,
             "fit_seconds": trained.fit_time.as_secs_f64(),
+            "folds": trained.folds,
+            "leaks": trained.leaks,
         }),
     })
 }

@@ -1,13 +1,17 @@
 //! Each value is what its definition says, whatever is computed beside it, before it, or after it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may")]
+
 mod known;
 mod naive;
+mod speed;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    UInt32Array,
 };
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Float64Type};
@@ -188,7 +192,11 @@ impl Table {
         let taken: UInt32Array = reached.iter().map(|other| *other as u32).collect();
         Self {
             times: reached.iter().map(|other| self.times[*other]).collect(),
-            columns: self.columns.iter().map(|column| take(column, &taken, None).unwrap()).collect(),
+            columns: self
+                .columns
+                .iter()
+                .map(|column| take(column, &taken, None).unwrap())
+                .collect(),
             segments: vec![Segment {
                 rows: 0..reached.len(),
                 asked: place..place + 1,
@@ -241,8 +249,6 @@ const WHOLE: Grain = Grain {
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn every_value_is_what_its_definition_says(table in table(), computations in prop::collection::vec(computation(), 1..8)) {
         let found = table.compute(&computations, 1, WHOLE);

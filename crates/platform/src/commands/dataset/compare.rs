@@ -1,0 +1,39 @@
+//! `platform dataset compare`
+
+use clap::Args;
+use feature_store::drift::dataset_drift;
+
+use super::WantedPart;
+use crate::Context;
+use crate::drift::{self, Compared, Limits};
+use crate::failure::Outcome;
+use crate::repository::Repository;
+
+/// Say whether the columns of a dataset, or of a part, have drifted from another's.
+///
+/// Measures every feature, label and helper: PSI, Kolmogorov-Smirnov, Jensen-Shannon, chi-square. Exit code 1 when one has drifted.
+#[derive(Args)]
+pub struct Compare {
+    /// The baseline: `cpu_fv:v2/5`, or one part of it, `cpu_fv:v2/5/train`.
+    baseline: WantedPart,
+    /// What is held against it.
+    candidate: WantedPart,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+impl Compare {
+    /// Reads both, and prints a line a column.
+    pub async fn run(self, context: &Context) -> Outcome {
+        let repository = Repository::find(&context.start)?;
+        let registry = repository.registry().await?;
+        let (baseline, named) = self.baseline.find(&repository, &registry).await?;
+        let (candidate, also_named) = self.candidate.find(&repository, &registry).await?;
+        let report = dataset_drift(&baseline, &candidate, self.limits.thresholds())?;
+        let compared = Compared {
+            baseline: named,
+            candidate: also_named,
+        };
+        drift::report(context.json, &compared, &report)
+    }
+}

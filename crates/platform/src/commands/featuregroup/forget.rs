@@ -1,0 +1,222 @@
+//! `platform featuregroup forget`
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use definitions::{ColumnName, DatasetRef, FeatureGroup, GroupRef, Versioned, WallTime};
+use feature_store::dataset::Manifest;
+use feature_store::{Entity, ForgetReceipt, GroupPin, forget, forget_in_file, forget_in_quarantine, rows_of_entity};
+use registry::{Dataset, Registry};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::applied::{self, Wanted};
+use crate::failure::Outcome;
+use crate::ingestions::WritingRight;
+use crate::repository::Repository;
+use crate::screen::{self, Table};
+use crate::{Context, datasets};
+
+/// Remove an entity's rows from every version that no dataset pins, and name the datasets and models that still hold them.
+///
+/// With --everywhere they go from those datasets too. Then neither these nor the models trained on them can be made again, and the registry
+/// says so, with the reason. Killed at any moment, the same command finishes the work.
+#[derive(Args)]
+pub struct Forget {
+    /// `server_metrics`, or `server_metrics:v1`.
+    group: Wanted,
+    /// The entity: `web-1` where the key has one column, else `host=web-1 disk=sda`.
+    #[arg(long, value_name = "KEY", num_args = 1.., required = true)]
+    entity: Vec<String>,
+    /// Also remove them from the datasets that pin them, and mark those and their models as no longer reproducible.
+    #[arg(long)]
+    everywhere: bool,
+    /// Why, for the registry. It is kept: do not name the entity. [default: an entity of the group was forgotten]
+    #[arg(long, value_name = "TEXT", requires = "everywhere", value_parser = NonEmptyStringValueParser::new())]
+    reason: Option<String>,
+}
+
+/// What was done, and what was left.
+struct Done {
+    receipt: ForgetReceipt,
+    /// Datasets that pin rows of the entity, not counting those that were marked before.
+    holders: Vec<Holder>,
+    /// Rows taken out of datasets' files.
+    of_datasets: u64,
+    /// Rows taken out of the quarantine.
+    of_quarantine: u64,
+}
+
+/// A dataset that holds rows of the entity, and what was trained on it.
+#[derive(Debug, Serialize)]
+struct Holder {
+    dataset: String,
+    rows: u64,
+    models: Vec<Versioned>,
+}
+
+impl Forget {
+    /// Forgets, one writer per table at a time.
+    pub async fn run(self, context: &Context) -> Outcome {
+        let repository = Repository::find(&context.start)?;
+        let registry = repository.registry().await?;
+        let group = applied::group(&registry, &self.group).await?.definition;
+        let entity = Entity::parse(&group, &self.entity)?;
+        feature_store::create_table(&repository.store()?, &group).await?;
+        let right = WritingRight::acquire(&registry, &group.reference()).await?;
+        let done = self.forget(&repository, &registry, &group, &entity).await;
+        right.release().await?;
+        let done = done?;
+        if context.json {
+            let (marked, holding): (&[Holder], &[Holder]) = if self.everywhere {
+                (&done.holders, &[])
+            } else {
+                (&[], &done.holders)
+            };
+            return screen::json(&json!({
+                "receipt": done.receipt, "still_held_by": holding, "no_longer_reproducible": marked,
+                "dataset_rows": done.of_datasets, "quarantine_rows": done.of_quarantine,
+            }));
+        }
+        self.print(&done)
+    }
+
+    async fn forget(
+        &self,
+        repository: &Repository,
+        registry: &Registry,
+        group: &FeatureGroup,
+        entity: &Entity,
+    ) -> Outcome<Done> {
+        let (store, reference) = (repository.store()?, group.reference());
+        let mut holders = Vec::new();
+        let (mut kept, mut marked): (Vec<GroupPin>, Vec<(Dataset, Manifest)>) = (Vec::new(), Vec::new());
+        let mut to_mark: Vec<DatasetRef> = Vec::new();
+        for dataset in registry.datasets(None).await? {
+            let manifest = datasets::recorded_manifest(repository, &dataset)?;
+            let Some(pin) = manifest.pins.iter().find(|pin| pin.group == reference) else {
+                continue;
+            };
+            if dataset.unreproducible.is_some() {
+                marked.push((dataset, manifest));
+                continue;
+            }
+            let rows = rows_of_entity(&store, group, pin, entity).await?;
+            if rows > 0 {
+                holders.push(Holder {
+                    dataset: dataset.reference.to_string(),
+                    rows,
+                    models: registry.models_from_dataset(&dataset.reference).await?,
+                });
+            }
+            if rows > 0 && self.everywhere {
+                to_mark.push(dataset.reference.clone());
+                marked.push((dataset, manifest));
+            } else {
+                kept.push(pin.clone());
+            }
+        }
+        // What is about to become untrue is said first: a kill leaves no dataset that silently is not what it was.
+        if !to_mark.is_empty() {
+            let reason = self.reason.clone();
+            let reason = reason.unwrap_or_else(|| format!("an entity of {reference} was forgotten"));
+            registry.mark_unreproducible(&to_mark, &reason, WallTime::now()).await?;
+        }
+        let receipt = forget(&store, group, entity, &kept, WallTime::now()).await?;
+        let of_quarantine = forget_in_quarantine(&store, group, entity).await?;
+        let mut of_datasets = 0;
+        if self.everywhere {
+            for (dataset, manifest) in &marked {
+                of_datasets += forget_in_dataset(repository, dataset, manifest, group, entity)?;
+            }
+        }
+        Ok(Done {
+            receipt,
+            holders,
+            of_datasets,
+            of_quarantine,
+        })
+    }
+
+    fn print(&self, done: &Done) -> Outcome {
+        let Done { receipt, holders, .. } = done;
+        let group = &receipt.group;
+        screen::line(format!(
+            "{group}: {} of `{}` forgotten at Delta version {}; {} removed",
+            screen::things(receipt.rows, "row"),
+            self.entity.join(" "),
+            receipt.delta_version,
+            screen::things(receipt.files_removed.len(), "file")
+        ))?;
+        for (rows, place) in [(done.of_quarantine, "the quarantine"), (done.of_datasets, "datasets")] {
+            if rows > 0 {
+                screen::line(format!("{} removed from {place}", screen::things(rows, "row")))?;
+            }
+        }
+        if holders.is_empty() {
+            return screen::line("no dataset holds any more of them");
+        }
+        screen::line(if self.everywhere {
+            "no longer reproducible:"
+        } else {
+            "still held by what is pinned:"
+        })?;
+        let mut table = Table::new(&["dataset", "rows pinned", "models trained on it"]);
+        for holder in holders {
+            let models: Vec<String> = holder.models.iter().map(ToString::to_string).collect();
+            let models = if models.is_empty() {
+                "-".to_owned()
+            } else {
+                models.join(", ")
+            };
+            table.row([holder.dataset.clone(), screen::count(holder.rows), models]);
+        }
+        table.print()?;
+        if self.everywhere {
+            return screen::line("a model keeps what it learnt: train again without the entity, and move the aliases");
+        }
+        screen::line("--everywhere removes them there too; those can then never be made again")
+    }
+}
+
+/// Takes an entity's rows out of a dataset's files: those whose key leads to it, directly or as the view maps it.
+fn forget_in_dataset(
+    repository: &Repository,
+    dataset: &Dataset,
+    manifest: &Manifest,
+    group: &FeatureGroup,
+    entity: &Entity,
+) -> Outcome<u64> {
+    let staging = repository.staging()?;
+    let folder = repository.storage.join(&dataset.path);
+    let mut removed = 0;
+    for columns in key_columns(manifest, group)? {
+        for file in manifest.files() {
+            let path = folder.join(&file.path);
+            // A part that somebody has removed holds nothing.
+            if path.exists() {
+                removed += forget_in_file(&path, entity, &columns, staging.path())?;
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// The dataset's columns that hold the group's key, once for each way in which the view reads it.
+fn key_columns(manifest: &Manifest, group: &FeatureGroup) -> Outcome<Vec<Vec<String>>> {
+    let reference: GroupRef = group.reference();
+    let view = definitions::resolve_view(&manifest.definitions.view.definition, &manifest.groups())?;
+    let mut ways = Vec::new();
+    let key = |name: &ColumnName| name.to_string();
+    if view.spine == reference {
+        ways.push(group.entity.iter().map(|column| key(&column.name)).collect());
+    }
+    for selection in view.selections.iter().filter(|selection| selection.group == reference) {
+        let mapped = |column: &definitions::EntityColumn| {
+            let pair = selection.keys.iter().find(|pair| pair.key == column.name);
+            pair.map_or_else(|| key(&column.name), |pair| key(&pair.spine))
+        };
+        ways.push(group.entity.iter().map(mapped).collect());
+    }
+    ways.dedup();
+    Ok(ways)
+}
