@@ -123,3 +123,42 @@ fn derived_groups_are_not_ingested_into_and_others_not_materialized() {
         "{refused}"
     );
 }
+
+#[test]
+fn groups_derived_by_a_query_follow_their_sources_and_are_tried() {
+    let sandbox = repository();
+    let group = |name: &str, lookback: &str| {
+        let head = format!("name = \"{name}\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n");
+        let derive = format!("[derive]\nfrom = [\"metrics:v1\"]\nlookback = \"{lookback}\"\nsql = \"\"\"");
+        let sql = "select host, ts, max(cpu) over (partition by host order by ts\n  range between interval '30 minutes' preceding and current row) as highest from metrics\"\"\"\n";
+        format!(
+            "{head}{derive}{sql}[[features]]\nname = \"highest\"\ntype = \"float64\"\nexpect = {{ max = 5.0, on_violation = \"warn\" }}\n"
+        )
+    };
+    sandbox.write("feature_groups/peaks.toml", &group("peaks", "30m"));
+    sandbox.write("feature_groups/hasty.toml", &group("hasty", "1m"));
+    sandbox.ok("apply");
+    sandbox.write("one.csv", &rows(0..500));
+    sandbox.ok("featuregroup ingest metrics --from one.csv");
+    let first = sandbox.ok("featuregroup materialize peaks").stdout;
+    assert!(first.contains("peaks:v1: 500 rows all computed"), "{first}");
+    assert!(first.contains("warning       "), "{first}");
+    let again = sandbox.ok("featuregroup materialize peaks").stdout;
+    assert!(again.contains("up to date"), "{again}");
+    sandbox.write("two.csv", "host,ts,cpu\na,2026-01-01T01:00:30Z,9\n");
+    sandbox.ok("featuregroup ingest metrics --from two.csv");
+    let second = sandbox.ok("featuregroup materialize peaks").stdout;
+    assert!(second.contains("peaks:v1: 31 rows computed again"), "{second}");
+    let asked = "select count(*) as n, max(highest) as m from peaks where ts between '2026-01-01T01:00:30Z' and '2026-01-01T01:30:30Z'";
+    let found = sandbox.ok(&format!("query --csv \"{asked}\"")).stdout;
+    assert_eq!(found, "n,m\n31,9.0\n");
+    let refused = sandbox.refused("featuregroup materialize hasty");
+    assert!(
+        refused.contains("the query of `hasty:v1` gives other values of `highest`"),
+        "{refused}"
+    );
+    assert!(refused.contains("hint: state how far the query looks"), "{refused}");
+    let shown = sandbox.ok("featuregroup list --json").json();
+    assert!(shown.to_string().contains("hasty"), "{shown}");
+    sandbox.ok("doctor");
+}

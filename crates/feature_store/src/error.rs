@@ -555,6 +555,16 @@ pub enum StoreError {
         column: String,
     },
 
+    /// The query of a derived group gives what cannot be the group's rows.
+    #[error("the query of `{group}` gives {problem}")]
+    Queried {
+        /// The group.
+        group: GroupRef,
+        /// What it gives.
+        problem: String,
+        /// What to write instead.
+        hint: String,
+    },
     /// The SQL of a derived group may give other rows from the same ones.
     #[error("a derived group must give the same rows each time: `{found}` {why}")]
     Indeterminate {

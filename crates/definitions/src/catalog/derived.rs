@@ -1,8 +1,8 @@
 //! What derived groups make of their sources: the types of their features, and what must hold between both.
 //!
 //! A derived group has the rows of its first source, so it has its key. Columns of the other sources stand in these rows as they
-//! were at that time, so their keys must be found in the first one's. Where a source says when its rows became known, a derived row
-//! is known when all rows are that it was made of, so the derived group has such a column too.
+//! were at that time, so they have that key too. Where the first source says when its rows became known, a derived row is known when all rows are
+//! that it was made of, so the derived group has such a column too; rows of the others are seen once they are known. A query has rows of its own.
 
 use std::collections::BTreeMap;
 
@@ -132,24 +132,20 @@ fn key_text(group: &FeatureGroup) -> String {
     group.entity.iter().map(column).collect::<Vec<_>>().join(", ")
 }
 
-/// The other sources are joined by their keys.
+/// The other sources are joined by the key.
 fn check_others(group: &Parsed<FeatureGroup>, sources: &[&FeatureGroup], problems: &mut Vec<Problem>) {
     let Some((first, others)) = sources.split_first() else {
         return;
     };
     for (at, other) in others.iter().enumerate() {
-        let Some(missing) = other.entity.iter().find(|column| !first.entity.contains(column)) else {
+        if other.entity == first.entity {
             continue;
-        };
+        }
         let what = format!("`{}` cannot be joined to `{}`", other.reference(), first.reference());
         let problem = group.problem(&format!("derive.from[{}]", at + 1), what);
         let problem = problem
-            .wanted(format!(
-                "`{}` {} in the key of the first source",
-                missing.name,
-                missing.data_type.word()
-            ))
-            .found(format!("entity = [{}]", key_text(first)));
+            .wanted(format!("the key of the first source: entity = [{}]", key_text(first)))
+            .found(format!("entity = [{}]", key_text(other)));
         problems.push(problem.hint(format!(
             "from = [\"{}\"] alone, and the other in the feature view",
             first.reference()
@@ -159,7 +155,18 @@ fn check_others(group: &Parsed<FeatureGroup>, sources: &[&FeatureGroup], problem
 
 /// Late rows must not be seen too early through a derived group.
 fn check_known_at(group: &Parsed<FeatureGroup>, sources: &[&FeatureGroup], problems: &mut Vec<Problem>) {
-    let known = sources
+    let is_query = group
+        .definition
+        .derive
+        .as_ref()
+        .is_some_and(|derive| derive.sql.is_some());
+    // A query sees rows of all sources whenever they became known.
+    let waited_for = if is_query {
+        sources
+    } else {
+        sources.get(..1).unwrap_or_default()
+    };
+    let known = waited_for
         .iter()
         .find_map(|source| Some((source, source.known_at.as_ref()?)));
     let reference = group.definition.reference();
@@ -177,13 +184,7 @@ fn check_known_at(group: &Parsed<FeatureGroup>, sources: &[&FeatureGroup], probl
                 .found("no such key");
             problems.push(problem.hint(format!("known_at = \"{column}\"")));
         }
-        (None, Some(column))
-            if group
-                .definition
-                .derive
-                .as_ref()
-                .is_some_and(|derive| derive.sql.is_none()) =>
-        {
+        (None, Some(column)) if !is_query => {
             let problem = group.problem(
                 "known_at",
                 format!("nothing says when rows of `{reference}` became known"),

@@ -3,8 +3,8 @@
 use super::document::Content;
 use super::table::{Field, Table};
 use crate::{
-    Aggregate, CalendarPart, ColumnName, Derivation, Derive, Duration, FeatureGroup, Filling, GroupRef, Minus, Past,
-    nearest,
+    Aggregate, CalendarPart, ColumnName, Derivation, Derive, Duration, FeatureGroup, Filling, GroupRef, Level, Minus,
+    Past, nearest,
 };
 
 /// The keys that name a function; without one of them, `of` is the value itself.
@@ -328,16 +328,15 @@ pub(super) fn check_group(table: &Table<'_>, group: &FeatureGroup) {
             "remove `mode`".to_owned(),
         );
     }
-    note_not_yet(table, derive);
+    check_expect(table, group, None);
     let fields = table.get("features").and_then(|field| field.list()).unwrap_or_default();
     for (field, feature) in fields.iter().zip(&group.features) {
         let Some(table) = field.table(&format!("`[[features]]` `{}`", feature.name)) else {
             continue;
         };
+        check_expect(&table, group, Some(&feature.name));
         if table.get("expect").is_some() {
-            let problem = table.problem("expect", "`expect` of a derived feature is not supported yet");
-            let hint = "expect it of the columns that it is computed from".to_owned();
-            table.notes.not_yet(problem.hint(hint));
+            table.require("type", "the type, for `expect` is about it", "type = \"float64\"");
         }
         if matches!(feature.derivation, Some(Derivation::TargetEncoding { .. })) {
             let problem = table.problem("target_encoding", "`target_encoding` is not supported yet");
@@ -352,20 +351,23 @@ pub(super) fn check_group(table: &Table<'_>, group: &FeatureGroup) {
     }
 }
 
-fn note_not_yet(table: &Table<'_>, derive: &Derive) {
-    let Some(inner) = table.get("derive").and_then(|field| field.table("`[derive]`")) else {
-        return;
-    };
-    if let Some(field) = inner.get("sql") {
-        let hint = "declare the features, or compute the columns outside and ingest them".to_owned();
-        let problem = field.problem("`sql` in `[derive]` is not supported yet").hint(hint);
-        table.notes.not_yet(problem);
-    } else if let (Some(field), true) = (inner.get("from"), derive.from.len() > 1) {
-        let hint = "derive from each in a feature group of its own, and join them in the feature view".to_owned();
-        let problem = field
-            .problem("several groups in `from` are not supported yet")
-            .hint(hint);
-        table.notes.not_yet(problem);
+/// Of derived rows only what is about a single row is checked, and none is set aside.
+fn check_expect(table: &Table<'_>, group: &FeatureGroup, column: Option<&ColumnName>) {
+    let all = group.expectations();
+    for expectation in all.iter().filter(|expectation| expectation.column.as_ref() == column) {
+        let check = &expectation.check;
+        let (what, hint) = match (check.is_about_a_row(), expectation.level) {
+            (true, Level::Refuse | Level::Warn) => continue,
+            (true, Level::Quarantine) => (
+                format!("`{check}` of a derived feature group cannot set rows aside: that is not supported yet"),
+                "on_violation = \"refuse\" or \"warn\"",
+            ),
+            (false, _) => (
+                format!("`{check}` of a derived feature group is not supported yet: it is about many rows"),
+                "expect it of what the group is derived from",
+            ),
+        };
+        table.notes.not_yet(table.problem("expect", what).hint(hint.to_owned()));
     }
 }
 

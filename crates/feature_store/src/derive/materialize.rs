@@ -17,9 +17,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use arrow::array::AsArray;
-use arrow::datatypes::TimestampMicrosecondType;
-use definitions::{Duration, EventTime, FeatureGroup, Fingerprint, KnownAt, WallTime, fingerprint};
+use definitions::{ColumnName, EventTime, FeatureGroup, Fingerprint, KnownAt, WallTime, fingerprint};
 use deltalake::DeltaTable;
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
@@ -27,15 +25,18 @@ use tokio::sync::mpsc;
 use super::columns::Columns;
 use super::commit::commit_materialization;
 use super::features::Features;
+use super::joined::{Other, joined};
 use super::kernel::Reach;
-use super::rows::{current_rows, key_columns, key_converter, read_columns, rows_after};
-use super::seen::{FileEnds, Seen, SeenSource, file_ends};
+use super::query::{Query, check_query, reach_of_query};
+use super::rows::{Rows, current_rows, key_converter, known_rows, read_columns};
+use super::seen::Seen;
+use super::source::{Source, Whom};
 use super::stretch::{Cut, Stretch, Stretcher};
-use super::touched::{Span, Touched, needed_for, touched_by};
+use super::touched::{Span, Touched, needed_for};
 use super::writer::{DerivedWriter, Written};
 use crate::ingest::{FileFormat, IngestOutcome, IngestReceipt, SourceReceipt, next_ingestion};
-use crate::storage::{Store, open_group, wanted_retention};
-use crate::{GroupPin, PinAt, StoreError, pin_group};
+use crate::storage::{SpillFolder, Store, open_group, wanted_retention};
+use crate::{PinAt, StoreError, pin_group};
 
 /// Rows of a stretch, about; few in tests, so that rows wait and are kept there too.
 const STRETCH_ROWS: usize = if cfg!(test) { 7 } else { 1 << 17 };
@@ -87,6 +88,8 @@ pub struct MaterializeRequest {
     pub now: WallTime,
     /// Threads to compute with.
     pub threads: NonZeroUsize,
+    /// What the sorts of a query may hold in memory, in bytes.
+    pub memory: u64,
     /// The program, with its version, for the receipt.
     pub software: String,
     /// Is told how far it has come.
@@ -104,81 +107,29 @@ pub enum Materialized {
     Part(Box<IngestReceipt>),
 }
 
-/// A source at the version that is read.
-struct Source {
-    group: FeatureGroup,
-    pin: GroupPin,
-    files: Vec<FileEnds>,
-}
-
-impl Source {
-    async fn open(store: &Store, group: &FeatureGroup) -> Result<Self, StoreError> {
-        let pin = pin_group(store, group, PinAt::Newest).await?;
-        let event_time = group.event_time.as_ref().map(|name| name.as_str());
-        let files = file_ends(store, &pin, event_time)?;
-        Ok(Self {
-            group: group.clone(),
-            pin,
-            files,
-        })
-    }
-
-    fn seen(&self) -> SeenSource {
-        SeenSource {
-            group: self.group.reference(),
-            table_id: self.pin.table_id.clone(),
-            delta_version: self.pin.delta_version,
-            ingest_id: self
-                .files
-                .iter()
-                .filter_map(|file| file.ingest_id)
-                .max()
-                .unwrap_or_default(),
-            newest_event_time: self.newest(),
-        }
-    }
-
-    fn newest(&self) -> Option<i64> {
-        self.files.iter().filter_map(|file| file.event_time).max()
-    }
-
-    /// The files that may hold rows of ingestions after this one.
-    fn after(&self, ingest_id: i64) -> GroupPin {
-        let is_new = |file: &&FileEnds| file.ingest_id.is_none_or(|last| last > ingest_id);
-        GroupPin {
-            files: self.files.iter().filter(is_new).map(|file| file.file.clone()).collect(),
-            ..self.pin.clone()
-        }
-    }
-}
-
 /// Materialises a derived group.
 ///
 /// # Errors
-/// `NotDerived` and `NotComputed` for a group that is not computed from features; whatever reading and writing give. After any error the
-/// group is as it was.
+/// `NotDerived` and `NotComputed` for a group that nothing computes; `Queried` where its query does not give its rows; `Unmet` where rows are not
+/// what the group expects; whatever reading and writing give. After any error the group is as it was.
 pub async fn materialize(request: MaterializeRequest) -> Result<Materialized, StoreError> {
     let group = &request.group;
     let reference = group.reference();
-    let [first] = request.sources.as_slice() else {
-        return Err(StoreError::NotDerived { group: reference });
-    };
-    let features = Features::of(group)?;
+    let how = How::of(&request).await?;
     let table = open_group(&request.store, &reference, None).await?;
     wanted_retention(&table, &reference)?;
-    let source = Source::open(&request.store, first).await?;
+    let mut sources = Vec::with_capacity(request.sources.len());
+    for source in &request.sources {
+        sources.push(Source::open(&request.store, source).await?);
+    }
     let seen = Seen {
-        sources: vec![source.seen()],
+        sources: sources.iter().map(Source::seen).collect(),
     };
     let before = Seen::last(&table, &reference).await?;
-    let before = before.and_then(|before| before.sources.into_iter().next());
     let (touched, is_full) = match (request.extent, &before) {
         (Extent::Full, _) | (Extent::New, None) => (Touched::every(Span::ALL), true),
         (Extent::Between { from, to }, _) => (Touched::every(between(from, to)), false),
-        (Extent::New, Some(before)) => (
-            touched_since(&request.store, &source, before, features.reach()).await?,
-            false,
-        ),
+        (Extent::New, Some(before)) => (how.touched_since(&request.store, &sources, before).await?, false),
     };
     if touched.is_empty() && before.is_some() {
         return Ok(Materialized::UpToDate);
@@ -187,8 +138,8 @@ pub async fn materialize(request: MaterializeRequest) -> Result<Materialized, St
     let work = Work {
         request: &request,
         table: &table,
-        source: &source,
-        features,
+        sources: &sources,
+        how,
     };
     let receipt = work.run(touched, (!is_partial).then_some(&seen)).await?;
     Ok(if is_full {
@@ -205,51 +156,58 @@ fn between(from: Option<EventTime>, to: Option<EventTime>) -> Span {
     }
 }
 
-/// The derived rows that a source's new rows touch.
-async fn touched_since(
-    store: &Store,
-    source: &Source,
-    before: &SeenSource,
-    reach: Reach,
-) -> Result<Touched, StoreError> {
-    if before.table_id != source.pin.table_id {
-        return Ok(Touched::every(Span::ALL));
-    }
-    let mut touched = Touched::default();
-    let pin = source.after(before.ingest_id);
-    let converter = key_converter(&source.group)?;
-    let keys = source.group.entity.len();
-    let mut rows = rows_after(store, &source.group, &pin, before.ingest_id).await?;
-    while let Some(batch) = rows.try_next().await? {
-        let encoded = converter.convert_columns(&key_columns(&batch, &source.group))?;
-        let times = batch.columns().get(keys);
-        let times = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
-        for (key, time) in encoded
-            .iter()
-            .zip(times.into_iter().flat_map(|times| times.values().iter()))
-        {
-            touched.add(key.as_ref(), touched_by(*time, reach));
+/// How a group's rows are made.
+enum How {
+    /// By declared functions.
+    Features(Features),
+    /// By a query that reaches so far.
+    Query(Reach),
+}
+
+impl How {
+    async fn of(request: &MaterializeRequest) -> Result<Self, StoreError> {
+        let group = &request.group;
+        match &group.derive {
+            Some(derive) if derive.sql.is_some() => {
+                check_query(group, &request.sources).await?;
+                Ok(Self::Query(reach_of_query(group)))
+            }
+            Some(_) if !request.sources.is_empty() => Ok(Self::Features(Features::of(group)?)),
+            _ => Err(StoreError::NotDerived {
+                group: group.reference(),
+            }),
         }
     }
-    // Labels that were not over are, now that time has gone on.
-    let (old, new) = (before.newest_event_time, source.newest());
-    if reach.ahead > Duration::ZERO
-        && let Some(new) = new.filter(|new| old.is_none_or(|old| *new > old))
-    {
-        let first = old.map_or(i64::MIN, |old| {
-            old.saturating_sub(reach.ahead.micros()).saturating_add(1)
-        });
-        touched.add_every(Span { first, last: new });
+
+    /// The derived rows that what is new in the sources touches.
+    async fn touched_since(&self, store: &Store, sources: &[Source], before: &Seen) -> Result<Touched, StoreError> {
+        let mut touched = Touched::default();
+        for (at, source) in sources.iter().enumerate() {
+            let (reach, whom) = match self {
+                Self::Query(reach) => (*reach, Whom::Every),
+                Self::Features(features) if at == 0 => (features.reach(), Whom::Own),
+                // A row stands in all later rows of its entity, until another one does.
+                Self::Features(features) => (
+                    Reach {
+                        back: None,
+                        ahead: features.reach().ahead,
+                    },
+                    Whom::Own,
+                ),
+            };
+            let before = before.sources.get(at);
+            touched.add_all(source.touched_since(store, before, reach, whom).await?);
+        }
+        Ok(touched)
     }
-    Ok(touched)
 }
 
 /// A materialisation on its way.
 struct Work<'a> {
     request: &'a MaterializeRequest,
     table: &'a DeltaTable,
-    source: &'a Source,
-    features: Features,
+    sources: &'a [Source],
+    how: How,
 }
 
 impl Work<'_> {
@@ -257,8 +215,8 @@ impl Work<'_> {
         let request = self.request;
         let reference = request.group.reference();
         let next = next_ingestion(self.table, &reference, request.now).await?;
-        let (id, started) = (uuid::Uuid::new_v4().to_string(), request.now);
-        let mut writer = DerivedWriter::new(&request.store, self.table, &request.group, next.ingest_id);
+        let spill = SpillFolder::new(&request.store)?;
+        let mut writer = DerivedWriter::new(&request.store, self.table, &request.group, next.ingest_id, spill.path())?;
         let read = match self.write(&mut writer, touched).await {
             Ok(read) => read,
             Err(error) => {
@@ -266,21 +224,49 @@ impl Work<'_> {
                 return Err(error);
             }
         };
-        let written = writer.finish().await?;
-        let receipt = self.receipt(&written, read, id, started, next.ingest_id)?;
+        let written = writer.finish(request.now, request.memory).await?;
+        let receipt = self.receipt(&written, &read, next.ingest_id)?;
         commit_materialization(&request.store, &request.group, &written.files, receipt, seen).await
     }
 
-    /// Reads, computes and writes at the same time; gives the number of rows read.
-    async fn write(&self, writer: &mut DerivedWriter<'_>, touched: Touched) -> Result<u64, StoreError> {
-        let (request, source) = (self.request, self.source);
-        let reach = self.features.reach();
-        let from = touched
-            .earliest()
-            .map(|first| needed_for(Span { first, last: first }, reach).first)
-            .filter(|first| *first > i64::MIN);
-        let columns = read_columns(&source.group, &self.features.columns);
-        let rows = current_rows(&request.store, &source.group, &source.pin, &columns, from).await?;
+    /// Reads, computes and writes; gives the number of rows read of each source.
+    async fn write(&self, writer: &mut DerivedWriter<'_>, touched: Touched) -> Result<Vec<u64>, StoreError> {
+        let request = self.request;
+        match &self.how {
+            How::Features(features) => self.write_features(writer, touched, features).await,
+            How::Query(_) => {
+                let present = pin_group(&request.store, &request.group, PinAt::Newest).await?;
+                let query = Query {
+                    store: &request.store,
+                    group: &request.group,
+                    sources: self.sources,
+                    memory: request.memory,
+                };
+                let progress = |read, written| {
+                    (request.progress)(MaterializeProgress {
+                        read,
+                        to_read: read,
+                        written,
+                    });
+                };
+                query.write(writer, &touched, &present, progress).await
+            }
+        }
+    }
+
+    /// Reading, computing and writing go on at the same time.
+    async fn write_features(
+        &self,
+        writer: &mut DerivedWriter<'_>,
+        touched: Touched,
+        features: &Features,
+    ) -> Result<Vec<u64>, StoreError> {
+        let (request, reach) = (self.request, features.reach());
+        let Some((source, others)) = self.sources.split_first() else {
+            return Ok(Vec::new());
+        };
+        let from = needed_for(touched.hull(), reach).begin();
+        let rows = rows_with_others(&request.store, source, others, &features.columns, from).await?;
         let cut = Cut {
             keys: source.group.entity.len(),
             reach,
@@ -292,7 +278,7 @@ impl Work<'_> {
         let computing = Columns::new(
             &request.group,
             &source.group,
-            self.features.clone(),
+            features.clone(),
             observed_until,
             request.threads,
         )?;
@@ -307,10 +293,10 @@ impl Work<'_> {
             }
             Ok::<_, StoreError>(())
         });
-        let (to_read, mut written) = (source.pin.rows(), 0);
+        let to_read = source.pin.rows();
         while let Some((rows, read)) = derived.recv().await {
-            written += rows.num_rows() as u64;
             writer.write(&rows).await?;
+            let written = writer.rows();
             (request.progress)(MaterializeProgress { read, to_read, written });
         }
         drop(derived);
@@ -318,41 +304,44 @@ impl Work<'_> {
             detail: error.to_string(),
         };
         computing.await.map_err(died)??;
-        reading.await.map_err(died)?
+        let read = reading.await.map_err(died)??;
+        Ok(std::iter::once(read)
+            .chain(others.iter().map(|other| other.pin.rows()))
+            .collect())
     }
 
-    fn receipt(
-        &self,
-        written: &Written,
-        read: u64,
-        ingestion: String,
-        started: WallTime,
-        ingest_id: i64,
-    ) -> Result<IngestReceipt, StoreError> {
-        let group = &self.request.group;
+    fn receipt(&self, written: &Written, read: &[u64], ingest_id: i64) -> Result<IngestReceipt, StoreError> {
+        let (group, started) = (&self.request.group, self.request.now);
+        let ingestion = uuid::Uuid::new_v4().to_string();
         let json = |source| StoreError::Json {
             path: "pin".into(),
             source,
         };
-        let pin = &self.source.pin;
-        let sha256: Fingerprint = fingerprint(pin).map_err(json)?;
-        let bytes = pin.files.iter().map(|file| file.bytes).sum();
-        let source = SourceReceipt {
-            path: format!("{} at Delta version {}", pin.group, pin.delta_version),
-            format: FileFormat::Parquet,
-            bytes,
-            sha256,
-            rows: read,
-        };
+        let mut sources = Vec::new();
+        for (source, rows) in self.sources.iter().zip(read) {
+            let pin = &source.pin;
+            sources.push(SourceReceipt {
+                path: format!("{} at Delta version {}", pin.group, pin.delta_version),
+                format: FileFormat::Parquet,
+                bytes: pin.files.iter().map(|file| file.bytes).sum(),
+                sha256: fingerprint(pin).map_err(json)?,
+                rows: *rows,
+            });
+        }
+        let contents: Vec<&Fingerprint> = sources.iter().map(|source| &source.sha256).collect();
+        let sizes = written
+            .files
+            .iter()
+            .map(|file| u64::try_from(file.size).unwrap_or_default());
         Ok(IngestReceipt {
             group: group.reference(),
             outcome: IngestOutcome::Committed,
-            content_hash: fingerprint(&(&sha256, &ingestion)).map_err(json)?,
+            content_hash: fingerprint(&(contents, &ingestion)).map_err(json)?,
             ingestion,
             ingest_id,
             delta_version: 0,
             mode: group.mode,
-            rows_read: read,
+            rows_read: read.iter().sum(),
             rows: written.rows,
             duplicates: 0,
             nan_nulls: 0,
@@ -360,15 +349,11 @@ impl Work<'_> {
             known_at: KnownAt(written.known_at.unwrap_or(started.0)),
             min_event_time: written.event_times.map(|(first, _)| EventTime(first)),
             max_event_time: written.event_times.map(|(_, last)| EventTime(last)),
-            sources: vec![source],
+            bytes: sources.iter().map(|source| source.bytes).sum(),
+            bytes_written: sizes.sum(),
+            sources,
             ignored_columns: Vec::new(),
-            bytes,
-            bytes_written: written
-                .files
-                .iter()
-                .map(|file| u64::try_from(file.size).unwrap_or_default())
-                .sum(),
-            expectations: Vec::new(),
+            expectations: written.expectations.clone(),
             moments: BTreeMap::new(),
             software: self.request.software.clone(),
             started_at: started,
@@ -377,12 +362,51 @@ impl Work<'_> {
     }
 }
 
+/// The rows of the first source, from an event time on, with the columns that are read of all sources.
+async fn rows_with_others(
+    store: &Store,
+    first: &Source,
+    others: &[Source],
+    columns: &[ColumnName],
+    from: Option<i64>,
+) -> Result<Rows, StoreError> {
+    let of = |source: &Source| -> Vec<ColumnName> {
+        let is_feature = |name: &&ColumnName| source.group.feature(name.as_str()).is_some();
+        columns.iter().filter(is_feature).cloned().collect()
+    };
+    let rows = current_rows(
+        store,
+        &first.group,
+        &first.pin,
+        &read_columns(&first.group, &of(first)),
+        from,
+    )
+    .await?;
+    let mut beside = Vec::new();
+    for other in others {
+        let wanted = of(other);
+        if wanted.is_empty() {
+            continue;
+        }
+        // Whatever stood before a row may stand in it, also what was corrected since.
+        let rows = known_rows(
+            store,
+            &other.group,
+            &other.pin,
+            &read_columns(&other.group, &wanted),
+            None,
+        )
+        .await?;
+        beside.push(Other::new(&other.group, wanted, rows)?);
+    }
+    if beside.is_empty() {
+        return Ok(rows);
+    }
+    joined(rows, &first.group, beside)
+}
+
 /// Reads rows and cuts them into stretches, each with the number of rows read so far.
-async fn read(
-    mut rows: super::rows::Rows,
-    mut stretcher: Stretcher,
-    give: mpsc::Sender<(Stretch, u64)>,
-) -> Result<u64, StoreError> {
+async fn read(mut rows: Rows, mut stretcher: Stretcher, give: mpsc::Sender<(Stretch, u64)>) -> Result<u64, StoreError> {
     let mut read = 0;
     while let Some(batch) = rows.try_next().await? {
         read += batch.num_rows() as u64;

@@ -34,8 +34,9 @@ pub(super) fn read_columns(source: &FeatureGroup, columns: &[ColumnName]) -> Vec
     read
 }
 
-/// The rows of a pinned source that count, not before `from`, if it is given; with these columns and the hidden ones.
-pub(super) async fn current_rows(
+/// The rows of a pinned source that are ever known, superseded ones too, not before `from`, if it is given; with these columns and the hidden
+/// ones.
+pub(super) async fn known_rows(
     store: &Store,
     source: &FeatureGroup,
     pin: &GroupPin,
@@ -53,12 +54,24 @@ pub(super) async fn current_rows(
     let known = scan
         .batches
         .and_then(move |batch| std::future::ready(ever_known(batch, known_at.as_deref())));
+    Ok(known.boxed())
+}
+
+/// As [`known_rows`], without superseded ones.
+pub(super) async fn current_rows(
+    store: &Store,
+    source: &FeatureGroup,
+    pin: &GroupPin,
+    columns: &[ColumnName],
+    from: Option<i64>,
+) -> Result<Rows, StoreError> {
+    let known = known_rows(store, source, pin, columns, from).await?;
     if source.mode == IngestMode::Append {
-        return Ok(known.boxed());
+        return Ok(known);
     }
     // The key and the event time are read first.
     let identity = (0..source.entity.len() + usize::from(source.event_time.is_some())).collect();
-    let state = (known.boxed(), Some(Superseded::new(identity)));
+    let state = (known, Some(Superseded::new(identity)));
     let counting =
         futures::stream::try_unfold(state, |(mut rows, superseded): (Rows, Option<Superseded>)| async move {
             let Some(mut superseded) = superseded else {

@@ -8,13 +8,16 @@
     reason = "tests may"
 )]
 
+mod joined;
+mod queries;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use definitions::{Catalog, EventTime, FeatureGroup, WallTime};
 use futures::TryStreamExt;
 use proptest::prelude::*;
@@ -94,14 +97,19 @@ impl Bench {
         }
     }
 
-    /// Ingests rows a minute of wall time later than the last.
+    /// Ingests rows of the first source.
     async fn ingest(&mut self, rows: &str) {
+        self.ingest_into("m", &format!("host,ts,cpu,disk\n{rows}")).await;
+    }
+
+    /// Ingests rows a minute of wall time later than the last.
+    async fn ingest_into(&mut self, group: &str, rows: &str) {
         self.now = WallTime(self.now.0 + 60_000_000);
         let path = self.folder.path().join(format!("{}.csv", self.now.0));
-        std::fs::write(&path, format!("host,ts,cpu,disk\n{rows}")).unwrap();
+        std::fs::write(&path, rows).unwrap();
         let request = IngestRequest {
             store: self.store.clone(),
-            group: self.groups["m"].clone(),
+            group: self.groups[group].clone(),
             sources: vec![path.display().to_string()],
             format: None,
             repeat: Repeat::Again,
@@ -128,6 +136,7 @@ impl Bench {
             extent,
             now: self.now,
             threads: NonZeroUsize::new(2).unwrap(),
+            memory: 64 << 20,
             software: "test".to_owned(),
             progress: Arc::new(|_| {}),
         })
@@ -147,6 +156,29 @@ impl Bench {
 
     async fn rows(&self, name: &str) -> String {
         crate::tests::lines(&[self.select(&format!("select * from {name} order by host, ts")).await])
+    }
+
+    /// A column of `n` beside these rows, by looking at all rows of `n` for each.
+    async fn as_it_stood(&self, name: &str, rows: &RecordBatch) -> ArrayRef {
+        let sql =
+            format!("select host, ts, arrived, {name} from \"n:v1$all\" order by ts, arrived, __known_at, __ingest_id");
+        let others = self.select(&sql).await;
+        let text = |rows: &RecordBatch, row: usize| rows["host"].as_string::<i32>().value(row).to_owned();
+        let time = |rows: &RecordBatch, name: &str, row: usize| {
+            let times = rows[name].as_primitive::<TimestampMicrosecondType>();
+            times.is_valid(row).then(|| times.value(row))
+        };
+        let stood = (0..rows.num_rows()).map(|row| {
+            let at = time(rows, "ts", row);
+            let is_seen = |other: &usize| {
+                let is_known = time(&others, "arrived", *other).is_some_and(|known| Some(known) <= at);
+                text(&others, *other) == text(rows, row) && time(&others, "ts", *other) <= at && is_known
+            };
+            let last = (0..others.num_rows()).rfind(is_seen)?;
+            let values = others[name].as_primitive::<Float64Type>();
+            values.is_valid(last).then(|| values.value(last))
+        });
+        Arc::new(stood.collect::<Float64Array>())
     }
 
     /// What the kernel gives for all rows that count at once.
@@ -172,11 +204,13 @@ impl Bench {
         for segment in &mut segments {
             segment.asked = segment.rows.clone();
         }
-        let columns: Vec<_> = features
-            .columns
-            .iter()
-            .map(|name| rows.column_by_name(name.as_str()).unwrap().clone())
-            .collect();
+        let mut columns = Vec::new();
+        for name in &features.columns {
+            columns.push(match rows.column_by_name(name.as_str()) {
+                Some(column) => column.clone(),
+                None => self.as_it_stood(name.as_str(), &rows).await,
+            });
+        }
         let ordered = OrderedRows {
             times: times.values(),
             columns: &columns,
@@ -375,4 +409,36 @@ proptest! {
             assert_eq!(crate::tests::lines(&[part]), crate::tests::lines(&[whole]));
         });
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn derived_rows_that_are_not_what_is_expected_are_refused_or_told() {
+    let expecting = |name: &str, expect: &str| {
+        named(
+            name,
+            &format!(
+                "[[features]]\nname = \"sum\"\nof = \"cpu\"\nwindow = \"10m\"\naggregate = \"sum\"\ntype = \"float64\"\nexpect = {expect}\n"
+            ),
+        )
+    };
+    let (strict, mild) = (
+        expecting("strict", "{ max = 10.0 }"),
+        expecting("mild", "{ max = 10.0, on_violation = \"warn\" }"),
+    );
+    let mut bench = Bench::new(&[SOURCE, &strict, &mild]).await;
+    bench
+        .ingest("a,2026-01-01T00:00:00Z,4,x\na,2026-01-01T00:01:00Z,5,x\n")
+        .await;
+    for name in ["strict", "mild"] {
+        bench.materialize(name, Extent::New).await.unwrap();
+    }
+    bench.ingest("a,2026-01-01T00:02:00Z,6,x\n").await;
+    let refused = bench.materialize("strict", Extent::New).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unmet { .. }), "{refused}");
+    let rows = "select count(*) from strict";
+    crate::tests::check(&crate::tests::lines(&[bench.select(rows).await]), "2");
+    let Materialized::Part(part) = bench.materialize("mild", Extent::New).await.unwrap() else {
+        panic!("not a part")
+    };
+    assert_eq!(part.expectations[0].rows_at_fault, Some(1));
 }

@@ -27,9 +27,27 @@ impl Span {
         last: i64::MAX,
     };
 
+    /// One moment.
+    pub fn at(time: i64) -> Self {
+        Self {
+            first: time,
+            last: time,
+        }
+    }
+
     /// Whether a time is in it.
     pub fn holds(self, time: i64) -> bool {
         self.first <= time && time <= self.last
+    }
+
+    /// Where it begins, if it has a beginning.
+    pub fn begin(self) -> Option<i64> {
+        (self.first > i64::MIN).then_some(self.first)
+    }
+
+    /// From its beginning to the end of time.
+    pub fn to_the_end(self) -> Self {
+        Self { last: i64::MAX, ..self }
     }
 }
 
@@ -50,9 +68,18 @@ impl Touched {
         }
     }
 
-    /// Adds a span of all entities.
-    pub fn add_every(&mut self, span: Span) {
-        self.every = merged(self.every.iter().copied().chain([span]).collect());
+    /// Adds spans of all entities.
+    pub fn add_every(&mut self, spans: impl IntoIterator<Item = Span>) {
+        self.every = merged(self.every.iter().copied().chain(spans).collect());
+    }
+
+    /// Adds what another one holds.
+    pub fn add_all(&mut self, other: Self) {
+        self.add_every(other.every);
+        for (key, spans) in other.single {
+            let own = self.single.entry(key).or_default();
+            *own = merged(own.iter().copied().chain(spans).collect());
+        }
     }
 
     /// Adds a span of one entity. Spans of an entity come with ascending firsts.
@@ -80,10 +107,21 @@ impl Touched {
         }
     }
 
-    /// The earliest touched time of any entity; `None` where nothing is touched.
-    pub fn earliest(&self) -> Option<i64> {
-        let single = self.single.values().filter_map(|spans| spans.first());
-        self.every.iter().chain(single).map(|span| span.first).min()
+    /// Whether rows at a time are touched, of every entity.
+    pub fn holds(&self, time: i64) -> bool {
+        let at = self.every.partition_point(|span| span.last < time);
+        self.every.get(at).is_some_and(|span| span.holds(time))
+    }
+
+    /// The span that holds all touched times of any entity.
+    pub fn hull(&self) -> Span {
+        let spans = || self.every.iter().chain(self.single.values().flatten());
+        let first = spans().map(|span| span.first).min();
+        let last = spans().map(|span| span.last).max();
+        Span {
+            first: first.unwrap_or(i64::MIN),
+            last: last.unwrap_or(i64::MAX),
+        }
     }
 }
 
@@ -161,9 +199,10 @@ mod tests {
         touched.add(b"a", span(1, 3));
         touched.add(b"a", span(4, 6));
         touched.add(b"a", span(9, 9));
-        touched.add_every(span(5, 7));
+        touched.add_every([span(5, 7)]);
         assert_eq!(touched.of(b"a"), [span(1, 7), span(9, 9)]);
         assert_eq!(touched.of(b"b"), [span(5, 7)]);
-        assert_eq!(touched.earliest(), Some(1));
+        assert_eq!(touched.hull(), span(1, 9));
+        assert_eq!([4, 5, 7, 8].map(|time| touched.holds(time)), [false, true, true, false]);
     }
 }

@@ -2,10 +2,11 @@
 //! that it weighs on memory. Two are written at once: while one is compressed, the next begins.
 
 use std::collections::VecDeque;
+use std::path::Path;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
-use definitions::FeatureGroup;
+use definitions::{FeatureGroup, WallTime};
 use deltalake::DeltaTable;
 use deltalake::kernel::Add;
 use tokio::sync::mpsc;
@@ -13,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::columns::numbered;
 use crate::StoreError;
+use crate::expect::{ExpectationResult, Pass};
 use crate::ingest::{discard_files, group_writer};
 use crate::storage::{KNOWN_AT, Store, order_columns};
 
@@ -34,6 +36,8 @@ pub(super) struct Written {
     pub event_times: Option<(i64, i64)>,
     /// The latest time at which a row became known.
     pub known_at: Option<i64>,
+    /// What became of what the group expects.
+    pub expectations: Vec<ExpectationResult>,
 }
 
 /// A file on its way.
@@ -53,11 +57,20 @@ pub(super) struct DerivedWriter<'a> {
     open: Option<OpenFile>,
     closing: VecDeque<JoinHandle<Result<Vec<Add>, StoreError>>>,
     written: Written,
+    expected: Pass,
 }
 
 impl<'a> DerivedWriter<'a> {
-    pub fn new(store: &'a Store, table: &'a DeltaTable, group: &'a FeatureGroup, ingest_id: i64) -> Self {
-        Self {
+    /// Files of a table, for a materialisation with this number; the folder is for what its expectations put on disk.
+    pub fn new(
+        store: &'a Store,
+        table: &'a DeltaTable,
+        group: &'a FeatureGroup,
+        ingest_id: i64,
+        folder: &Path,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            expected: Pass::new(group, folder)?,
             store,
             table,
             group,
@@ -67,7 +80,12 @@ impl<'a> DerivedWriter<'a> {
             open: None,
             closing: VecDeque::new(),
             written: Written::default(),
-        }
+        })
+    }
+
+    /// How many rows were written.
+    pub fn rows(&self) -> u64 {
+        self.written.rows
     }
 
     /// Writes the next rows.
@@ -76,6 +94,7 @@ impl<'a> DerivedWriter<'a> {
             return Ok(());
         }
         self.see(rows);
+        self.expected.see(rows)?;
         let first = i64::try_from(self.written.rows).unwrap_or(i64::MAX);
         let batch = numbered(rows, self.ingest_id, first)?;
         self.written.rows += rows.num_rows() as u64;
@@ -142,8 +161,38 @@ impl<'a> DerivedWriter<'a> {
         self.written.known_at = self.written.known_at.max(known);
     }
 
-    /// Completes the files.
-    pub async fn finish(mut self) -> Result<Written, StoreError> {
+    /// Completes the files, if their rows are what the group expects.
+    pub async fn finish(mut self, now: WallTime, memory: u64) -> Result<Written, StoreError> {
+        let closed = self.close().await;
+        let Self {
+            store,
+            group,
+            expected,
+            mut written,
+            ..
+        } = self;
+        let judged = match closed {
+            Ok(()) => expected.finish(now, memory).await,
+            Err(error) => Err(error),
+        };
+        let failed = match judged {
+            Ok(results) => {
+                written.expectations = results.into_values().collect();
+                let refuses = |result: &&ExpectationResult| result.refuses();
+                let unmet: Vec<_> = written.expectations.iter().filter(refuses).cloned().collect();
+                if unmet.is_empty() {
+                    return Ok(written);
+                }
+                let group = group.reference();
+                StoreError::Unmet { group, unmet }
+            }
+            Err(error) => error,
+        };
+        discard_files(&store.group_folder(&group.reference()), &written.files).await;
+        Err(failed)
+    }
+
+    async fn close(&mut self) -> Result<(), StoreError> {
         let open = self.open.take().map(|open| open.task);
         let mut failed = None;
         for task in std::mem::take(&mut self.closing).into_iter().chain(open) {
@@ -151,21 +200,13 @@ impl<'a> DerivedWriter<'a> {
                 failed.get_or_insert(error);
             }
         }
-        match failed {
-            None => Ok(self.written),
-            Some(error) => {
-                let folder = self.store.group_folder(&self.group.reference());
-                discard_files(&folder, &self.written.files).await;
-                Err(error)
-            }
-        }
+        failed.map_or(Ok(()), Err)
     }
 
     /// Forgets what was written.
-    pub async fn discard(self) {
-        let folder = self.store.group_folder(&self.group.reference());
-        if let Ok(written) = self.finish().await {
-            discard_files(&folder, &written.files).await;
-        }
+    pub async fn discard(mut self) {
+        // What failed to be written is not there to be removed.
+        let _closed = self.close().await;
+        discard_files(&self.store.group_folder(&self.group.reference()), &self.written.files).await;
     }
 }

@@ -104,6 +104,7 @@ impl StoreError {
             Self::EntityKey { wanted, .. } => wanted.split(" (").next().unwrap_or_default().to_owned(),
             Self::NoPart { .. } => "platform dataset show".to_owned(),
             Self::Query { hint, .. } => return hint.clone(),
+            Self::Queried { hint, .. } => hint.clone(),
             Self::Indeterminate { hint, .. } => (*hint).to_owned(),
             Self::Plan { source, .. } if is_want_of_memory(source) => {
                 "--memory 4GB, or in platform.toml: [engine] memory = \"4GB\"".to_owned()

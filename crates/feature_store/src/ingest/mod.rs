@@ -73,6 +73,7 @@ pub use source::SourceReceipt;
 pub use statistics::ingestion_statistics;
 pub use typed_file::{read_typed_file, sample_file};
 
+pub(crate) use check::nan_to_null;
 pub(crate) use origin::line_of_row;
 pub(crate) use quarantine::{INGESTION, quarantine_schema};
 pub(crate) use receipt::{INGEST_TXN, KNOWN_AT_TXN, RECEIPT, ingestions_of, next as next_ingestion, receipt_of};

@@ -11,6 +11,7 @@ use feature_store::derive::{Extent, MaterializeProgress, MaterializeRequest, Mat
 use registry::Registry;
 use serde_json::json;
 
+use super::ingest::warn_of_expectations;
 use crate::applied::{self, Wanted};
 use crate::failure::{Failure, Outcome};
 use crate::ingestions::{self, WritingRight};
@@ -134,6 +135,7 @@ async fn one(
         extent,
         now: WallTime::now(),
         threads: NonZeroUsize::new(context.threads).unwrap_or(NonZeroUsize::MIN),
+        memory: repository.means.memory,
         software: format!("platform {}", env!("CARGO_PKG_VERSION")),
         progress: Arc::new(on_progress),
     };
@@ -168,5 +170,5 @@ fn report(context: &Context, group: &GroupRef, outcome: &Materialized) -> Outcom
     if let (Some(first), Some(last)) = (receipt.min_event_time, receipt.max_event_time) {
         screen::line(format!("  event times   {first} to {last}"))?;
     }
-    Ok(())
+    warn_of_expectations(receipt)
 }
