@@ -99,6 +99,11 @@ fn derived_groups_follow_their_sources_into_a_dataset() {
     let shown = sandbox.ok("featuregroup show features").stdout;
     assert!(shown.contains("derived from metrics:v1"), "{shown}");
     assert!(shown.contains("max of cpu in the next 5m"), "{shown}");
+    let blamed = sandbox.ok("featuregroup blame features --entity a").stdout;
+    assert!(
+        blamed.contains("computed from metrics:v1 at Delta version 2"),
+        "{blamed}"
+    );
     // 5 minutes of the label, 20 of the means of means.
     sandbox.ok("dataset create view:v1");
     let dataset = sandbox.ok("dataset show view:v1").stdout;

@@ -96,7 +96,12 @@ impl Columns {
     fn latest(&self, stretch: &Stretch, known: &ArrayRef) -> Result<ArrayRef, StoreError> {
         let known = cast(known, &utc_micros())?;
         let known = known.as_primitive::<TimestampMicrosecondType>();
-        let latest = latest_known(&stretch.times, known.values(), &stretch.segments, self.features.reach());
+        let latest = latest_known(
+            &stretch.times,
+            known.values(),
+            &stretch.segments,
+            &self.features.frames(),
+        );
         Ok(Arc::new(TimestampMicrosecondArray::from(latest).with_timezone("UTC")))
     }
 }

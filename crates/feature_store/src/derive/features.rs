@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use definitions::{ColumnName, Derivation, Duration, FeatureGroup, Minus, Past};
 
 use super::kernel::{Aggregate, CalendarPart, Computation, Filling, Operand, Reach, reach_of};
+use super::touched::Frame;
 use crate::StoreError;
 
 /// What is computed for a derived group.
@@ -54,6 +55,19 @@ impl Features {
     /// Which rows of its entity a row is made of, all features together.
     pub fn reach(&self) -> Reach {
         reach_of(&self.computations)
+    }
+
+    /// The same, frame by frame.
+    pub fn frames(&self) -> Vec<Frame> {
+        let mut frames: Vec<Frame> = self
+            .computations
+            .iter()
+            .filter_map(frame_of)
+            .chain([Frame::OWN])
+            .collect();
+        frames.sort_unstable();
+        frames.dedup();
+        frames
     }
 
     /// Adds what computes one feature; `columns` are the places of what it reads.
@@ -133,6 +147,33 @@ impl Features {
             self.computations.push(computation);
             self.computations.len() - 1
         }))
+    }
+}
+
+/// The rows that a computation reads beside the row itself.
+fn frame_of(computation: &Computation) -> Option<Frame> {
+    let back = |span: Duration, upto: i64| Frame {
+        after: Some(upto.saturating_sub(span.micros())),
+        upto,
+    };
+    let all = Frame { after: None, upto: 0 };
+    match computation {
+        Computation::Window { window, .. } => Some(back(*window, 0)),
+        Computation::Lead { lead, .. } => Some(back(*lead, lead.micros())),
+        Computation::Lag { lag, max_age, .. } => Some(back(*max_age, -lag.micros())),
+        Computation::Zscore { window, .. } => Some(window.map_or(all, |window| back(window, 0))),
+        Computation::Fill {
+            with: Filling::LastKnown { max_age },
+            ..
+        } => Some(back(*max_age, 0)),
+        Computation::TargetEncoding { .. } => Some(all),
+        Computation::Fill { .. }
+        | Computation::Difference { .. }
+        | Computation::Ratio { .. }
+        | Computation::Interaction { .. }
+        | Computation::Calendar { .. }
+        | Computation::Bucket { .. }
+        | Computation::Hash { .. } => None,
     }
 }
 

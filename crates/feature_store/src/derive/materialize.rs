@@ -27,12 +27,12 @@ use super::commit::commit_materialization;
 use super::features::Features;
 use super::joined::{Other, joined};
 use super::kernel::Reach;
-use super::query::{Query, check_query, reach_of_query};
+use super::query::{Query, check_query, frame_of_query, reach_of_query};
 use super::rows::{Rows, current_rows, key_converter, known_rows, read_columns};
 use super::seen::Seen;
 use super::source::{Source, Whom};
 use super::stretch::{Cut, Stretch, Stretcher};
-use super::touched::{Span, Touched, needed_for};
+use super::touched::{Frame, Span, Touched, needed_for};
 use super::writer::{DerivedWriter, Written};
 use crate::ingest::{FileFormat, IngestOutcome, IngestReceipt, SourceReceipt, next_ingestion};
 use crate::storage::{SpillFolder, Store, open_group, wanted_retention};
@@ -183,20 +183,17 @@ impl How {
     async fn touched_since(&self, store: &Store, sources: &[Source], before: &Seen) -> Result<Touched, StoreError> {
         let mut touched = Touched::default();
         for (at, source) in sources.iter().enumerate() {
-            let (reach, whom) = match self {
-                Self::Query(reach) => (*reach, Whom::Every),
-                Self::Features(features) if at == 0 => (features.reach(), Whom::Own),
+            let (frames, whom) = match self {
+                Self::Query(reach) => (vec![frame_of_query(*reach)], Whom::Every),
+                Self::Features(features) if at == 0 => (features.frames(), Whom::Own),
                 // A row stands in all later rows of its entity, until another one does.
-                Self::Features(features) => (
-                    Reach {
-                        back: None,
-                        ahead: features.reach().ahead,
-                    },
-                    Whom::Own,
-                ),
+                Self::Features(features) => {
+                    let upto = features.reach().ahead.micros();
+                    (vec![Frame { after: None, upto }], Whom::Own)
+                }
             };
             let before = before.sources.get(at);
-            touched.add_all(source.touched_since(store, before, reach, whom).await?);
+            touched.add_all(source.touched_since(store, before, &frames, whom).await?);
         }
         Ok(touched)
     }

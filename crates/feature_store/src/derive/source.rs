@@ -2,13 +2,12 @@
 
 use arrow::array::AsArray;
 use arrow::datatypes::TimestampMicrosecondType;
-use definitions::{Duration, FeatureGroup};
+use definitions::FeatureGroup;
 use futures::TryStreamExt;
 
-use super::kernel::Reach;
 use super::rows::{key_columns, key_converter, rows_after};
 use super::seen::{FileEnds, SeenSource, file_ends};
-use super::touched::{Span, Touched, touched_by};
+use super::touched::{Frame, Span, Touched};
 use crate::storage::Store;
 use crate::{GroupPin, PinAt, StoreError, pin_group};
 
@@ -57,13 +56,14 @@ impl Source {
         &self,
         store: &Store,
         before: Option<&SeenSource>,
-        reach: Reach,
+        frames: &[Frame],
         whom: Whom,
     ) -> Result<Touched, StoreError> {
         let Some(before) = before.filter(|before| before.table_id == self.pin.table_id) else {
             return Ok(Touched::every(Span::ALL));
         };
-        let mut touched = Touched::default();
+        // Of one frame the spans of an entity come in order.
+        let mut by_frame = vec![Touched::default(); frames.len()];
         let pin = self.after(before.ingest_id);
         let converter = key_converter(&self.group)?;
         let mut rows = rows_after(store, &self.group, &pin, before.ingest_id).await?;
@@ -74,30 +74,32 @@ impl Source {
                 // What holds for all time touches all of it.
                 return Ok(Touched::every(Span::ALL));
             };
-            let spans = times.values().iter().map(|time| touched_by(*time, reach));
-            match whom {
-                Whom::Every => touched.add_every(spans),
-                Whom::Own => {
-                    let keys = converter.convert_columns(&key_columns(&batch, &self.group))?;
-                    for (key, span) in keys.iter().zip(spans) {
-                        touched.add(key.as_ref(), span);
-                    }
+            let keys = converter.convert_columns(&key_columns(&batch, &self.group))?;
+            for (touched, frame) in by_frame.iter_mut().zip(frames) {
+                let spans = times.values().iter().map(|time| frame.touched_by(*time));
+                match whom {
+                    Whom::Every => touched.add_every(spans),
+                    Whom::Own => keys
+                        .iter()
+                        .zip(spans)
+                        .for_each(|(key, span)| touched.add(key.as_ref(), span)),
                 }
             }
         }
-        touched.add_every(self.over_since(before, reach));
+        let mut touched = Touched::default();
+        by_frame.into_iter().for_each(|of_frame| touched.add_all(of_frame));
+        let ahead = frames.iter().map(|frame| frame.upto).max().unwrap_or_default();
+        touched.add_every(self.over_since(before, ahead));
         Ok(touched)
     }
 
     /// The labels that were not over, and are now that time has gone on.
-    fn over_since(&self, before: &SeenSource, reach: Reach) -> Option<Span> {
+    fn over_since(&self, before: &SeenSource, ahead: i64) -> Option<Span> {
         let (old, new) = (before.newest_event_time, self.newest()?);
-        if reach.ahead == Duration::ZERO || old.is_some_and(|old| new <= old) {
+        if ahead <= 0 || old.is_some_and(|old| new <= old) {
             return None;
         }
-        let first = old.map_or(i64::MIN, |old| {
-            old.saturating_sub(reach.ahead.micros()).saturating_add(1)
-        });
+        let first = old.map_or(i64::MIN, |old| old.saturating_sub(ahead).saturating_add(1));
         Some(Span { first, last: new })
     }
 

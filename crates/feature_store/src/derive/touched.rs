@@ -1,7 +1,7 @@
 //! Which derived rows have to be computed: spans of event time, for every entity and for single ones.
 //!
 //! ```text
-//!   a source row at s            touches the derived rows at    [s - ahead, s + back]
+//!   a source row at s            touches the derived rows at t  whose frames (t + after, t + upto] hold s
 //!   time goes on to a new latest touches the labels that were not over until then
 //! ```
 //!
@@ -125,16 +125,30 @@ impl Touched {
     }
 }
 
-/// What a source row at a time touches.
-pub(super) fn touched_by(time: i64, reach: Reach) -> Span {
-    let last = match reach.back {
-        // A row at exactly the window's end is outside.
-        Some(back) => time.saturating_add((back.micros() - 1).max(0)),
-        None => i64::MAX,
+/// Rows that a derived row at t is made of: those with event times in `(t + after, t + upto]`, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Frame {
+    /// Where it begins, itself outside; `None`: as far back as there are rows.
+    pub after: Option<i64>,
+    /// Where it ends, itself inside.
+    pub upto: i64,
+}
+
+impl Frame {
+    /// The row itself, and others of its time.
+    pub const OWN: Self = Self {
+        after: Some(-1),
+        upto: 0,
     };
-    Span {
-        first: time.saturating_sub(reach.ahead.micros()),
-        last,
+
+    /// The times of the derived rows that a source row at a time touches.
+    pub fn touched_by(self, time: i64) -> Span {
+        Span {
+            first: time.saturating_sub(self.upto),
+            last: self
+                .after
+                .map_or(i64::MAX, |after| time.saturating_sub(after).saturating_sub(1)),
+        }
     }
 }
 
@@ -182,10 +196,12 @@ mod tests {
     #[test]
     fn row_touches_the_windows_that_hold_it() {
         let span = |first, last| Span { first, last };
-        assert_eq!(touched_by(100, reach(Some(10), 0)), span(100, 109));
-        assert_eq!(touched_by(100, reach(Some(0), 0)), span(100, 100));
-        assert_eq!(touched_by(100, reach(Some(10), 5)), span(95, 109));
-        assert_eq!(touched_by(100, reach(None, 0)), span(100, i64::MAX));
+        let frame = |after, upto| Frame { after, upto };
+        assert_eq!(frame(Some(-10), 0).touched_by(100), span(100, 109));
+        assert_eq!(Frame::OWN.touched_by(100), span(100, 100));
+        assert_eq!(frame(Some(0), 5).touched_by(100), span(95, 99));
+        assert_eq!(frame(Some(-30), -20).touched_by(100), span(120, 129));
+        assert_eq!(frame(None, 0).touched_by(100), span(100, i64::MAX));
         assert_eq!(needed_for(span(100, 109), reach(Some(10), 5)), span(91, 114));
         assert_eq!(needed_for(span(100, 109), reach(None, 5)), span(i64::MIN, 114));
         assert_eq!(needed_for(Span::ALL, reach(Some(10), 5)), Span::ALL);

@@ -175,7 +175,7 @@ pub(crate) fn explain(error: DataFusionError, names: &[String]) -> StoreError {
 }
 
 /// What went wrong while a query was answered: the values that it was asked about, or else the platform.
-fn failed(error: DataFusionError) -> StoreError {
+pub(crate) fn failed(error: DataFusionError) -> StoreError {
     match error.find_root() {
         DataFusionError::ArrowError(_, _) | DataFusionError::Execution(_) => StoreError::Query {
             message: format!("the query failed: {}", plain_message(&error)),

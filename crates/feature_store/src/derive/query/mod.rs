@@ -37,11 +37,11 @@ use futures::{StreamExt, TryStreamExt};
 use super::kernel::Reach;
 use super::rows::{Rows, current_rows, read_columns};
 use super::source::Source;
-use super::touched::{Span, Touched, needed_for};
+use super::touched::{Frame, Span, Touched, needed_for};
 use super::writer::DerivedWriter;
 use crate::error::plan_error;
 use crate::ingest::nan_to_null;
-use crate::query::{explain, session_in};
+use crate::query::{explain, failed, session_in};
 use crate::storage::{SpillFolder, Store, spilling_context, stored_schema};
 use crate::{GroupPin, StoreError, group_schema};
 
@@ -76,6 +76,14 @@ pub(super) fn reach_of_query(group: &FeatureGroup) -> Reach {
     Reach {
         back: Duration::from_micros(lookback.micros().saturating_add(1)),
         ahead: horizons.max().unwrap_or_default(),
+    }
+}
+
+/// The same, as a frame.
+pub(super) fn frame_of_query(reach: Reach) -> Frame {
+    Frame {
+        after: reach.back.map(|back| -back.micros()),
+        upto: reach.ahead.micros(),
     }
 }
 
@@ -122,17 +130,13 @@ impl Query<'_> {
         let rows = context.execute_logical_plan(plan).await.map_err(refused)?;
         let rows = rows.select(columns.collect::<Vec<_>>()).map_err(refused)?;
         let rows = rows.sort(order).map_err(plan_error(doing()))?;
-        let rows = rows.execute_stream().await.map_err(plan_error(doing()))?;
-        let doing = doing();
+        let rows = rows.execute_stream().await.map_err(failed)?;
         let typed = move |batch: RecordBatch| {
             // What was put on disk goes away with the stream.
             let _kept = &folder;
             std::future::ready(typed(&batch, &schema))
         };
-        Ok(rows
-            .map_err(move |error| plan_error(&doing)(error))
-            .and_then(typed)
-            .boxed())
+        Ok(rows.map_err(failed).and_then(typed).boxed())
     }
 
     /// Writes the touched rows; gives the rows that were read of each source. `present` is the table as it is.
