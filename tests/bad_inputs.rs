@@ -401,7 +401,7 @@ fn questions_that_cannot_be_answered_are_refused() {
     );
 }
 
-const DEFINITIONS: [Case<'_>; 14] = [
+const DEFINITIONS: [Case<'_>; 17] = [
     (
         "group changed under its version",
         "feature_groups/racks.toml: name = \"racks\"⏎version = 1⏎entity = [\"host\"]⏎static = true⏎[[features]]⏎name = \"watts\"⏎type = \"float64\"⏎\nplan",
@@ -430,7 +430,19 @@ const DEFINITIONS: [Case<'_>; 14] = [
     ),
     (
         "kind that is not supported yet",
-        "feature_groups/racks.toml: name = \"racks\"⏎version = 2⏎entity = [\"host\"]⏎event_time = \"ts\"⏎[derive]⏎from = [\"local:v1\"]⏎[[features]]⏎name = \"cpu_mean\"⏎of = \"cpu\"⏎window = \"1h\"⏎aggregate = \"mean\"⏎\napply",
+        "feature_groups/racks.toml: name = \"racks\"⏎version = 2⏎entity = [\"host\"]⏎event_time = \"ts\"⏎[derive]⏎from = [\"local:v1\"]⏎[[features]]⏎name = \"habit\"⏎of = \"host\"⏎target_encoding = \"cpu\"⏎\napply",
+    ),
+    (
+        "query that asks the clock",
+        "feature_groups/racks.toml: name = \"racks\"⏎version = 2⏎entity = [\"host\"]⏎event_time = \"ts\"⏎[derive]⏎from = [\"local:v1\"]⏎lookback = \"1h\"⏎sql = \"select host, now() as ts, cpu from local\"⏎[[features]]⏎name = \"cpu\"⏎type = \"float64\"⏎\nplan",
+    ),
+    (
+        "query without a column of the group",
+        "feature_groups/racks.toml: name = \"racks\"⏎version = 2⏎entity = [\"host\"]⏎event_time = \"ts\"⏎[derive]⏎from = [\"local:v1\"]⏎lookback = \"1h\"⏎sql = \"select host, ts, cpu as cpu_now from local\"⏎[[features]]⏎name = \"cpu\"⏎type = \"float64\"⏎\nplan",
+    ),
+    (
+        "query of an unknown group",
+        "feature_groups/racks.toml: name = \"racks\"⏎version = 2⏎entity = [\"host\"]⏎event_time = \"ts\"⏎[derive]⏎from = [\"local:v1\"]⏎lookback = \"1h\"⏎sql = \"select host, ts, cpu from lokal\"⏎[[features]]⏎name = \"cpu\"⏎type = \"float64\"⏎\nplan",
     ),
     (
         "view of an unknown group",

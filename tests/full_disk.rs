@@ -25,14 +25,14 @@ fn on_small_disk(sandbox: &Sandbox, folder: &str, size: &str, line: &str) -> Opt
 
 #[test]
 fn disk_that_is_full_is_said_and_leaves_nothing() {
-    let sandbox = sixty_hosts(&[("hosts", "hosts"), ("cpu_labels", "labels")]);
+    let sandbox = sixty_hosts();
     let before = sandbox.ok("featuregroup list").stdout;
     for (folder, line) in [
         (".platform/spill", "dataset create cpu_fv:v1 --memory 64MiB"),
         (".platform/staging", "dataset create cpu_fv:v1"),
         (
             ".platform/spill",
-            "featuregroup ingest server_metrics --from - --format parquet < data/metrics.parquet",
+            "featuregroup ingest server_metrics --force --from - --format parquet < data/metrics.parquet",
         ),
     ] {
         let Some(said) = on_small_disk(&sandbox, folder, "256k", line) else {
@@ -53,6 +53,6 @@ fn disk_that_is_full_is_said_and_leaves_nothing() {
     );
     assert_eq!(sandbox.ok("featuregroup list").stdout, before);
     sandbox.ok("doctor");
-    sandbox.ok("featuregroup ingest server_metrics --from data/metrics.parquet");
+    sandbox.ok("featuregroup ingest server_metrics --force --from data/metrics.parquet");
     sandbox.ok("dataset create cpu_fv:v1");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::main_job::{ingested, sixty_hosts, trained};
 use crate::sandbox::Sandbox;
 
-/// Rounds per command; nine commands make sixty-three.
+/// Rounds per command; eleven commands make seventy-seven.
 const ROUNDS: u32 = 7;
 
 /// Runs the command once to learn how long it takes, then kills it at moments spread over that time. The spread is a fixed
@@ -169,11 +169,7 @@ fn killed_dataset_creation_leaves_whole_datasets() {
 
 #[test]
 fn killed_while_the_spine_is_on_disk_leaves_whole_datasets_and_nothing_on_disk() {
-    let sandbox = sixty_hosts(&[
-        ("server_metrics", "metrics"),
-        ("hosts", "hosts"),
-        ("cpu_labels", "labels"),
-    ]);
+    let sandbox = sixty_hosts();
     let create = "dataset create cpu_fv:v1 --force --memory 64MiB";
     kill_rounds(&sandbox, |_| create.to_owned(), |_| is_whole(&sandbox));
     let made = sandbox.ok(&format!("{create} --json")).json();
@@ -186,6 +182,50 @@ fn killed_while_the_spine_is_on_disk_leaves_whole_datasets_and_nothing_on_disk()
     sandbox.ok("gc");
     let left = |folder: &str| std::fs::read_dir(sandbox.path(folder)).unwrap().count();
     assert_eq!((left(".platform/spill"), left(".platform/staging")), (0, 0));
+}
+
+#[test]
+fn killed_materialization_shows_all_of_its_rows_or_none_and_the_next_one_goes_on() {
+    let sandbox = Sandbox::new();
+    sandbox.write("feature_groups/readings.toml", &group("readings"));
+    let derived = |name: &str| {
+        let head = format!(
+            "name = \"{name}\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n[derive]\nfrom = [\"readings:v1\"]\n"
+        );
+        head + "[[features]]\nname = \"highest\"\nof = \"value\"\nwindow = \"1h\"\naggregate = \"max\"\n"
+    };
+    for name in ["killed", "whole"] {
+        sandbox.write(&format!("feature_groups/{name}.toml"), &derived(name));
+    }
+    sandbox.ok("apply");
+    let line = |round: u32| {
+        let row = |row: u32| {
+            format!(
+                "h{},2026-01-{:02}T{:02}:{:02}:00Z,{}\n",
+                row % 7,
+                1 + row / 1440,
+                row / 60 % 24,
+                row % 60,
+                row * round % 101
+            )
+        };
+        let rows: String = (0..20_000).filter(|at| at % 3 <= round % 3).map(row).collect();
+        sandbox.write("rows.csv", &format!("host,ts,value\n{rows}"));
+        sandbox.ok("featuregroup ingest readings --force --from rows.csv");
+        "featuregroup materialize killed".to_owned()
+    };
+    kill_rounds(&sandbox, line, |_| {
+        is_whole(&sandbox);
+        sandbox.ok("featuregroup materialize killed");
+        let missing = "(select host, ts from readings) except (select host, ts from killed)";
+        assert_eq!(rows(&sandbox, &format!("({missing})")), 0);
+    });
+    sandbox.ok("featuregroup materialize whole");
+    let other =
+        "(select * from killed except select * from whole) union all (select * from whole except select * from killed)";
+    assert_eq!(rows(&sandbox, &format!("({other})")), 0);
+    sandbox.ok("gc --grace 0s");
+    is_whole(&sandbox);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod bad_inputs;
 mod baselines;
 mod classes;
 mod contract;
+mod derived;
 mod drift;
 mod expectations;
 mod exports;

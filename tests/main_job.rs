@@ -14,12 +14,13 @@ pub fn ingested() -> Sandbox {
     let sandbox = Sandbox::empty();
     sandbox.ok("init .");
     quicken(&sandbox);
-    sandbox.ok("simulate fleet --out data --hosts 8 --days 6 --seed 7");
+    sandbox.ok("simulate fleet --out data --hosts 8 --days 10 --seed 7");
     sandbox.ok("apply");
     sandbox.ok("featuregroup ingest server_metrics --from data/metrics.csv");
     sandbox.ok("featuregroup ingest server_metrics --from data/late_metrics.csv");
     sandbox.ok("featuregroup ingest hosts --from data/hosts.csv");
-    sandbox.ok("featuregroup ingest cpu_labels --from data/labels.csv");
+    sandbox.ok("featuregroup materialize server_features");
+    sandbox.ok("featuregroup materialize cpu_labels");
     sandbox
 }
 
@@ -120,15 +121,16 @@ fn failed_gate_records_the_run_and_registers_nothing() {
     assert_eq!(runs["runs"][0]["status"], "refused");
 }
 
-/// Sixty hosts for thirty days, as Parquet files in `data`; these groups are ingested.
-pub fn sixty_hosts(groups: &[(&str, &str)]) -> Sandbox {
+/// The running example with sixty hosts for thirty days, as Parquet files in `data`, everything ingested and materialized.
+pub fn sixty_hosts() -> Sandbox {
     let sandbox = Sandbox::empty();
     sandbox.ok("init .");
     sandbox.ok("simulate fleet --out data --hosts 60 --days 30 --format parquet");
     sandbox.ok("apply");
-    for (group, file) in groups {
-        sandbox.ok(&format!("featuregroup ingest {group} --from data/{file}.parquet"));
-    }
+    sandbox.ok("featuregroup ingest server_metrics --from data/metrics.parquet");
+    sandbox.ok("featuregroup ingest hosts --from data/hosts.parquet");
+    sandbox.ok("featuregroup materialize server_features");
+    sandbox.ok("featuregroup materialize cpu_labels");
     sandbox
 }
 
@@ -157,10 +159,11 @@ fn add_column(sandbox: &Sandbox, group: &str, name: &str) {
 fn model_is_reproduced_after_everything_around_it_has_changed() {
     let sandbox = trained();
     // Another seed: the same hosts and times with other values, which correct the old rows, and a day more.
-    sandbox.ok("simulate fleet --out more --hosts 8 --days 7 --seed 8");
+    sandbox.ok("simulate fleet --out more --hosts 8 --days 11 --seed 8");
     add_column(&sandbox, "server_metrics", "added_later");
     sandbox.ok("featuregroup ingest server_metrics --from more/metrics.csv");
-    sandbox.ok("featuregroup ingest cpu_labels --from more/labels.csv");
+    sandbox.ok("featuregroup materialize server_features");
+    sandbox.ok("featuregroup materialize cpu_labels");
     sandbox.ok("featuregroup compact server_metrics");
     sandbox.ok("featuregroup compact cpu_labels");
     sandbox.ok("gc --grace 0s");

@@ -87,8 +87,8 @@ fn every_command_shows_what_it_did() {
     check("init", &screens(&sandbox, &["init .", "init .", "init other --json"]));
     shrink(&sandbox);
     let simulate = [
-        "simulate fleet --out data --hosts 4 --days 3 --seed 7",
-        "simulate fleet --out data --hosts 4 --days 3 --seed 7 --json",
+        "simulate fleet --out data --hosts 4 --days 9 --seed 7",
+        "simulate fleet --out data --hosts 4 --days 9 --seed 7 --json",
     ];
     check("simulate", &screens(&sandbox, &simulate));
     check(
@@ -101,7 +101,9 @@ fn every_command_shows_what_it_did() {
         "featuregroup ingest server_metrics --from data/metrics.csv",
         "featuregroup ingest server_metrics --from data/late_metrics.csv --json",
         "featuregroup ingest hosts --from data/hosts.csv",
-        "featuregroup ingest cpu_labels:v1 --from data/labels.csv",
+        "featuregroup materialize server_features",
+        "featuregroup materialize server_features",
+        "featuregroup materialize cpu_labels:v1 --json",
     ];
     check("featuregroup_ingest", &screens(&sandbox, &ingest));
     let groups = [
@@ -109,6 +111,7 @@ fn every_command_shows_what_it_did() {
         "featuregroup list --json",
         "featuregroup show server_metrics",
         "featuregroup show hosts:v1 --json",
+        "featuregroup show server_features",
         "featuregroup stats server_metrics",
         "featuregroup stats hosts",
         "featuregroup stats server_metrics --ingestion 2",
@@ -146,7 +149,7 @@ fn datasets(sandbox: &Sandbox) {
     let lines = [
         "dataset create cpu_fv:v1",
         "dataset create cpu_fv:v1",
-        "dataset create cpu_fv:v1 --from 2026-01-05T12:00:00Z --to 2026-01-07",
+        "dataset create cpu_fv:v1 --from 2026-01-05T12:00:00Z --to 2026-01-13",
         "dataset list",
         "dataset show cpu_fv:v1/1",
         "dataset verify cpu_fv:v1/1",
@@ -243,6 +246,7 @@ fn help_says_what_every_command_does() {
         "apply",
         "featuregroup",
         "featuregroup ingest",
+        "featuregroup materialize",
         "featuregroup late",
         "featureview",
         "featureview create",

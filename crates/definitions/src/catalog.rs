@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+mod derived;
 mod pipelines;
 mod sources;
 
@@ -52,6 +53,15 @@ impl Catalog {
             problems.extend(result.err().into_iter().flat_map(|Problems(problems)| problems));
         }
         Problems::none_of(problems).map(|()| catalog)
+    }
+
+    /// Gives derived features their types, which follow from those of the columns that they are computed from, also from groups
+    /// that have been applied before. A type that cannot be told stays open; `check` says why.
+    ///
+    /// # Errors
+    /// A group has no canonical form; that holds for none.
+    pub fn complete(&mut self, applied_groups: &BTreeMap<GroupRef, FeatureGroup>) -> Result<(), Problems> {
+        derived::complete(self, applied_groups)
     }
 
     /// Checks the definitions against each other, and against what has been applied before, which may be referred to too.

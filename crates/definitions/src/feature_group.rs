@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ColumnName, Duration, Expect, GroupExpect, GroupRef, Name, Version, Versioned};
+use crate::{ColumnName, Derivation, Duration, Expect, GroupExpect, GroupRef, Name, Version, Versioned};
 
 /// The type of a column, as users write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -148,34 +148,13 @@ pub struct Feature {
 }
 
 impl Feature {
-    /// Whether learners treat the values as categories.
+    /// Whether learners treat the values as categories: texts, bools, hashes, and numbers that are said to be.
     #[must_use]
     pub fn is_categorical(&self) -> bool {
-        self.categorical || matches!(self.data_type, Some(DataType::Utf8 | DataType::Bool))
+        self.categorical
+            || matches!(self.data_type, Some(DataType::Utf8 | DataType::Bool))
+            || matches!(self.derivation, Some(Derivation::Hash { .. }))
     }
-}
-
-/// How a feature of a derived group is computed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Derivation {
-    /// The column it is computed from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<ColumnName>,
-    /// Aggregate over (t - window, t].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window: Option<Duration>,
-    /// The value that long ago.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lag: Option<Duration>,
-    /// Aggregate over (t, t + lead]: a label.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lead: Option<Duration>,
-    /// The aggregate, as written: `mean`, `quantile(0.9)`, `ewm("30m")`, …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub aggregate: Option<String>,
-    /// A part of the calendar, as written: `hour_sin`, `weekday`, …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calendar: Option<String>,
 }
 
 /// Where a derived group comes from.
@@ -265,7 +244,7 @@ impl FeatureGroup {
     /// Whether its rows are computed from other groups.
     #[must_use]
     pub fn is_derived(&self) -> bool {
-        self.derive.is_some() || self.features.iter().any(|feature| feature.derivation.is_some())
+        self.derive.is_some()
     }
     /// The feature of that name.
     #[must_use]

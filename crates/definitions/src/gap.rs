@@ -9,12 +9,15 @@
 //! ```
 //!
 //! Both follow from the definitions: stated as `horizon` and `lookback`, or from how a derived feature is computed, all the way
-//! up to the columns it comes from.
+//! up to the columns it comes from. A lag of a label is nearer to being known by the lag.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::{ColumnName, Duration, FeatureGroup, FeatureView, GroupRef, Problems, ResolvedView, Role, resolve_view};
+use crate::{
+    ColumnName, Derivation, Duration, FeatureGroup, FeatureView, GroupRef, Problems, Reach, ResolvedView, Role,
+    resolve_view,
+};
 
 /// The two terms of the gap, and the columns they come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -91,6 +94,7 @@ pub(crate) fn horizon_of(
     Spans {
         groups,
         own: own_horizon,
+        through: Derivation::horizon_through,
         known: BTreeMap::new(),
     }
     .of_column(group, column)
@@ -105,6 +109,7 @@ pub(crate) fn lookback_of(
     Spans {
         groups,
         own: own_lookback,
+        through: |_, _, span| span,
         known: BTreeMap::new(),
     }
     .of_column(group, column)
@@ -112,12 +117,18 @@ pub(crate) fn lookback_of(
 
 fn own_horizon(group: &FeatureGroup, column: &ColumnName) -> Option<Duration> {
     let feature = group.feature(column.as_str())?;
-    feature.horizon.or(feature.derivation.as_ref().and_then(|how| how.lead))
+    feature
+        .horizon
+        .or(feature.derivation.as_ref().map(Derivation::reach_ahead))
 }
 
+/// Where a function looks back as far as there are rows, that is no span: it sees no label, or only labels that were over.
 fn own_lookback(group: &FeatureGroup, column: &ColumnName) -> Option<Duration> {
     let feature = group.feature(column.as_str())?;
-    let computed = feature.derivation.as_ref().and_then(|how| how.window.max(how.lag));
+    let computed = feature.derivation.as_ref().and_then(|how| match how.reach_back() {
+        Reach::Of(span) => Some(span),
+        Reach::Unbounded => None,
+    });
     feature
         .lookback
         .or(computed)
@@ -128,6 +139,8 @@ fn own_lookback(group: &FeatureGroup, column: &ColumnName) -> Option<Duration> {
 struct Spans<'a> {
     groups: &'a BTreeMap<GroupRef, FeatureGroup>,
     own: fn(&FeatureGroup, &ColumnName) -> Option<Duration>,
+    /// What is left of the span of a column that is read.
+    through: fn(&Derivation, &ColumnName, Duration) -> Duration,
     /// What has been summed already. A column that is being summed counts as zero, so that a cycle ends.
     known: BTreeMap<(GroupRef, ColumnName), Duration>,
 }
@@ -144,18 +157,26 @@ impl Spans<'_> {
         let derivation = group
             .feature(column.as_str())
             .and_then(|feature| feature.derivation.as_ref());
-        let of = derivation.and_then(|derivation| derivation.of.as_ref());
         let mut below = Duration::ZERO;
         for source in derive.from.iter().filter_map(|from| self.groups.get(from)) {
-            below = match of {
-                Some(of) => below.max(self.of_column(source, of)),
+            match derivation {
+                Some(how) => {
+                    for input in how
+                        .inputs()
+                        .into_iter()
+                        .filter(|input| source.feature(input.as_str()).is_some())
+                    {
+                        below = below.max((self.through)(how, input, self.of_column(source, input)));
+                    }
+                }
                 // A query may read every column.
-                None if derive.sql.is_some() => source
-                    .features
-                    .iter()
-                    .fold(below, |below, feature| below.max(self.of_column(source, &feature.name))),
-                None => below,
-            };
+                None if derive.sql.is_some() => {
+                    for feature in &source.features {
+                        below = below.max(self.of_column(source, &feature.name));
+                    }
+                }
+                None => {}
+            }
         }
         self.known.insert(key, own.plus(below));
         own.plus(below)

@@ -3,11 +3,12 @@
 //! This crate reads the text, refuses what is wrong with file, line, key, wanted, found and hint, and gives typed
 //! definitions with fingerprints. It never opens a file, a table or the registry.
 //!
-//! Reading order: [`name`](Name) and [`time`](EventTime) hold the vocabulary, `feature_group` with `expectation`, `feature_view` and
-//! `pipeline` what is declared, `parse` how text becomes it, `problem` what can be wrong with it, `resolve` and `gap` what a view means once its
+//! Reading order: [`name`](Name) and [`time`](EventTime) hold the vocabulary, `feature_group` with `expectation`, `derivation`, `feature_view`
+//! and `pipeline` what is declared, `parse` how text becomes it, `problem` what can be wrong with it, `resolve` and `gap` what a view means once its
 //! groups are known, `catalog` what must hold between definitions, `diff` what changed.
 
 mod catalog;
+mod derivation;
 mod diff;
 mod expectation;
 mod feature_group;
@@ -23,6 +24,7 @@ mod resolve;
 mod time;
 
 pub use catalog::Catalog;
+pub use derivation::*;
 pub use diff::diff_definitions;
 pub use expectation::{Check, Expect, Expectation, GroupExpect, Level, Monotonic};
 pub use feature_group::*;

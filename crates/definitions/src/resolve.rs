@@ -273,8 +273,9 @@ impl<'a> Resolver<'a> {
             path,
         } = wanted;
         let feature = group.feature(column.as_str());
-        let computed = feature.filter(|_| group.is_derived()).map(|_| DataType::Float64);
-        let Some(data_type) = group.column_type(column.as_str()).or(computed) else {
+        // The type of a derived feature stays open where its own definition is at fault, which is said there.
+        let open = feature.filter(|_| group.is_derived()).map(|_| DataType::Float64);
+        let Some(data_type) = group.column_type(column.as_str()).or(open) else {
             return self.unknown_column(group, column, path);
         };
         let name = selection.map_or_else(|| column.to_string(), |(_, selection)| selection.output_name(column));

@@ -62,13 +62,13 @@ pub struct Revision {
     pub values: Vec<Option<String>>,
 }
 
-/// A row of a file.
+/// A row of a file, or the groups that a row was computed from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Origin {
-    /// The file, as it was named at its ingestion.
+    /// The file, as it was named at its ingestion; of a derived row its sources at their versions.
     pub file: String,
-    /// The row in it, from 1.
-    pub row: u64,
+    /// The row in it, from 1; `None` for a derived row.
+    pub row: Option<u64>,
     /// The line on which the row starts, where the file still lies there as it was.
     pub line: Option<u64>,
 }
@@ -212,6 +212,14 @@ async fn revision(
 
 /// The file and row of a row by its number in its ingestion, which counts the rows of all files in their order.
 async fn origin(store: &Store, group: &FeatureGroup, receipt: &IngestReceipt, number: i64) -> Option<Origin> {
+    if group.is_derived() {
+        let sources: Vec<&str> = receipt.sources.iter().map(|source| source.path.as_str()).collect();
+        return Some(Origin {
+            file: sources.join(", "),
+            row: None,
+            line: None,
+        });
+    }
     let mut row = u64::try_from(number).ok()?;
     for source in &receipt.sources {
         if row < source.rows {
@@ -222,7 +230,7 @@ async fn origin(store: &Store, group: &FeatureGroup, receipt: &IngestReceipt, nu
             let line = tokio::task::spawn_blocking(look).await.ok().flatten();
             return Some(Origin {
                 file,
-                row: row + 1,
+                row: Some(row + 1),
                 line,
             });
         }

@@ -540,7 +540,31 @@ pub enum StoreError {
         /// What is wrong with them.
         problem: String,
     },
+    /// A group is not derived, so nothing computes it.
+    #[error("`{group}` is not derived: its rows are ingested")]
+    NotDerived {
+        /// The group.
+        group: GroupRef,
+    },
+    /// Nothing computes a feature of a derived group.
+    #[error("nothing computes `{column}` of `{group}`")]
+    NotComputed {
+        /// The group.
+        group: GroupRef,
+        /// The feature.
+        column: String,
+    },
 
+    /// The query of a derived group gives what cannot be the group's rows.
+    #[error("the query of `{group}` gives {problem}")]
+    Queried {
+        /// The group.
+        group: GroupRef,
+        /// What it gives.
+        problem: String,
+        /// What to write instead.
+        hint: String,
+    },
     /// The SQL of a derived group may give other rows from the same ones.
     #[error("a derived group must give the same rows each time: `{found}` {why}")]
     Indeterminate {

@@ -5,13 +5,13 @@
 //! for the time, and never overwrites a row: a correction is a new row that is known later.
 //!
 //! Reading order: `storage` says how a group lies on disk and what a pin is, `scan` reads a pin in one total order, `ingest` brings
-//! files in, `expect` holds them against what the group expects, `history`, `periods`, `blame` (with `entity`), `statistics`, `late`,
-//! `maintenance` and `forget` look after the table, `query` is SQL over all groups; `point_in_time`, `split`, `fingerprint` and `dataset`
-//! make training datasets; `derive` computes features from features; `drift` says how far apart two samples are, `report` what a page about a
-//! dataset is drawn from; `export` writes rows for other programs.
+//! files in, `expect` holds them against what the group expects, `derive` computes groups from others, `history`, `periods`, `blame` (with `entity`),
+//! `statistics`, `late`, `maintenance` and `forget` look after the table, `query` is SQL over all groups; `point_in_time`, `split`, `fingerprint` and
+//! `dataset` make training datasets; `drift` says how far apart two samples are, `report` what a page about a dataset is drawn from; `export` writes
+//! rows for other programs.
 
 mod blame;
-pub(crate) mod derive;
+pub mod derive;
 mod encoding;
 mod entity;
 mod error;
@@ -37,8 +37,8 @@ pub mod split;
 
 pub use blame::{Blame, BlamedValue, Origin, Revision, blame};
 pub use derive::{
-    Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, compute_features, reach_of,
-    sql_schema, types_of,
+    Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, check_query, compute_features,
+    reach_of, sql_schema, types_of,
 };
 pub use entity::Entity;
 pub use error::{Location, Reason, StoreError, Violation, Violations};

@@ -26,7 +26,7 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::union::UnionExec;
@@ -80,6 +80,26 @@ pub async fn scan_group(
     scan_columns(store, group, pin, &read, &schema, as_known_at).await
 }
 
+/// As [`scan_group`], leaving out rows with which a predicate over the files' columns is not true. What can be told without reading a
+/// row is not read; that no row is missing is not checked.
+pub(crate) async fn scan_where(
+    store: &Store,
+    group: &FeatureGroup,
+    pin: &GroupPin,
+    columns: &[ColumnName],
+    predicate: impl FnOnce(&Schema) -> datafusion::error::Result<Arc<dyn PhysicalExpr>>,
+) -> Result<GroupScan, StoreError> {
+    let (read, schema) = (read_schema(group, columns)?, scan_schema(group, columns)?);
+    let predicate = predicate(&read).map_err(plan_error(format!("`{}` could not be read", pin.group)))?;
+    let wanted = Wanted {
+        read: &read,
+        schema: &schema,
+        predicate: Some(predicate),
+        as_known_at: None,
+    };
+    scan_wanted(store, group, pin, wanted).await
+}
+
 /// As [`scan_group`], for any columns of the files: `read` holds at least those of the order, `schema` is what comes out.
 pub(crate) async fn scan_columns(
     store: &Store,
@@ -89,6 +109,38 @@ pub(crate) async fn scan_columns(
     schema: &SchemaRef,
     as_known_at: Option<KnownAt>,
 ) -> Result<GroupScan, StoreError> {
+    let wanted = Wanted {
+        read,
+        schema,
+        predicate: None,
+        as_known_at,
+    };
+    scan_wanted(store, group, pin, wanted).await
+}
+
+/// What a scan reads and gives.
+struct Wanted<'a> {
+    /// The columns of the files that are read.
+    read: &'a SchemaRef,
+    /// What comes out.
+    schema: &'a SchemaRef,
+    /// What must be true of a row.
+    predicate: Option<Arc<dyn PhysicalExpr>>,
+    as_known_at: Option<KnownAt>,
+}
+
+async fn scan_wanted(
+    store: &Store,
+    group: &FeatureGroup,
+    pin: &GroupPin,
+    wanted: Wanted<'_>,
+) -> Result<GroupScan, StoreError> {
+    let Wanted {
+        read,
+        schema,
+        predicate,
+        as_known_at,
+    } = wanted;
     let reference = group.reference();
     if pin.group != reference {
         return Err(StoreError::WrongPin {
@@ -111,9 +163,10 @@ pub(crate) async fn scan_columns(
     let batches: BoxStream<'static, Result<RecordBatch, StoreError>> = if files.is_empty() {
         futures::stream::empty().boxed()
     } else {
-        let plan = merge_plan(group, read, files).map_err(plan_error(&doing))?;
+        let plan = merge_plan(group, read, files, predicate.as_ref()).map_err(plan_error(&doing))?;
         let rows = execute_stream(plan, Arc::new(task_context(store, pin)?)).map_err(plan_error(&doing))?;
-        let check = ScanCheck::new(group, pin, store.group_folder(&reference), read)?;
+        let mut check = ScanCheck::new(group, pin, store.group_folder(&reference), read)?;
+        check.wanted = check.wanted.filter(|_| predicate.is_none());
         finish(rows, check, doing, schema.clone(), as_known_at).boxed()
     };
     Ok(GroupScan {
@@ -205,19 +258,21 @@ fn merge_plan(
     group: &FeatureGroup,
     schema: &SchemaRef,
     files: Vec<SourceFile>,
+    predicate: Option<&Arc<dyn PhysicalExpr>>,
 ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
     let order = lex_ordering(group, schema)?;
     let (sorted, unsorted): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.sorted);
     let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
     if !sorted.is_empty() {
         let groups = sorted.into_iter().map(|file| FileGroup::new(vec![file.file])).collect();
-        inputs.push(parquet_source(schema, groups, Some(order.clone())));
+        inputs.push(parquet_source(schema, groups, Some(order.clone()), predicate));
     }
     if !unsorted.is_empty() {
         let source = parquet_source(
             schema,
             vec![FileGroup::new(unsorted.into_iter().map(|file| file.file).collect())],
             None,
+            predicate,
         );
         inputs.push(Arc::new(SortExec::new(order.clone(), source)));
     }
@@ -233,8 +288,17 @@ fn merge_plan(
 }
 
 /// One partition per group of files. With an order, each group is one file, and promises to be in it.
-fn parquet_source(schema: &SchemaRef, groups: Vec<FileGroup>, order: Option<LexOrdering>) -> Arc<dyn ExecutionPlan> {
-    let source = ParquetSource::new(TableSchema::from(schema.clone())).with_table_parquet_options(parquet_options());
+fn parquet_source(
+    schema: &SchemaRef,
+    groups: Vec<FileGroup>,
+    order: Option<LexOrdering>,
+    predicate: Option<&Arc<dyn PhysicalExpr>>,
+) -> Arc<dyn ExecutionPlan> {
+    let mut source =
+        ParquetSource::new(TableSchema::from(schema.clone())).with_table_parquet_options(parquet_options());
+    if let Some(predicate) = predicate {
+        source = source.with_predicate(predicate.clone()).with_pushdown_filters(true);
+    }
     let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
         .with_file_groups(groups)
         .with_output_ordering(order.into_iter().collect())
@@ -284,7 +348,8 @@ struct ScanCheck {
     group: definitions::GroupRef,
     version: i64,
     folder: std::path::PathBuf,
-    wanted: u64,
+    /// `None`: some rows are left out on purpose.
+    wanted: Option<u64>,
     found: u64,
 }
 
@@ -301,7 +366,7 @@ impl ScanCheck {
             group: group.reference(),
             version: pin.delta_version,
             folder,
-            wanted: pin.rows(),
+            wanted: Some(pin.rows()),
             found: 0,
         })
     }
@@ -312,14 +377,13 @@ impl ScanCheck {
     }
 
     fn end(self) -> Result<(), StoreError> {
-        if self.found == self.wanted {
+        let Some(wanted) = self.wanted.filter(|wanted| *wanted != self.found) else {
             return Ok(());
-        }
+        };
         let Self {
             group,
             version,
             folder: path,
-            wanted,
             found,
             ..
         } = self;

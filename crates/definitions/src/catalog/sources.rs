@@ -1,10 +1,10 @@
-//! Where derived groups come from: the sources must be there, have the columns, and never lead back.
+//! Where derived groups come from: the sources must be there, and never lead back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Catalog;
-use crate::resolve::{some_of, unknown_reference};
-use crate::{FeatureGroup, GroupRef, Parsed, Problem};
+use super::{Catalog, derived};
+use crate::resolve::unknown_reference;
+use crate::{FeatureGroup, GroupRef, Problem};
 
 impl Catalog {
     /// `from` of derived groups must lead somewhere, and never back.
@@ -21,7 +21,7 @@ impl Catalog {
             let reference = group.definition.reference();
             let cycle = cycle_through(&reference, groups);
             if cycle.is_empty() {
-                check_source_columns(group, groups, problems);
+                derived::check(group, groups, problems);
             }
             // The cycle is told once: at its first member.
             if cycle.iter().min() == Some(&reference) {
@@ -36,59 +36,6 @@ impl Catalog {
                 problems.push(problem.hint(last));
             }
         }
-    }
-}
-
-/// `of` must name a column of a source.
-fn check_source_columns(
-    group: &Parsed<FeatureGroup>,
-    groups: &BTreeMap<GroupRef, FeatureGroup>,
-    problems: &mut Vec<Problem>,
-) {
-    let Some(derive) = &group.definition.derive else { return };
-    let Some(sources) = derive
-        .from
-        .iter()
-        .map(|from| groups.get(from))
-        .collect::<Option<Vec<_>>>()
-    else {
-        return;
-    };
-    for (at, feature) in group.definition.features.iter().enumerate() {
-        let of = feature
-            .derivation
-            .as_ref()
-            .and_then(|derivation| derivation.of.as_ref());
-        let known = |name: &str| {
-            sources
-                .iter()
-                .any(|source| source.declared_columns().iter().any(|c| c.as_str() == name))
-        };
-        let Some(of) = of.filter(|of| !known(of.as_str())) else {
-            continue;
-        };
-        let names: Vec<&str> = sources
-            .iter()
-            .flat_map(|source| source.declared_columns())
-            .map(AsRef::as_ref)
-            .collect();
-        let near = crate::nearest(of.as_str(), names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-        let show = || {
-            derive
-                .from
-                .first()
-                .map(|from| format!("platform featuregroup show {from}"))
-        };
-        let problem = group.problem(
-            &format!("features[{at}].of"),
-            format!("unknown column `{of}` of the groups in `from`"),
-        );
-        problems.push(
-            problem
-                .wanted(some_of(&names))
-                .found(format!("`{of}`"))
-                .hint(near.or_else(show)),
-        );
     }
 }
 

@@ -1,12 +1,12 @@
 //! One feature of a feature group: `[[features]]`, with what is expected of its values.
 
-use super::derivation::derivation;
+use super::derivation::{self, derivation};
 use super::expect;
 use super::spelling::one_of;
 use super::table::{Field, Table};
 use crate::{DataType, Duration, Feature, nearest};
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 9] = [
     "name",
     "type",
     "unit",
@@ -16,12 +16,6 @@ const KEYS: [&str; 15] = [
     "on_violation",
     "lookback",
     "horizon",
-    "of",
-    "window",
-    "lag",
-    "lead",
-    "aggregate",
-    "calendar",
 ];
 /// What other systems call the types.
 const SYNONYMS: [(&str, DataType); 24] = [
@@ -88,7 +82,8 @@ pub(super) fn place_of(field: &Field<'_>, at: usize, key: &str) -> String {
 
 fn feature(field: &Field<'_>, at: usize, is_derived: bool) -> Option<Feature> {
     let table = field.table(&place_of(field, at, "name"))?;
-    table.only(&KEYS);
+    let keys: Vec<&str> = KEYS.into_iter().chain(derivation::KEYS).collect();
+    table.only(&keys);
     let name = table
         .require("name", "a column name", "name = \"cpu_percent\"")
         .and_then(|field| field.parsed());

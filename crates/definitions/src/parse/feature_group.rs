@@ -91,7 +91,7 @@ fn group(table: &Table<'_>) -> Option<FeatureGroup> {
     check_history(table, &group);
     check_renames(table, &group);
     expect::check_static(table, &group);
-    derivation::note_not_yet(table, &group);
+    derivation::check_group(table, &group);
     Some(group)
 }
 

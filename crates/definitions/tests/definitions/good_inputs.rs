@@ -133,45 +133,160 @@ fn plain_group_has_plain_defaults() {
     assert!(!group.truncate && !group.is_static && group.time_zone.is_none());
 }
 
-#[test]
-fn derived_groups_are_read_and_refused_as_not_yet() {
-    let text = r#"
-name = "server_features"
-version = 1
-entity = ["host"]
-event_time = "ts"
-[derive]
-from = ["server_metrics:v1"]
+/// A group derived from `REPOSITORY`'s `server_metrics`, with these keys of a feature `x`.
+fn derived(feature: &str) -> String {
+    format!(
+        "name = \"derived\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n[derive]\nfrom = [\"server_metrics:v1\"]\n\
+         [[features]]\nname = \"x\"\n{feature}\n"
+    )
+}
 
-[[features]]
-name = "cpu_mean_1h"
-of = "cpu_percent"
-window = "1h"
-aggregate = "mean"
-[[features]]
-name = "cpu_lag_1d"
-of = "cpu_percent"
-lag = "1d"
-[[features]]
-name = "hour_sin"
-calendar = "hour_sin"
-[[features]]
-name = "cpu_p90"
-of = "cpu_percent"
-window = "6h"
-aggregate = "quantile(0.9)"
-[[features]]
-name = "cpu_ewm"
-of = "cpu_percent"
-window = "6h"
-aggregate = 'ewm("30m")'
-"#;
-    let parsed = group(text);
-    assert!(parsed.definition.is_derived());
-    assert_eq!(parsed.not_yet.len(), 1);
+/// What is made of a derived feature: what it is, its type, how far it looks back and ahead, whether it is a category.
+fn told(feature: &str) -> String {
+    let mut files = crate::files();
+    files.insert("feature_groups/derived.toml".to_owned(), derived(feature));
+    let catalog = crate::checked(&files).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(catalog.not_yet(), []);
+    let parsed = catalog
+        .groups
+        .iter()
+        .find(|group| group.definition.is_derived())
+        .unwrap();
+    let x = parsed.definition.feature("x").unwrap();
+    let how = x.derivation.as_ref().unwrap();
+    // What is stored comes back as it was.
+    let stored = serde_json::to_value(&parsed.definition).unwrap();
+    assert_eq!(
+        serde_json::from_value::<definitions::FeatureGroup>(stored).unwrap(),
+        parsed.definition
+    );
+    let back = match how.reach_back() {
+        definitions::Reach::Of(span) => span.to_string(),
+        definitions::Reach::Unbounded => "all".to_owned(),
+    };
+    let category = if x.is_categorical() { ", a category" } else { "" };
+    format!(
+        "{how}: {}, {back} back, {} ahead{category}",
+        x.data_type.unwrap().word(),
+        how.reach_ahead()
+    )
+}
+
+#[test]
+fn derived_features_tell_their_type_and_how_far_they_look() {
+    let table = [
+        ("of = \"cpu_percent\"", "cpu_percent: float64, 0s back, 0s ahead"),
+        ("of = \"host\"", "host: utf8, 0s back, 0s ahead, a category"),
+        (
+            "of = \"cpu_percent\"\nwindow = \"1h\"\naggregate = \"mean\"",
+            "mean of cpu_percent over 1h: float64, 1h back, 0s ahead",
+        ),
+        (
+            "of = \"kernel\"\nwindow = \"1h\"\naggregate = \"nunique\"",
+            "nunique of kernel over 1h: int64, 1h back, 0s ahead",
+        ),
+        (
+            "of = \"kernel\"\nwindow = \"1h\"\naggregate = \"last\"",
+            "last of kernel over 1h: utf8, 1h back, 0s ahead, a category",
+        ),
+        (
+            "of = \"cpu_percent\"\nwindow = \"6h\"\naggregate = \"quantile(0.9)\"",
+            "quantile(0.9) of cpu_percent over 6h: float64, 6h back, 0s ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\nwindow = \"6h\"\naggregate = 'ewm(\"30m\")'",
+            "ewm(\"30m\") of cpu_percent over 6h: float64, 6h back, 0s ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\nlag = \"1d\"",
+            "cpu_percent 1d ago: float64, 2d back, 0s ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\nlag = \"1d\"\nmax_age = \"5m\"",
+            "cpu_percent 1d ago: float64, 1d5m back, 0s ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\nlead = \"1h\"",
+            "last of cpu_percent in the next 1h: float64, 0s back, 1h ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\nlead = \"1h\"\naggregate = \"max\"",
+            "max of cpu_percent in the next 1h: float64, 0s back, 1h ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\ndifference = \"1h\"",
+            "cpu_percent - cpu_percent 1h ago: float64, 2h back, 0s ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\ndifference = \"cpu_percent\"",
+            "cpu_percent - cpu_percent: float64, 0s back, 0s ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\nratio = \"cpu_percent\"",
+            "cpu_percent / cpu_percent: float64, 0s back, 0s ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\ninteraction = \"cpu_percent\"",
+            "cpu_percent * cpu_percent: float64, 0s back, 0s ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\nzscore = \"7d\"",
+            "z-score of cpu_percent over 1w: float64, 7d back, 0s ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\nzscore = \"expanding\"",
+            "z-score of cpu_percent over all its past: float64, all back, 0s ahead",
+        ),
+        (
+            "calendar = \"hour_sin\"",
+            "hour_sin of the event time: float64, 0s back, 0s ahead",
+        ),
+        (
+            "calendar = \"is_weekend\"",
+            "is_weekend of the event time: bool, 0s back, 0s ahead, a category",
+        ),
+        (
+            "of = \"cpu_percent\"\nbucket = [10, 50.0]",
+            "cpu_percent in 3 buckets: int64, 0s back, 0s ahead",
+        ),
+        (
+            "of = \"kernel\"\nhash = 1024",
+            "kernel hashed into 1024 buckets: int64, 0s back, 0s ahead, a category",
+        ),
+        (
+            "of = \"cpu_percent\"\nfill = \"last_known\"\nmax_age = \"1h\"",
+            "cpu_percent, or its last value in 1h: float64, 1h back, 0s ahead",
+        ),
+        (
+            "of = \"cpu_percent\"\nfill = 0",
+            "cpu_percent, or 0: float64, 0s back, 0s ahead",
+        ),
+        (
+            "of = \"kernel\"\nfill = \"none\"",
+            "kernel, or \"none\": utf8, 0s back, 0s ahead, a category",
+        ),
+    ];
+    for (feature, wanted) in table {
+        assert_eq!(told(feature), wanted.replace("1w:", "7d:"), "{feature}");
+    }
+}
+
+#[test]
+fn query_needs_its_lookback_and_types() {
     let sql = "name = \"s\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n[derive]\nfrom = [\"server_metrics:v1\"]\nlookback = \"24h\"\n\
-               sql = \"\"\"select host,\nts from server_metrics\"\"\"\n[[features]]\nname = \"cpu_mean_1h\"\n";
+               sql = \"\"\"select host,\nts from server_metrics\"\"\"\n[[features]]\nname = \"cpu_mean_1h\"\ntype = \"float64\"\n";
     assert!(group(sql).definition.derive.unwrap().sql.unwrap().starts_with("select"));
+}
+
+#[test]
+fn page_of_functions_is_what_the_code_says() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/features.md");
+    let page = definitions::features_page();
+    if std::env::var_os("WRITE_FEATURES_PAGE").is_some() {
+        std::fs::write(file, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(file).unwrap_or_default();
+    assert_eq!(written, page, "write it anew with WRITE_FEATURES_PAGE=1");
 }
 
 const FULL_VIEW: &str = r#"

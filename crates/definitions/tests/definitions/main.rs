@@ -135,7 +135,8 @@ pub fn change(files: &mut BTreeMap<String, String>, file: &str, old: &str, new: 
 /// Reads the files and checks them against each other.
 pub fn checked(files: &BTreeMap<String, String>) -> Result<Catalog, Problems> {
     let files: Vec<(String, String)> = files.clone().into_iter().collect();
-    let catalog = Catalog::parse(&files)?;
+    let mut catalog = Catalog::parse(&files)?;
+    catalog.complete(&BTreeMap::new())?;
     catalog.check(&BTreeMap::new(), &BTreeMap::new())?;
     Ok(catalog)
 }

@@ -175,7 +175,7 @@ fn lookbacks_add_up_along_derived_groups() {
                   [[features]]\nname = \"warm\"\nof = \"temp\"\nwindow = \"2h\"\naggregate = \"mean\"\n\
                   [[features]]\nname = \"later\"\nof = \"wind\"\nlead = \"30m\"\naggregate = \"max\"\n";
     let top = "name = \"top\"\nversion = 1\nentity = [\"airport\"]\nevent_time = \"observed\"\n[derive]\nfrom = [\"middle:v1\"]\n\
-               lookback = \"4h\"\nsql = \"select *\"\n[[features]]\nname = \"any\"\n";
+               lookback = \"4h\"\nsql = \"select *\"\n[[features]]\nname = \"any\"\ntype = \"float64\"\n";
     let text = "name = \"v\"\nversion = 1\n[labels]\ngroup = \"middle:v1\"\ncolumns = [\"later\"]\n\
                 [[features]]\ngroup = \"top:v1\"\ncolumns = [\"any\"]\n";
     let sum = |text: &str| {
@@ -199,7 +199,7 @@ fn groups_derived_from_each_other_have_a_gap() {
     let derived = |name: &str, from: &str| {
         format!(
             "name = \"{name}\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n[derive]\nfrom = [\"{from}:v1\"]\n\
-             lookback = \"1h\"\nsql = \"select 1\"\n[[features]]\nname = \"x\"\n"
+             lookback = \"1h\"\nsql = \"select 1\"\n[[features]]\nname = \"x\"\ntype = \"float64\"\n"
         )
     };
     let (a, b) = (derived("a", "b"), derived("b", "a"));

@@ -1,12 +1,34 @@
 //! Derived groups: features that are declared over the rows of other groups instead of being ingested.
 //!
-//! `kernel` computes declared features from rows in order; `sql` says whether the SQL of a group depends on its rows alone.
+//! `kernel` computes declared features from rows in order. `materialize` keeps a derived group's table up to date with its sources
+//! (`source`): `features` is what a definition asks of the kernel, `touched` which rows have to be computed, `rows`, `joined` and `stretch` bring
+//! their sources' rows, `columns` and `latest` make derived rows of them, `writer` and `commit` put these into the table, with what was `seen`.
+//! `query` computes groups that are declared in SQL.
 
+mod columns;
+mod commit;
+mod features;
+mod joined;
 mod kernel;
-mod sql;
+mod latest;
+mod materialize;
+mod query;
+mod rows;
+mod seen;
+mod source;
+mod stretch;
+mod touched;
+mod writer;
 
 pub use kernel::{
     Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, compute_features, reach_of,
     types_of,
 };
-pub use sql::sql_schema;
+pub use materialize::{
+    Extent, MaterializeProgress, MaterializeRequest, Materialized, OnMaterializeProgress, materialize,
+};
+pub use query::{check_query, sql_schema};
+pub use seen::SeenSource;
+
+#[cfg(test)]
+mod tests;

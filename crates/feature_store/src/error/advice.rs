@@ -89,6 +89,7 @@ impl StoreError {
             Self::Violations(violations) => return violations.hint(),
             Self::Unmet { unmet, .. } => return unmet.first().map(ExpectationResult::hint),
             Self::DerivedGroup { group } => format!("platform featuregroup materialize {}", group.name),
+            Self::NotDerived { group } => format!("platform featuregroup ingest {} --from FILE", group.name),
             Self::BadTimeZone { .. } => "time_zone = \"Europe/Berlin\"".to_owned(),
             Self::GapTooShort { .. } => "gap = \"auto\"".to_owned(),
             Self::EmptyPart { part, in_gap, .. } => empty_part_hint(part, *in_gap),
@@ -103,6 +104,7 @@ impl StoreError {
             Self::EntityKey { wanted, .. } => wanted.split(" (").next().unwrap_or_default().to_owned(),
             Self::NoPart { .. } => "platform dataset show".to_owned(),
             Self::Query { hint, .. } => return hint.clone(),
+            Self::Queried { hint, .. } => hint.clone(),
             Self::Indeterminate { hint, .. } => (*hint).to_owned(),
             Self::Plan { source, .. } if is_want_of_memory(source) => {
                 "--memory 4GB, or in platform.toml: [engine] memory = \"4GB\"".to_owned()

@@ -33,6 +33,7 @@ pub use predicate::{WrongPredicate, wrong_predicates};
 pub use validate::{ValidatedExpectation, Validation, validate};
 
 pub(crate) use row::RowChecks;
+pub(crate) use validate::Pass;
 pub(crate) use watch::{Against, Watch};
 
 /// What became of one expectation.

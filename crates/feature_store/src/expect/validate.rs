@@ -132,7 +132,7 @@ fn beside(
 }
 
 /// One pass over the rows.
-struct Pass {
+pub(crate) struct Pass {
     expectations: Vec<definitions::Expectation>,
     checks: RowChecks,
     at_fault: Vec<u64>,
@@ -142,7 +142,8 @@ struct Pass {
 }
 
 impl Pass {
-    fn new(group: &FeatureGroup, folder: &std::path::Path) -> Result<Self, StoreError> {
+    /// For a group; what does not fit into memory goes to the folder.
+    pub(crate) fn new(group: &FeatureGroup, folder: &std::path::Path) -> Result<Self, StoreError> {
         let expectations = group.expectations();
         Ok(Self {
             checks: RowChecks::of(group, &expectations)?,
@@ -154,7 +155,8 @@ impl Pass {
         })
     }
 
-    fn see(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+    /// Takes in the next rows: a group's stored columns, in their order, and perhaps more behind them.
+    pub(crate) fn see(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         self.rows += batch.num_rows() as u64;
         let columns = batch.columns().get(..self.columns).unwrap_or_default();
         let at_fault = &mut self.at_fault;
@@ -166,7 +168,12 @@ impl Pass {
         self.watch.see(batch)
     }
 
-    async fn finish(self, now: WallTime, memory: u64) -> Result<BTreeMap<usize, ExpectationResult>, StoreError> {
+    /// What became of each expectation, by its place, apart from those that are about one ingestion among others.
+    pub(crate) async fn finish(
+        self,
+        now: WallTime,
+        memory: u64,
+    ) -> Result<BTreeMap<usize, ExpectationResult>, StoreError> {
         let against = Against {
             now,
             memory,

@@ -185,7 +185,7 @@ fn check_finite<T: ArrowPrimitiveType>(
 }
 
 /// NaN becomes NULL; gives the columns and how many there were.
-pub(super) fn nan_to_null(columns: Vec<ArrayRef>) -> (Vec<ArrayRef>, u64) {
+pub(crate) fn nan_to_null(columns: Vec<ArrayRef>) -> (Vec<ArrayRef>, u64) {
     let mut count = 0;
     let plain = columns.into_iter().map(|array| {
         let (array, nans) = match array.data_type() {

@@ -15,9 +15,9 @@ use crate::storage::{Commit, Store, open_group, read_commits};
 /// Under this key a commit's information holds the receipt.
 pub(crate) const RECEIPT: &str = "platform.ingestion";
 /// The application transaction whose version is the last `__ingest_id`.
-pub(super) const INGEST_TXN: &str = "platform.ingest";
+pub(crate) const INGEST_TXN: &str = "platform.ingest";
 /// The application transaction whose version is the last `__known_at`, in microseconds.
-pub(super) const KNOWN_AT_TXN: &str = "platform.known_at";
+pub(crate) const KNOWN_AT_TXN: &str = "platform.known_at";
 
 /// The application transaction of a content: its version is the last ingestion of just these bytes.
 pub(super) fn content_txn(content: &Fingerprint) -> String {
@@ -119,7 +119,7 @@ pub(crate) fn receipt_of(commit: &Commit) -> Option<IngestReceipt> {
 
 /// What the next ingestion must know of those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Next {
+pub(crate) struct Next {
     /// Its number.
     pub ingest_id: i64,
     /// Its time, not below the last one's.
@@ -127,7 +127,7 @@ pub(super) struct Next {
 }
 
 /// What comes next in the version at which a table is loaded.
-pub(super) async fn next(table: &DeltaTable, group: &GroupRef, now: WallTime) -> Result<Next, StoreError> {
+pub(crate) async fn next(table: &DeltaTable, group: &GroupRef, now: WallTime) -> Result<Next, StoreError> {
     let last_id = transaction(table, group, INGEST_TXN).await?.unwrap_or_default();
     let last_known = transaction(table, group, KNOWN_AT_TXN).await?.unwrap_or(i64::MIN);
     Ok(Next {

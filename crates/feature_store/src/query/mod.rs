@@ -27,6 +27,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use definitions::{FeatureGroup, GroupRef, History, nearest};
 use futures::stream::BoxStream;
@@ -78,12 +79,17 @@ pub async fn query(store: &Store, groups: &BTreeMap<GroupRef, FeatureGroup>, sql
 
 /// A session that answers the same each time: in one partition.
 pub(crate) fn session() -> SessionContext {
+    session_in(Arc::default())
+}
+
+/// As [`session`], with this memory and these folders to work in.
+pub(crate) fn session_in(runtime: Arc<RuntimeEnv>) -> SessionContext {
     let config = SessionConfig::new()
         .with_target_partitions(1)
         .with_information_schema(false);
     let config = config.set_bool("datafusion.execution.parquet.schema_force_view_types", false);
     let config = config.set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
-    SessionContext::new_with_config(config)
+    SessionContext::new_with_config_rt(config, runtime)
 }
 
 /// Registers every name; gives them for messages.
@@ -169,7 +175,7 @@ pub(crate) fn explain(error: DataFusionError, names: &[String]) -> StoreError {
 }
 
 /// What went wrong while a query was answered: the values that it was asked about, or else the platform.
-fn failed(error: DataFusionError) -> StoreError {
+pub(crate) fn failed(error: DataFusionError) -> StoreError {
     match error.find_root() {
         DataFusionError::ArrowError(_, _) | DataFusionError::Execution(_) => StoreError::Query {
             message: format!("the query failed: {}", plain_message(&error)),

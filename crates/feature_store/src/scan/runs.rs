@@ -34,14 +34,14 @@ pub(crate) fn group_runs(
         check_rows(pin, path, file.rows)?;
         let source = SourceFile::new(file, path)?.file;
         if file.sorted {
-            let input = parquet_source(schema, vec![FileGroup::new(vec![source])], Some(order.clone()));
+            let input = parquet_source(schema, vec![FileGroup::new(vec![source])], Some(order.clone()), None);
             runs.push(Arc::new(RunExec::new(path.clone(), input)));
         } else {
             unsorted.push(source);
         }
     }
     if !unsorted.is_empty() {
-        let input = parquet_source(schema, vec![FileGroup::new(unsorted)], None);
+        let input = parquet_source(schema, vec![FileGroup::new(unsorted)], None, None);
         runs.push(Arc::new(SortExec::new(order, input)));
     }
     if runs.is_empty() {
@@ -60,7 +60,7 @@ pub(crate) fn parquet_run(path: &Path, schema: &SchemaRef) -> Result<Arc<dyn Exe
         sorted: true,
     };
     let source = SourceFile::new(&file, path)?.file;
-    Ok(parquet_source(schema, vec![FileGroup::new(vec![source])], None))
+    Ok(parquet_source(schema, vec![FileGroup::new(vec![source])], None, None))
 }
 
 fn check_rows(pin: &GroupPin, path: &Path, wanted: u64) -> Result<(), StoreError> {

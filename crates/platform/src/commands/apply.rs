@@ -39,15 +39,15 @@ impl Apply {
         if changed.is_empty() {
             return screen::line("nothing to change");
         }
-        let group = changed
-            .iter()
-            .rev()
-            .find(|step| step.new.kind == DefinitionKind::FeatureGroup);
-        match group {
-            Some(step) => screen::line(format!(
-                "next: platform featuregroup ingest {} --from FILE",
-                step.new.name
-            )),
+        let new = changed.iter().rev().map(|step| &step.new);
+        let mut groups: Vec<_> = new.filter(|new| new.kind == DefinitionKind::FeatureGroup).collect();
+        // What is derived follows what is ingested.
+        groups.sort_by_key(|new| new.canonical.get("derive").is_some());
+        match groups.first() {
+            Some(new) if new.canonical.get("derive").is_some() => {
+                screen::line(format!("next: platform featuregroup materialize {}", new.name))
+            }
+            Some(new) => screen::line(format!("next: platform featuregroup ingest {} --from FILE", new.name)),
             None => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use definitions::{Catalog, FeatureGroup, FeatureView, Name, Parsed, Problems, Version};
+use definitions::{Catalog, FeatureGroup, FeatureView, GroupRef, Name, Parsed, Problem, Problems, Version};
 use registry::{DefinitionKind, DefinitionRecord, NewDefinition};
 use serde::Serialize;
 use serde_json::json;
@@ -124,7 +124,7 @@ impl Plan {
 
 /// What applying the repository's definitions would do, groups first, then views, then pipelines.
 pub async fn steps(repository: &Repository) -> Outcome<Vec<Step>> {
-    let catalog = repository.catalog()?;
+    let mut catalog = repository.catalog()?;
     let applied = applied_records(repository).await?;
     let (mut groups, mut views) = (BTreeMap::new(), BTreeMap::new());
     for record in &applied {
@@ -140,8 +140,9 @@ pub async fn steps(repository: &Repository) -> Outcome<Vec<Step>> {
             DefinitionKind::Pipeline => {}
         }
     }
+    catalog.complete(&groups)?;
     catalog.check(&groups, &views)?;
-    check_what_is_built(&catalog)?;
+    check_what_is_built(&catalog, &groups).await?;
     let mut steps = Vec::new();
     for group in &catalog.groups {
         let (name, version) = (&group.definition.name, group.definition.version);
@@ -173,10 +174,11 @@ pub async fn steps(repository: &Repository) -> Outcome<Vec<Step>> {
 ///
 /// # Errors
 /// What `platform plan` would refuse.
-pub fn check_alone(files: &[(String, String)]) -> Outcome {
-    let catalog = Catalog::parse(files)?;
+pub async fn check_alone(files: &[(String, String)]) -> Outcome {
+    let mut catalog = Catalog::parse(files)?;
+    catalog.complete(&BTreeMap::new())?;
     catalog.check(&BTreeMap::new(), &BTreeMap::new())?;
-    check_what_is_built(&catalog)
+    check_what_is_built(&catalog, &BTreeMap::new()).await
 }
 
 async fn applied_records(repository: &Repository) -> Outcome<Vec<DefinitionRecord>> {
@@ -186,9 +188,13 @@ async fn applied_records(repository: &Repository) -> Outcome<Vec<DefinitionRecor
     Ok(repository.registry().await?.definitions(None).await?)
 }
 
-/// What the definitions crate cannot know: what is not built yet, and what the learner makes of its parameters.
-fn check_what_is_built(catalog: &Catalog) -> Outcome {
+/// What the definitions crate cannot know: what is not built yet, what a query gives, and what the learner makes of its parameters.
+async fn check_what_is_built(catalog: &Catalog, applied: &BTreeMap<GroupRef, FeatureGroup>) -> Outcome {
     let mut problems = catalog.not_yet();
+    let groups = catalog.all_groups(applied);
+    for group in &catalog.groups {
+        problems.extend(problem_of_query(group, &groups).await);
+    }
     for group in &catalog.groups {
         for wrong in feature_store::expect::wrong_predicates(&group.definition) {
             let key = format!("expect[{}].sql", wrong.place);
@@ -206,6 +212,16 @@ fn check_what_is_built(catalog: &Catalog) -> Outcome {
         }
     }
     Ok(Problems::none_of(problems)?)
+}
+
+/// What is wrong with the SQL of a derived group.
+async fn problem_of_query(group: &Parsed<FeatureGroup>, groups: &BTreeMap<GroupRef, FeatureGroup>) -> Option<Problem> {
+    let derive = group.definition.derive.as_ref()?;
+    let sources = derive.from.iter().map(|from| groups.get(from).cloned());
+    let sources: Vec<FeatureGroup> = sources.collect::<Option<_>>()?;
+    let error = feature_store::check_query(&group.definition, &sources).await.err()?;
+    let problem = group.problem("derive.sql", error.to_string());
+    Some(problem.hint(error.hint().unwrap_or_else(|| "select …".to_owned())))
 }
 
 fn step<T: Serialize>(

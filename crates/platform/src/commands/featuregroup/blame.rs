@@ -106,13 +106,17 @@ fn setter(revision: &Revision) -> String {
     }
 }
 
-/// `metrics.csv:7`, or `row 6 of metrics.csv` where the file is not there any more to say which line that was.
+/// `metrics.csv:7`, or `row 6 of metrics.csv` where the file is not there any more to say which line that was, or `computed from
+/// server_metrics:v1 at Delta version 3`.
 fn place(origin: Option<&Origin>) -> String {
     match origin {
         Some(Origin {
             file, line: Some(line), ..
         }) => format!("{file}:{line}"),
-        Some(Origin { file, row, line: None }) => format!("row {row} of {file}"),
+        Some(Origin {
+            file, row: Some(row), ..
+        }) => format!("row {row} of {file}"),
+        Some(Origin { file, row: None, .. }) => format!("computed from {file}"),
         None => "-".to_owned(),
     }
 }

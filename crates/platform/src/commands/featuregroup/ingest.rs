@@ -117,15 +117,21 @@ fn report(context: &Context, receipt: &IngestReceipt) -> Outcome {
             "  see them      platform query 'select * from quarantine.\"{group}\"'"
         ))?;
     }
+    warn_of_expectations(receipt)?;
+    if !receipt.ignored_columns.is_empty() {
+        screen::line(format!("  not declared  {}", receipt.ignored_columns.join(", ")))?;
+    }
+    Ok(())
+}
+
+/// Says what is not as it is expected and was let through.
+pub(super) fn warn_of_expectations(receipt: &IngestReceipt) -> Outcome {
     let warns = |result: &&ExpectationResult| !result.holds && result.level == Level::Warn;
     for result in receipt.expectations.iter().filter(warns) {
         screen::line(format!("  warning       {result}"))?;
         for violation in result.first.iter().take(SHOWN_WARNINGS) {
             screen::line(format!("                {violation}"))?;
         }
-    }
-    if !receipt.ignored_columns.is_empty() {
-        screen::line(format!("  not declared  {}", receipt.ignored_columns.join(", ")))?;
     }
     Ok(())
 }

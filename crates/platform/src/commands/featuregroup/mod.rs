@@ -1,4 +1,4 @@
-//! `platform featuregroup`: groups, what is in them, and bringing rows in.
+//! `platform featuregroup`: groups, what is in them, and bringing rows in or computing them.
 
 mod blame;
 mod compact;
@@ -8,6 +8,7 @@ mod history;
 mod ingest;
 mod late;
 mod list;
+mod materialize;
 mod show;
 mod stats;
 mod validate;
@@ -21,6 +22,7 @@ use crate::failure::Outcome;
 #[derive(Subcommand)]
 pub enum Featuregroup {
     Ingest(ingest::Ingest),
+    Materialize(materialize::Materialize),
     List(list::List),
     Show(show::Show),
     Stats(stats::Stats),
@@ -38,6 +40,7 @@ impl Featuregroup {
     pub async fn run(self, context: &Context) -> Outcome {
         match self {
             Self::Ingest(ingest) => ingest.run(context).await,
+            Self::Materialize(materialize) => materialize.run(context).await,
             Self::List(list) => list.run(context).await,
             Self::Show(show) => show.run(context).await,
             Self::Stats(stats) => stats.run(context).await,

@@ -100,7 +100,7 @@ impl Init {
         };
         let inferred = infer::infer(from, &asked).await?;
         let files = templates::for_file(&inferred);
-        check(from, &files)?;
+        check(from, &files).await?;
         Ok((files, Some(inferred)))
     }
 }
@@ -119,13 +119,13 @@ fn no_entity(from: &Path) -> Failure {
 }
 
 /// That the definitions that would be written pass `platform plan`.
-fn check(from: &Path, files: &[(String, String)]) -> Outcome {
+async fn check(from: &Path, files: &[(String, String)]) -> Outcome {
     let is_definition = |(name, _): &&(String, String)| {
         let folder = name.split_once('/').map(|(folder, _)| folder);
         folder.is_some_and(|folder| DEFINITION_FOLDERS.contains(&folder))
     };
     let definitions: Vec<_> = files.iter().filter(is_definition).cloned().collect();
-    check_alone(&definitions).map_err(|failure| Failure {
+    check_alone(&definitions).await.map_err(|failure| Failure {
         message: format!(
             "nothing was written: the definitions for `{}` would be refused\n{}",
             from.display(),

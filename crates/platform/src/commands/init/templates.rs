@@ -13,6 +13,7 @@ pub const EXAMPLE: &[(&str, &str)] = example![
     "platform.toml",
     "feature_groups/server_metrics.toml",
     "feature_groups/hosts.toml",
+    "feature_groups/server_features.toml",
     "feature_groups/cpu_labels.toml",
     "feature_views/cpu_fv.toml",
     "pipelines/cpu_forecast.toml",
