@@ -301,7 +301,13 @@ fn flights_are_joined_to_weather_planes_and_airports_by_different_keys() {
     for group in ["planes", "airports"] {
         ingest(&sandbox, group, &folder.join(format!("{group}.csv")));
     }
-    materialize(&sandbox, &["weather_features", "delays"]);
+    materialize(&sandbox, &["weather_features", "delays", "flight_features"]);
+    // Nothing of the first day has landed for good before the second.
+    let unknown =
+        "select count(*) as n from flight_features where delay_to_dest is null and time_hour >= '2013-01-02T10:00:00Z'";
+    assert_eq!(number(&sandbox, unknown), 0.0);
+    let known = "select count(delay_to_dest) as n from flight_features where time_hour < '2013-01-02T10:00:00Z'";
+    assert_eq!(number(&sandbox, known), 0.0);
     sandbox.ok("train --view arrivals:v1");
     let manifest = verified(&sandbox, "arrivals:v1/1");
     // A NULL is the key of nothing: the planes of 15,695 flights are not known, and 792 of these flights name none.
@@ -313,6 +319,7 @@ fn flights_are_joined_to_weather_planes_and_airports_by_different_keys() {
         "weather:v1: 99713, 0, 0, 287, 0",
         "weather_features:v1: 99772, 0, 0, 228, 0",
         "delays:v1: 100000, 0, 0, 0, 0",
+        "flight_features:v1: 100000, 0, 0, 0, 0",
         "planes:v1: 84305, 15695, 0, 0, 0",
         "airports:v1: 97736, 2264, 0, 0, 0",
         "airports:v1: 100000, 0, 0, 0, 0",
