@@ -429,8 +429,8 @@ const DEFINITIONS: [Case<'_>; 17] = [
         "feature_groups/racks.toml: name = \"local\"⏎version = 1⏎entity = [\"host\"]⏎static = true⏎[[features]]⏎name = \"cpu\"⏎type = \"float64\"⏎\nplan",
     ),
     (
-        "kind that is not supported yet",
-        "feature_groups/racks.toml: name = \"racks\"⏎version = 2⏎entity = [\"host\"]⏎event_time = \"ts\"⏎[derive]⏎from = [\"local:v1\"]⏎[[features]]⏎name = \"cpu\"⏎of = \"cpu\"⏎type = \"float64\"⏎expect = { min = 0, on_violation = \"quarantine\" }⏎\napply",
+        "derived group that sets rows aside for what no row is to blame for",
+        "feature_groups/racks.toml: name = \"racks\"⏎version = 2⏎entity = [\"host\"]⏎event_time = \"ts\"⏎[derive]⏎from = [\"local:v1\"]⏎[[features]]⏎name = \"cpu\"⏎of = \"cpu\"⏎type = \"float64\"⏎expect = { max_null_fraction = 0.1, on_violation = \"quarantine\" }⏎\napply",
     ),
     (
         "query that asks the clock",

@@ -274,6 +274,11 @@ fn killed_alias_move_leaves_it_at_one_of_its_two_places() {
 #[test]
 fn killed_forgetting_is_finished_by_the_same_command() {
     let sandbox = trained();
+    let head = "name = \"encoded\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n[derive]\nfrom = [\"server_metrics:v1\"]\n";
+    let feature = "[[features]]\nname = \"by_host\"\nof = \"host\"\ntarget_encoding = \"cpu_percent\"\n";
+    sandbox.write("feature_groups/encoded.toml", &format!("{head}{feature}"));
+    sandbox.ok("apply");
+    sandbox.ok("featuregroup materialize encoded");
     let answer = sandbox
         .ok("query 'select distinct host from server_metrics order by host' --json")
         .json();
@@ -291,11 +296,10 @@ fn killed_forgetting_is_finished_by_the_same_command() {
         is_whole(&sandbox);
         sandbox.ok(&line(round));
         let host = &hosts[round as usize % hosts.len()];
-        let left = rows(
-            &sandbox,
-            &format!("\\\"server_metrics:v1$all\\\" where host = '{host}'"),
-        );
-        assert_eq!(left, 0);
+        for group in ["server_metrics", "server_features", "cpu_labels", "encoded"] {
+            let table = format!("\\\"{group}:v1$all\\\" where host = '{host}'");
+            assert_eq!(rows(&sandbox, &table), 0, "{group}");
+        }
         is_whole(&sandbox);
     });
     sandbox.ok("gc --grace 0s");

@@ -298,7 +298,7 @@ pub enum StoreError {
     #[error("{0}")]
     Violations(Box<Violations>),
     /// An ingestion as a whole is not what its group expects.
-    #[error("nothing was ingested: not what `{group}` expects{}", unmet.iter().map(|unmet| format!("\n  {unmet}")).collect::<String>())]
+    #[error("nothing was ingested: not what `{group}` expects{}", crate::expect::listed(unmet))]
     Unmet {
         /// The group.
         group: GroupRef,

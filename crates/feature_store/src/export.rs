@@ -2,7 +2,8 @@
 //! into more formats: `ipc`, `tfrecord`, `npy`.
 //!
 //! Times are written as RFC 3339 in UTC (`2026-01-31T12:00:00Z`), numbers with as many digits as it takes to read the same number
-//! again, NULL as nothing in CSV and as `null` in JSON.
+//! again, NULL as nothing in CSV and as `null` in JSON. An empty text is nothing in CSV, too; where that matters another text can stand for
+//! NULL.
 
 pub(crate) mod ipc;
 pub(crate) mod npy;
@@ -41,6 +42,22 @@ pub fn write_file<E: From<StoreError>>(
     whole_file(path, |writer| write_rows(writer, path, format, schema, batches))
 }
 
+/// Writes rows to a CSV file, with a text that stands for NULL. The file appears under its name when it is whole.
+///
+/// # Errors
+/// As [`write_file`].
+pub(crate) fn write_csv<E: From<StoreError>>(
+    path: &Path,
+    schema: &SchemaRef,
+    null: &str,
+    batches: impl Iterator<Item = Result<RecordBatch, E>>,
+) -> Result<u64, E> {
+    whole_file(path, |writer| {
+        let sink = Sink::csv(writer, schema, null).map_err(|error| E::from(failed(path, error)))?;
+        write_to(sink, path, batches)
+    })
+}
+
 /// Writes a file that appears under its name when it is whole.
 pub(crate) fn whole_file<E: From<StoreError>>(
     path: &Path,
@@ -76,7 +93,15 @@ pub fn write_rows<E: From<StoreError>>(
     schema: &SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch, E>>,
 ) -> Result<u64, E> {
-    let mut sink = Sink::open(writer, format, schema).map_err(|error| E::from(failed(path, error)))?;
+    let sink = Sink::open(writer, format, schema).map_err(|error| E::from(failed(path, error)))?;
+    write_to(sink, path, batches)
+}
+
+fn write_to<W: Write + Send, E: From<StoreError>>(
+    mut sink: Sink<W>,
+    path: &Path,
+    batches: impl Iterator<Item = Result<RecordBatch, E>>,
+) -> Result<u64, E> {
     let mut rows = 0;
     for batch in batches {
         let batch = batch?;
@@ -96,15 +121,7 @@ enum Sink<W: Write + Send> {
 impl<W: Write + Send> Sink<W> {
     fn open(writer: W, format: FileFormat, schema: &SchemaRef) -> Result<Self, ArrowError> {
         Ok(match format {
-            FileFormat::Csv => {
-                let builder = CsvBuilder::new()
-                    .with_header(true)
-                    .with_timestamp_tz_format(TIME.to_owned());
-                let mut writer = builder.build(writer);
-                // The header is there even when no row is.
-                writer.write(&RecordBatch::new_empty(schema.clone()))?;
-                Self::Csv(Box::new(writer))
-            }
+            FileFormat::Csv => Self::csv(writer, schema, "")?,
             FileFormat::Jsonl => {
                 let builder = JsonBuilder::new()
                     .with_explicit_nulls(true)
@@ -123,6 +140,17 @@ impl<W: Write + Send> Sink<W> {
                 )?))
             }
         })
+    }
+
+    fn csv(writer: W, schema: &SchemaRef, null: &str) -> Result<Self, ArrowError> {
+        let builder = CsvBuilder::new()
+            .with_header(true)
+            .with_null(null.to_owned())
+            .with_timestamp_tz_format(TIME.to_owned());
+        let mut writer = builder.build(writer);
+        // The header is there even when no row is.
+        writer.write(&RecordBatch::new_empty(schema.clone()))?;
+        Ok(Self::Csv(Box::new(writer)))
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {

@@ -8,16 +8,19 @@
 //! A kill before the commit leaves the table as it was, and files for `gc`; a kill behind it leaves files that the same call removes when
 //! it is made again: it finds nothing to rewrite and goes on. A pinned version keeps its files, so it reads as before, the entity with it.
 //!
-//! What stays besides pins: the table's log holds the smallest and largest key of each file that ever was, as statistics.
+//! Statistics of the ingestions that brought such rows go first: they name values. The table's log names none (`ingest::write`).
 //!
 //! Cost: one pass over the keys of all files, and one over those that hold rows of the entity. Memory: a batch.
 
+mod derived;
 mod quarantine;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{filter_record_batch, not};
+use arrow::datatypes::Int64Type;
 use definitions::{ColumnName, Duration, FeatureGroup, GroupRef, WallTime};
 use deltalake::kernel::Add;
 use deltalake::protocol::DeltaOperation;
@@ -28,13 +31,19 @@ use serde::Serialize;
 
 use crate::entity::Entity;
 use crate::error::{delta_error, file_error, parquet_error};
-use crate::ingest::{COMMIT_ATTEMPTS, Earnest, back_off, discard_files, file_properties, group_writer, is_lost_race};
+use crate::ingest::{
+    COMMIT_ATTEMPTS, Earnest, back_off, discard_files, file_properties, forget_statistics, group_writer, ingestions_of,
+    is_lost_race,
+};
 use crate::maintenance::{RemovedFile, Replacement, VacuumRequest, plain_text, replace, vacuum};
 use crate::scan::scan_columns;
-use crate::storage::{GroupPin, PinAt, PinnedFile, Store, open_group, order_columns, pin_group, table_schema};
+use crate::storage::{
+    GroupPin, INGEST_ID, PinAt, PinnedFile, Store, open_group, order_columns, pin_group, table_schema,
+};
 use crate::{StoreError, scan_group};
 
-pub use quarantine::forget_in_quarantine;
+pub use derived::{ForgetReach, Traced, derived_from, is_behind_removals};
+pub use quarantine::{forget_in_quarantine, forget_quarantine};
 
 /// What became of an entity's rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -61,13 +70,28 @@ pub async fn rows_of_entity(
     pin: &GroupPin,
     entity: &Entity,
 ) -> Result<u64, StoreError> {
+    Ok(found_in(store, group, pin, entity).await?.0)
+}
+
+/// How many rows of an entity a pinned version has, and the ingestions that brought them.
+async fn found_in(
+    store: &Store,
+    group: &FeatureGroup,
+    pin: &GroupPin,
+    entity: &Entity,
+) -> Result<(u64, BTreeSet<i64>), StoreError> {
     let keys: Vec<ColumnName> = group.entity.iter().map(|column| column.name.clone()).collect();
     let mut rows = scan_group(store, group, pin, &keys, None).await?.batches;
-    let mut found = 0;
+    let (mut found, mut ingestions) = (0, BTreeSet::new());
     while let Some(batch) = rows.try_next().await? {
-        found += entity.rows_of(&batch)?.true_count() as u64;
+        let own = filter_record_batch(&batch, &entity.rows_of(&batch)?)?;
+        found += own.num_rows() as u64;
+        let ids = own
+            .column_by_name(INGEST_ID)
+            .and_then(|ids| ids.as_primitive_opt::<Int64Type>());
+        ingestions.extend(ids.into_iter().flat_map(|ids| ids.values().iter().copied()));
     }
-    Ok(found)
+    Ok((found, ingestions))
 }
 
 /// Takes an entity's rows out of the newest version, and removes every file that neither it nor one of `pins` names. No other process may
@@ -105,18 +129,27 @@ async fn rewrite(store: &Store, group: &FeatureGroup, entity: &Entity) -> Result
     let reference = group.reference();
     for attempt in 0..COMMIT_ATTEMPTS {
         let pin = pin_group(store, group, PinAt::Newest).await?;
-        let (mut rows, mut holding) = (0, Vec::new());
+        let (mut rows, mut holding, mut brought_by) = (0, Vec::new(), BTreeSet::new());
         for file in &pin.files {
-            let of_file = rows_of_entity(store, group, &alone(&pin, file), entity).await?;
+            let (of_file, ingestions) = found_in(store, group, &alone(&pin, file), entity).await?;
             if of_file > 0 {
                 rows += of_file;
                 holding.push(file.clone());
+                brought_by.extend(ingestions);
             }
         }
         if holding.is_empty() {
             return Ok((0, 0));
         }
         let table = open_group(store, &reference, u64::try_from(pin.delta_version).ok()).await?;
+        let folder = store.group_folder(&reference);
+        let receipts = ingestions_of(&table, &reference).await?;
+        for receipt in receipts
+            .iter()
+            .filter(|receipt| brought_by.contains(&receipt.ingest_id))
+        {
+            forget_statistics(&folder, &receipt.ingestion);
+        }
         let mut written: Vec<Add> = Vec::new();
         for file in &holding {
             written.extend(without(store, group, &table, &alone(&pin, file), entity).await?);
@@ -132,7 +165,7 @@ async fn rewrite(store: &Store, group: &FeatureGroup, entity: &Entity) -> Result
         match replace(store, &table, group, replacement).await {
             Ok(_) => return Ok((rows, files)),
             Err(error) => {
-                discard_files(&store.group_folder(&reference), &written).await;
+                discard_files(&folder, &written).await;
                 if !is_lost_race(&error) {
                     return Err(delta_error(&reference, "written")(error));
                 }

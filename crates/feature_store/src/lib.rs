@@ -11,6 +11,7 @@
 //! rows for other programs.
 
 mod blame;
+mod condition;
 pub mod derive;
 mod encoding;
 mod entity;
@@ -36,6 +37,7 @@ pub mod report;
 pub mod split;
 
 pub use blame::{Blame, BlamedValue, Origin, Revision, blame};
+pub use condition::Condition;
 pub use derive::{
     Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, check_query, compute_features,
     reach_of, sql_schema, types_of,
@@ -43,7 +45,10 @@ pub use derive::{
 pub use entity::Entity;
 pub use error::{Location, Reason, StoreError, Violation, Violations};
 pub use fingerprint::{ContentHasher, combine, declared_type};
-pub use forget::{ForgetReceipt, forget, forget_in_file, forget_in_quarantine, rows_of_entity};
+pub use forget::{
+    ForgetReach, ForgetReceipt, Traced, derived_from, forget, forget_in_file, forget_in_quarantine, forget_quarantine,
+    is_behind_removals, rows_of_entity,
+};
 pub use history::{Change, history};
 pub use ingest::sample_file;
 pub use late::{IngestionLateness, LateRow, Lateness, late_rows};

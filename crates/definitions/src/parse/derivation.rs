@@ -3,8 +3,8 @@
 use super::document::Content;
 use super::table::{Field, Table};
 use crate::{
-    Aggregate, CalendarPart, ColumnName, Derivation, Derive, Duration, FeatureGroup, Filling, GroupRef, Level, Minus,
-    Past, nearest,
+    Aggregate, CalendarPart, ColumnName, Derivation, Derive, Duration, FeatureGroup, Filling, GroupRef, Minus, Past,
+    nearest,
 };
 
 /// The keys that name a function; without one of them, `of` is the value itself.
@@ -328,13 +328,11 @@ pub(super) fn check_group(table: &Table<'_>, group: &FeatureGroup) {
             "remove `mode`".to_owned(),
         );
     }
-    check_expect(table, group, None);
     let fields = table.get("features").and_then(|field| field.list()).unwrap_or_default();
     for (field, feature) in fields.iter().zip(&group.features) {
         let Some(table) = field.table(&format!("`[[features]]` `{}`", feature.name)) else {
             continue;
         };
-        check_expect(&table, group, Some(&feature.name));
         if table.get("expect").is_some() {
             table.require("type", "the type, for `expect` is about it", "type = \"float64\"");
         }
@@ -343,26 +341,6 @@ pub(super) fn check_group(table: &Table<'_>, group: &FeatureGroup) {
         } else if KEYS.iter().all(|key| table.get(key).is_none()) {
             table.require("of", "how the feature is computed", "of = \"cpu_percent\"");
         }
-    }
-}
-
-/// Of derived rows only what is about a single row is checked, and none is set aside.
-fn check_expect(table: &Table<'_>, group: &FeatureGroup, column: Option<&ColumnName>) {
-    let all = group.expectations();
-    for expectation in all.iter().filter(|expectation| expectation.column.as_ref() == column) {
-        let check = &expectation.check;
-        let (what, hint) = match (check.is_about_a_row(), expectation.level) {
-            (true, Level::Refuse | Level::Warn) => continue,
-            (true, Level::Quarantine) => (
-                format!("`{check}` of a derived feature group cannot set rows aside: that is not supported yet"),
-                "on_violation = \"refuse\" or \"warn\"",
-            ),
-            (false, _) => (
-                format!("`{check}` of a derived feature group is not supported yet: it is about many rows"),
-                "expect it of what the group is derived from",
-            ),
-        };
-        table.notes.not_yet(table.problem("expect", what).hint(hint.to_owned()));
     }
 }
 

@@ -7,6 +7,7 @@
 //! `write`, `gap`, `manifest`, `statistics`; then what is done with datasets: `read`, `fold`, `verify`, `witness`,
 //! `poison`, `diff`, `export`, `entities`.
 
+mod ahead;
 mod build;
 mod changed;
 mod columns;
@@ -22,6 +23,7 @@ mod plan;
 mod poison;
 mod read;
 mod receipt;
+mod selection;
 mod spine;
 mod statistics;
 mod verify;
@@ -47,7 +49,7 @@ pub use build::{Means, Watch, Work};
 pub use changed::{ChangedValues, changed_values};
 pub use diff::{ColumnDiff, DatasetDiff, Drift, PinnedState, RowsDiff, Sides, diff};
 pub use entities::{EntityFeatures, entity_columns};
-pub use export::{ExportFormat, ExportedPart, export};
+pub use export::{ExportFormat, ExportRequest, ExportedPart, export};
 pub use fold::{FoldReader, open_fold};
 pub use manifest::{
     Arguments, Column, DataFile, FORMAT, GapReport, JoinReport, MANIFEST, Manifest, PartReport, Recorded,
@@ -55,7 +57,8 @@ pub use manifest::{
 };
 pub use pins::{pin_features, pin_view, pins_key};
 pub use poison::{PoisonReport, poison, rows_before_the_middle};
-pub use read::{PartReader, open_gap, open_part, read_part};
+pub use read::{PartReader, open_gap, open_part, open_selection, read_part};
+pub use selection::Selection;
 pub(crate) use statistics::keys;
 pub use statistics::{
     ColumnStatistics, DISTINCT_CAP, Distinct, Histogram, QuantileValues, Remark, StatisticsCollector, TopValue,

@@ -1,29 +1,22 @@
 //! Reading a dataset back, part by part, in the order of its rows.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{RecordBatch, RecordBatchReader};
-use arrow::datatypes::{FieldRef, Fields, Schema, SchemaRef};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
+use super::ahead::Ahead;
 use super::manifest::{DataFile, load_manifest};
-use super::write::rows_within;
+use super::selection::{Meter, Selection, open_selected};
 use crate::StoreError;
-use crate::error::{file_error, parquet_error};
 use crate::split::Part;
 
-/// Rows that are read at once, or fewer if they are wide.
-const BATCH_ROWS: usize = 65_536;
-/// The size of rows that are read at once.
-const BATCH_BYTES: usize = 32 << 20;
-
-/// The rows of a part, batch by batch, without more than one batch in memory.
+/// The rows of a part, batch by batch; the next batch is read while one is worked on.
 pub struct PartReader {
-    paths: std::vec::IntoIter<PathBuf>,
-    columns: Option<Vec<String>>,
-    open: ParquetRecordBatchReader,
+    batches: Ahead<RecordBatch>,
     schema: SchemaRef,
+    meter: Meter,
 }
 
 /// Opens a part of the dataset in a folder. With `columns`, only these are read, in the dataset's order.
@@ -31,6 +24,15 @@ pub struct PartReader {
 /// # Errors
 /// `NoPart` when the dataset has no such part; when the manifest or the first file cannot be read.
 pub fn open_part(folder: &Path, part: Part, columns: Option<&[String]>) -> Result<PartReader, StoreError> {
+    open_selection(folder, part, &only(columns))
+}
+
+/// Opens those rows and columns of a part of the dataset in a folder that are asked for. What can be told without reading it is not read:
+/// see [`PartReader::bytes_read`].
+///
+/// # Errors
+/// As [`open_part`].
+pub fn open_selection(folder: &Path, part: Part, selection: &Selection) -> Result<PartReader, StoreError> {
     let manifest = load_manifest(folder)?;
     let no_part = || StoreError::NoPart {
         part: part.name(),
@@ -42,7 +44,18 @@ pub fn open_part(folder: &Path, part: Part, columns: Option<&[String]>) -> Resul
             .join("`, `"),
     };
     let report = manifest.part(part).ok_or_else(no_part)?;
-    open_files(folder, &report.files, columns)?.ok_or_else(no_part)
+    open_files(paths_of(folder, &report.files), selection)?.ok_or_else(no_part)
+}
+
+fn only(columns: Option<&[String]>) -> Selection {
+    Selection {
+        columns: columns.map(<[String]>::to_vec),
+        condition: None,
+    }
+}
+
+fn paths_of(folder: &Path, files: &[DataFile]) -> Vec<PathBuf> {
+    files.iter().map(|file| folder.join(&file.path)).collect()
 }
 
 /// Opens the rows in gaps of the dataset in a folder: keys, event times and labels. With `columns`, only these are read. `None` where
@@ -52,25 +65,35 @@ pub fn open_part(folder: &Path, part: Part, columns: Option<&[String]>) -> Resul
 /// When the manifest or the first file cannot be read.
 pub fn open_gap(folder: &Path, columns: Option<&[String]>) -> Result<Option<PartReader>, StoreError> {
     match load_manifest(folder)?.gap_rows {
-        Some(gap) => open_files(folder, &gap.files, columns),
+        Some(gap) => open_files(paths_of(folder, &gap.files), &only(columns)),
         None => Ok(None),
     }
 }
 
-fn open_files(folder: &Path, files: &[DataFile], columns: Option<&[String]>) -> Result<Option<PartReader>, StoreError> {
-    let paths: Vec<PathBuf> = files.iter().map(|file| folder.join(&file.path)).collect();
+/// Opens one Parquet file of a dataset.
+pub(super) fn open_file(path: &Path, columns: Option<&[String]>) -> Result<ParquetRecordBatchReader, StoreError> {
+    open_selected(path, &only(columns), &Meter::default())
+}
+
+/// Opens files one after the other; `None`: there are none.
+pub(super) fn open_files(paths: Vec<PathBuf>, selection: &Selection) -> Result<Option<PartReader>, StoreError> {
     let mut paths = paths.into_iter();
     let Some(first) = paths.next() else {
         return Ok(None);
     };
-    let open = open_file(&first, columns)?;
+    let meter = Meter::default();
+    let open = open_selected(&first, selection, &meter)?;
     let schema = open.schema();
-    let columns = columns.map(<[String]>::to_vec);
-    Ok(Some(PartReader {
+    let files = Files {
         paths,
-        columns,
+        selection: selection.clone(),
+        meter: meter.clone(),
         open,
+    };
+    Ok(Some(PartReader {
+        batches: Ahead::of(files),
         schema,
+        meter,
     }))
 }
 
@@ -89,37 +112,45 @@ impl PartReader {
         &self.schema
     }
 
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, StoreError> {
-        loop {
-            if let Some(batch) = self.open.next() {
-                return Ok(Some(batch?));
-            }
-            match self.paths.next() {
-                Some(path) => self.open = open_file(&path, self.columns.as_deref())?,
-                None => return Ok(None),
-            }
-        }
+    /// The bytes that have been read of the files.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.meter.bytes()
     }
 }
 
 impl Iterator for PartReader {
     type Item = Result<RecordBatch, StoreError>;
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_batch().transpose()
+        self.batches.next()
     }
 }
 
-/// Opens one Parquet file of a dataset.
-pub(super) fn open_file(path: &Path, columns: Option<&[String]>) -> Result<ParquetRecordBatchReader, StoreError> {
-    let file = File::open(path).map_err(file_error(path))?;
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet_error(path))?;
-    let is_wanted = |field: &&FieldRef| columns.is_none_or(|columns| columns.contains(field.name()));
-    let wanted: Fields = builder.schema().fields().iter().filter(is_wanted).cloned().collect();
-    if columns.is_some() {
-        let names = wanted.iter().map(|field| field.name().as_str());
-        let mask = parquet::arrow::ProjectionMask::columns(builder.parquet_schema(), names);
-        builder = builder.with_projection(mask);
+/// Files, one after the other.
+struct Files {
+    paths: std::vec::IntoIter<PathBuf>,
+    selection: Selection,
+    meter: Meter,
+    open: ParquetRecordBatchReader,
+}
+
+impl Files {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, StoreError> {
+        loop {
+            if let Some(batch) = self.open.next() {
+                return Ok(Some(batch?));
+            }
+            match self.paths.next() {
+                Some(path) => self.open = open_selected(&path, &self.selection, &self.meter)?,
+                None => return Ok(None),
+            }
+        }
     }
-    let rows = rows_within(&Schema::new(wanted), BATCH_BYTES, BATCH_ROWS);
-    builder.with_batch_size(rows).build().map_err(parquet_error(path))
+}
+
+impl Iterator for Files {
+    type Item = Result<RecordBatch, StoreError>;
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_batch().transpose()
+    }
 }

@@ -6,23 +6,35 @@
 use definitions::FeatureGroup;
 use deltalake::kernel::transaction::CommitProperties;
 use deltalake::kernel::{Action, Add, Transaction};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableError};
 
-use super::seen::{SEEN, Seen};
+use super::materialize::Extent;
+use super::seen::{ANEW, SEEN, SEEN_IN_PART, Seen};
 use crate::StoreError;
 use crate::error::delta_error;
 use crate::ingest::{
-    COMMIT_ATTEMPTS, INGEST_TXN, IngestReceipt, KNOWN_AT_TXN, RECEIPT, back_off, commit_actions, discard_files,
-    ingestions, is_lost_race, next_ingestion,
+    COMMIT_ATTEMPTS, INGEST_TXN, IngestReceipt, KNOWN_AT_TXN, RECEIPT, back_off, commit_actions, commit_operation,
+    discard_files, ingestions, is_lost_race, next_ingestion,
 };
 use crate::storage::{Store, open_group};
 
-/// Commits files with their receipt and what was seen; `None`: nothing more was seen than before.
+/// What was read of the sources, and for which rows.
+#[derive(Clone, Copy)]
+pub(super) struct Seeing<'a> {
+    /// What was read.
+    pub seen: &'a Seen,
+    /// The rows that were computed. Those of a range say nothing of what is new.
+    pub extent: Extent,
+}
+
+/// Commits files with their receipt and what was seen.
 pub(super) async fn commit_materialization(
     store: &Store,
     group: &FeatureGroup,
     files: &[Add],
     mut receipt: IngestReceipt,
-    seen: Option<&Seen>,
+    seeing: Seeing<'_>,
 ) -> Result<IngestReceipt, StoreError> {
     let reference = group.reference();
     let contended = || StoreError::Contended {
@@ -36,8 +48,8 @@ pub(super) async fn commit_materialization(
         if next.ingest_id != receipt.ingest_id {
             break;
         }
-        let actions = files.iter().cloned().map(Action::Add).collect();
-        match commit_actions(&table, actions, properties(&receipt, seen)?).await {
+        let added = files.iter().cloned().map(Action::Add).collect();
+        match commit(&table, added, properties(&receipt, seeing)?, seeing.extent).await {
             Ok(version) => {
                 receipt.delta_version = version;
                 return Ok(found(store, group, &receipt).await?.unwrap_or(receipt));
@@ -54,6 +66,30 @@ pub(super) async fn commit_materialization(
     Err(contended())
 }
 
+async fn commit(
+    table: &DeltaTable,
+    mut actions: Vec<Action>,
+    properties: CommitProperties,
+    extent: Extent,
+) -> Result<i64, DeltaTableError> {
+    if extent != Extent::Anew {
+        return commit_actions(table, actions, properties).await;
+    }
+    let state = table.snapshot()?;
+    actions.extend(
+        state
+            .log_data()
+            .iter()
+            .map(|view| Action::Remove(view.remove_action(true))),
+    );
+    let operation = DeltaOperation::Write {
+        mode: SaveMode::Overwrite,
+        partition_by: None,
+        predicate: None,
+    };
+    commit_operation(table, actions, properties, operation).await
+}
+
 async fn found(
     store: &Store,
     group: &FeatureGroup,
@@ -64,7 +100,7 @@ async fn found(
     Ok(at.map(|at| all.swap_remove(at)))
 }
 
-fn properties(receipt: &IngestReceipt, seen: Option<&Seen>) -> Result<CommitProperties, StoreError> {
+fn properties(receipt: &IngestReceipt, seeing: Seeing<'_>) -> Result<CommitProperties, StoreError> {
     let json = |source| StoreError::Json {
         path: RECEIPT.into(),
         source,
@@ -74,8 +110,13 @@ fn properties(receipt: &IngestReceipt, seen: Option<&Seen>) -> Result<CommitProp
         Transaction::new(KNOWN_AT_TXN, receipt.known_at.0),
     ];
     let mut metadata = vec![(RECEIPT.to_owned(), serde_json::to_value(receipt).map_err(json)?)];
-    if let Some(seen) = seen {
-        metadata.push((SEEN.to_owned(), serde_json::to_value(seen).map_err(json)?));
+    let key = match seeing.extent {
+        Extent::Between { .. } => SEEN_IN_PART,
+        Extent::New | Extent::Full | Extent::Anew => SEEN,
+    };
+    metadata.push((key.to_owned(), serde_json::to_value(seeing.seen).map_err(json)?));
+    if seeing.extent == Extent::Anew {
+        metadata.push((ANEW.to_owned(), true.into()));
     }
     Ok(CommitProperties::default()
         .with_application_transactions(transactions)

@@ -24,8 +24,9 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::columns::Columns;
-use super::commit::commit_materialization;
+use super::commit::{Seeing, commit_materialization};
 use super::encoded::{Encoding, Sorting, beside, encoded};
+use super::expected::Held;
 use super::features::Features;
 use super::joined::{Other, joined};
 use super::kernel::Reach;
@@ -36,7 +37,7 @@ use super::source::{Source, Whom};
 use super::stretch::{Cut, Stretch, Stretcher};
 use super::touched::{Frame, Span, Touched, needed_for};
 use super::writer::{DerivedWriter, Written};
-use crate::ingest::{FileFormat, IngestOutcome, IngestReceipt, SourceReceipt, next_ingestion};
+use crate::ingest::{FileFormat, IngestOutcome, IngestReceipt, SourceReceipt, discard_files, next_ingestion};
 use crate::storage::{SpillFolder, Store, open_group, wanted_retention};
 use crate::{PinAt, StoreError, pin_group};
 
@@ -52,6 +53,8 @@ pub enum Extent {
     New,
     /// All of them.
     Full,
+    /// All of them, in place of all that the table holds, revisions of before included.
+    Anew,
     /// Those with event times in `[from, to)`, whatever is new.
     Between {
         /// The first event time; `None`: from the beginning.
@@ -126,26 +129,28 @@ pub async fn materialize(request: MaterializeRequest) -> Result<Materialized, St
     for source in &request.sources {
         sources.push(Source::open(&request.store, source).await?);
     }
+    let before = Seen::last(&table, &reference).await?;
+    for (source, before) in sources.iter_mut().zip(before.iter().flat_map(|before| &before.sources)) {
+        source.remember(before);
+    }
     let seen = Seen {
         sources: sources.iter().map(Source::seen).collect(),
     };
-    let before = Seen::last(&table, &reference).await?;
     let (touched, is_full) = match (request.extent, &before) {
-        (Extent::Full, _) | (Extent::New, None) => (Touched::every(Span::ALL), true),
+        (Extent::Full | Extent::Anew, _) | (Extent::New, None) => (Touched::every(Span::ALL), true),
         (Extent::Between { from, to }, _) => (Touched::every(between(from, to)), false),
         (Extent::New, Some(before)) => (how.touched_since(&request.store, &sources, before).await?, false),
     };
     if touched.is_empty() && before.is_some() {
         return Ok(Materialized::UpToDate);
     }
-    let is_partial = matches!(request.extent, Extent::Between { .. });
     let work = Work {
         request: &request,
         table: &table,
         sources: &sources,
         how,
     };
-    let receipt = work.run(touched, (!is_partial).then_some(&seen)).await?;
+    let receipt = work.run(touched, &seen).await?;
     Ok(if is_full {
         Materialized::Full(Box::new(receipt))
     } else {
@@ -225,12 +230,15 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn run(self, touched: Touched, seen: Option<&Seen>) -> Result<IngestReceipt, StoreError> {
+    async fn run(self, touched: Touched, seen: &Seen) -> Result<IngestReceipt, StoreError> {
         let request = self.request;
         let reference = request.group.reference();
         let next = next_ingestion(self.table, &reference, request.now).await?;
         let spill = SpillFolder::new(&request.store)?;
         let mut writer = DerivedWriter::new(&request.store, self.table, &request.group, next.ingest_id, spill.path())?;
+        if request.extent == Extent::Anew {
+            writer.takes_the_place_of_all();
+        }
         let read = match self.write(&mut writer, touched, spill.path()).await {
             Ok(read) => read,
             Err(error) => {
@@ -238,9 +246,22 @@ impl Work<'_> {
                 return Err(error);
             }
         };
-        let written = writer.finish(request.now, request.memory).await?;
-        let receipt = self.receipt(&written, &read, next.ingest_id)?;
-        commit_materialization(&request.store, &request.group, &written.files, receipt, seen).await
+        let (written, mut held) = writer.finish(request.now, request.memory).await?;
+        let receipt = self.receipt(&written, &held, &read, next.ingest_id)?;
+        // As an ingestion's: what is set aside of one that was never committed is seen by nobody.
+        if let Err(error) = held
+            .aside
+            .commit(&request.store, &request.group, &receipt.ingestion)
+            .await
+        {
+            discard_files(&request.store.group_folder(&reference), &written.files).await;
+            return Err(error);
+        }
+        let seeing = Seeing {
+            seen,
+            extent: request.extent,
+        };
+        commit_materialization(&request.store, &request.group, &written.files, receipt, seeing).await
     }
 
     /// Reads, computes and writes; gives the number of rows read of each source.
@@ -254,7 +275,10 @@ impl Work<'_> {
         match &self.how {
             How::Features(features) => self.write_features(writer, touched, features, spill).await,
             How::Query(_) => {
-                let present = pin_group(&request.store, &request.group, PinAt::Newest).await?;
+                let mut present = pin_group(&request.store, &request.group, PinAt::Newest).await?;
+                if request.extent == Extent::Anew {
+                    present.files.clear();
+                }
                 let query = Query {
                     store: &request.store,
                     group: &request.group,
@@ -359,7 +383,13 @@ impl Work<'_> {
         Ok(beside(rows, encodings))
     }
 
-    fn receipt(&self, written: &Written, read: &[u64], ingest_id: i64) -> Result<IngestReceipt, StoreError> {
+    fn receipt(
+        &self,
+        written: &Written,
+        held: &Held,
+        read: &[u64],
+        ingest_id: i64,
+    ) -> Result<IngestReceipt, StoreError> {
         let (group, started) = (&self.request.group, self.request.now);
         let ingestion = uuid::Uuid::new_v4().to_string();
         let json = |source| StoreError::Json {
@@ -394,7 +424,7 @@ impl Work<'_> {
             rows: written.rows,
             duplicates: 0,
             nan_nulls: 0,
-            quarantined: 0,
+            quarantined: held.aside.rows,
             known_at: KnownAt(written.known_at.unwrap_or(started.0)),
             min_event_time: written.event_times.map(|(first, _)| EventTime(first)),
             max_event_time: written.event_times.map(|(_, last)| EventTime(last)),
@@ -402,8 +432,8 @@ impl Work<'_> {
             bytes_written: sizes.sum(),
             sources,
             ignored_columns: Vec::new(),
-            expectations: written.expectations.clone(),
-            moments: BTreeMap::new(),
+            expectations: held.results.clone(),
+            moments: held.moments.clone(),
             software: self.request.software.clone(),
             started_at: started,
             committed_at: started,

@@ -2,12 +2,14 @@
 //!
 //! `kernel` computes declared features from rows in order. `materialize` keeps a derived group's table up to date with its sources
 //! (`source`): `features` is what a definition asks of the kernel, `touched` which rows have to be computed, `rows`, `joined`, `encoded` and `stretch`
-//! bring their sources' rows, `columns` and `latest` make derived rows of them, `writer` and `commit` put these into the table, with what was `seen`.
+//! bring their sources' rows, `columns` and `latest` make derived rows of them, `expected` holds these against what the group expects, `writer` and
+//! `commit` put them into the table, with what was `seen`.
 //! `query` computes groups that are declared in SQL.
 
 mod columns;
 mod commit;
 mod encoded;
+mod expected;
 mod features;
 mod joined;
 mod kernel;
@@ -30,6 +32,8 @@ pub use materialize::{
 };
 pub use query::{check_query, sql_schema};
 pub use seen::SeenSource;
+
+pub(crate) use seen::{materializations, removals};
 
 #[cfg(test)]
 mod tests;

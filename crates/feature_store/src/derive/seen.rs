@@ -8,11 +8,15 @@ use parquet::file::statistics::Statistics;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{file_error, parquet_error};
-use crate::storage::{INGEST_ID, Store, check_files, read_commits};
+use crate::storage::{Commit, INGEST_ID, Store, check_files, read_commits};
 use crate::{GroupPin, PinnedFile, StoreError};
 
 /// Under this key a commit's information holds what was seen.
 pub(super) const SEEN: &str = "platform.materialization";
+/// Under this one, where only a range of time was computed: it says nothing of what is new.
+pub(super) const SEEN_IN_PART: &str = "platform.materialization_of_a_range";
+/// Stands beside it where all rows were computed in place of those before.
+pub(super) const ANEW: &str = "platform.materialized_anew";
 
 /// What was seen of one source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +47,38 @@ impl Seen {
         let seen = commits.iter().rev().find_map(|commit| commit.info.get(SEEN));
         Ok(seen.and_then(|seen| serde_json::from_value(seen.clone()).ok()))
     }
+}
+
+/// One materialisation of a table, and what it read.
+#[derive(Debug, Clone)]
+pub(crate) struct Made {
+    /// What was read, in the order of `from`.
+    pub sources: Vec<SeenSource>,
+}
+
+/// The materialisations whose rows a table at a version may hold: the last one that took the place of all before, and those since.
+pub(crate) async fn materializations(table: &DeltaTable, group: &GroupRef) -> Result<Vec<Made>, StoreError> {
+    let mut made = Vec::new();
+    for commit in read_commits(table, table.version().unwrap_or_default(), &group.to_string()).await? {
+        if commit.info.contains_key(ANEW) {
+            made.clear();
+        }
+        let seen = commit.info.get(SEEN).or_else(|| commit.info.get(SEEN_IN_PART));
+        let seen = seen.and_then(|seen| serde_json::from_value::<Seen>(seen.clone()).ok());
+        made.extend(seen.map(|seen| Made { sources: seen.sources }));
+    }
+    Ok(made)
+}
+
+/// The versions of a group's table, up to the one at which it is loaded, in which rows went away that were there before.
+pub(crate) async fn removals(table: &DeltaTable, group: &GroupRef) -> Result<Vec<i64>, StoreError> {
+    let commits = read_commits(table, table.version().unwrap_or_default(), &group.to_string()).await?;
+    let removes = |commit: &&Commit| commit.operation == "DELETE" || commit.info.contains_key(ANEW);
+    Ok(commits
+        .iter()
+        .filter(removes)
+        .map(|commit| commit.version as i64)
+        .collect())
 }
 
 /// A source's file, with what its rows say at most.

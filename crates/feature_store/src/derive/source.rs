@@ -18,6 +18,8 @@ pub(super) struct Source {
     /// The version.
     pub pin: GroupPin,
     files: Vec<FileEnds>,
+    /// The newest event time that was seen before: time does not go back when rows are forgotten.
+    newest_before: Option<i64>,
 }
 
 impl Source {
@@ -30,6 +32,7 @@ impl Source {
             group: group.clone(),
             pin,
             files,
+            newest_before: None,
         })
     }
 
@@ -45,9 +48,20 @@ impl Source {
         }
     }
 
-    /// Its newest event time, in microseconds.
+    /// Remembers what was seen of it before, if that was the same table.
+    pub fn remember(&mut self, before: &SeenSource) {
+        if before.table_id == self.pin.table_id {
+            self.newest_before = before.newest_event_time;
+        }
+    }
+
+    /// Its newest event time, in microseconds, of rows that have been forgotten too.
     pub fn newest(&self) -> Option<i64> {
-        self.files.iter().filter_map(|file| file.event_time).max()
+        self.files
+            .iter()
+            .filter_map(|file| file.event_time)
+            .max()
+            .max(self.newest_before)
     }
 
     /// The derived rows that its rows touch which are newer than what was seen; `whom` says of which entities they are. Everything, where it is

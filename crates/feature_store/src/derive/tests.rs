@@ -9,6 +9,8 @@
 )]
 
 mod encodings;
+mod expectations;
+mod forgotten;
 mod joined;
 mod queries;
 

@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::columns::numbered;
+use super::expected::{Expected, Held};
 use crate::StoreError;
-use crate::expect::{ExpectationResult, Pass};
 use crate::ingest::{discard_files, group_writer};
 use crate::storage::{KNOWN_AT, Store, order_columns};
 
@@ -36,8 +36,6 @@ pub(super) struct Written {
     pub event_times: Option<(i64, i64)>,
     /// The latest time at which a row became known.
     pub known_at: Option<i64>,
-    /// What became of what the group expects.
-    pub expectations: Vec<ExpectationResult>,
 }
 
 /// A file on its way.
@@ -57,7 +55,7 @@ pub(super) struct DerivedWriter<'a> {
     open: Option<OpenFile>,
     closing: VecDeque<JoinHandle<Result<Vec<Add>, StoreError>>>,
     written: Written,
-    expected: Pass,
+    expected: Expected<'a>,
 }
 
 impl<'a> DerivedWriter<'a> {
@@ -70,7 +68,7 @@ impl<'a> DerivedWriter<'a> {
         folder: &Path,
     ) -> Result<Self, StoreError> {
         Ok(Self {
-            expected: Pass::new(group, folder)?,
+            expected: Expected::new(store, table, group, folder)?,
             store,
             table,
             group,
@@ -81,6 +79,11 @@ impl<'a> DerivedWriter<'a> {
             closing: VecDeque::new(),
             written: Written::default(),
         })
+    }
+
+    /// The rows take the place of all that the table holds.
+    pub fn takes_the_place_of_all(&mut self) {
+        self.expected.takes_the_place_of_all();
     }
 
     /// How many rows were written.
@@ -94,7 +97,7 @@ impl<'a> DerivedWriter<'a> {
             return Ok(());
         }
         self.see(rows);
-        self.expected.see(rows)?;
+        let rows = &self.expected.hold(rows)?;
         let first = i64::try_from(self.written.rows).unwrap_or(i64::MAX);
         let batch = numbered(rows, self.ingest_id, first)?;
         self.written.rows += rows.num_rows() as u64;
@@ -162,26 +165,25 @@ impl<'a> DerivedWriter<'a> {
     }
 
     /// Completes the files, if their rows are what the group expects.
-    pub async fn finish(mut self, now: WallTime, memory: u64) -> Result<Written, StoreError> {
+    pub async fn finish(mut self, now: WallTime, memory: u64) -> Result<(Written, Held), StoreError> {
         let closed = self.close().await;
         let Self {
             store,
+            table,
             group,
             expected,
-            mut written,
+            written,
             ..
         } = self;
         let judged = match closed {
-            Ok(()) => expected.finish(now, memory).await,
+            Ok(()) => expected.finish(table, &written.files, now, memory).await,
             Err(error) => Err(error),
         };
         let failed = match judged {
-            Ok(results) => {
-                written.expectations = results.into_values().collect();
-                let refuses = |result: &&ExpectationResult| result.refuses();
-                let unmet: Vec<_> = written.expectations.iter().filter(refuses).cloned().collect();
+            Ok(held) => {
+                let unmet = held.unmet();
                 if unmet.is_empty() {
-                    return Ok(written);
+                    return Ok((written, held));
                 }
                 let group = group.reference();
                 StoreError::Unmet { group, unmet }

@@ -6,9 +6,9 @@ use definitions::Role;
 use sketches::drift::Thresholds;
 
 use super::{COLUMNS_AT_ONCE, ColumnProfile, DriftReport, Profilers, Wanted};
-use crate::StoreError;
-use crate::dataset::{Manifest, load_manifest, open_part};
+use crate::dataset::{Manifest, Selection, load_manifest, open_selection};
 use crate::split::Part;
+use crate::{Condition, StoreError};
 
 /// Rows of a dataset.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Sample {
     pub folder: PathBuf,
     /// The part; `None`: all of them.
     pub part: Option<Part>,
+    /// What must be true of a row; `None`: nothing.
+    pub condition: Option<Condition>,
 }
 
 impl Sample {
@@ -30,10 +32,13 @@ impl Sample {
 
     /// What these columns look like.
     pub(super) fn profile(&self, manifest: &Manifest, wanted: &[Wanted]) -> Result<Vec<ColumnProfile>, StoreError> {
-        let names: Vec<String> = wanted.iter().map(|(name, _)| name.clone()).collect();
+        let selection = Selection {
+            columns: Some(wanted.iter().map(|(name, _)| name.clone()).collect()),
+            condition: self.condition.clone(),
+        };
         let mut profilers = Profilers::new(wanted, &manifest.schema())?;
         for part in self.parts(manifest) {
-            for batch in open_part(&self.folder, part, Some(&names))? {
+            for batch in open_selection(&self.folder, part, &selection)? {
                 profilers.update(&batch?)?;
             }
         }

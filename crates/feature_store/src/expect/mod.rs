@@ -32,8 +32,7 @@ pub use moments::Moments;
 pub use predicate::{WrongPredicate, wrong_predicates};
 pub use validate::{ValidatedExpectation, Validation, validate};
 
-pub(crate) use row::RowChecks;
-pub(crate) use validate::Pass;
+pub(crate) use row::{RowChecks, RowFault};
 pub(crate) use watch::{Against, Watch};
 
 /// What became of one expectation.
@@ -54,7 +53,7 @@ pub struct ExpectationResult {
     /// What would let it hold, if what was found is right; empty where it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead: Option<String>,
-    /// The first rows at fault, where they were let through.
+    /// The first rows at fault, where they were let through, or computed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub first: Vec<Violation>,
 }
@@ -130,6 +129,19 @@ impl fmt::Display for ExpectationResult {
             (_, false) => f.write_str(&self.found),
         }
     }
+}
+
+/// What does not hold, a line each, with the first rows at fault where they are known.
+pub(crate) fn listed(unmet: &[ExpectationResult]) -> String {
+    const SHOWN: usize = 3;
+    let rows = |unmet: &ExpectationResult| -> String {
+        let first = unmet.first.iter().take(SHOWN);
+        first.map(|row| format!("\n    {row}")).collect()
+    };
+    unmet
+        .iter()
+        .map(|unmet| format!("\n  {unmet}{}", rows(unmet)))
+        .collect()
 }
 
 /// What speaks against an expectation.

@@ -5,8 +5,9 @@ use arrow::datatypes::{ArrowPrimitiveType, Float32Type, Float64Type, Int32Type, 
 use definitions::{Check, DataType, Expectation, FeatureGroup};
 use regex::Regex;
 
-use super::predicate::Predicate;
+use super::predicate::{false_rows, predicate};
 use crate::StoreError;
+use crate::condition::Condition;
 use crate::ingest::violation::Reason;
 
 /// The checks of a group's rows, ready to be made.
@@ -28,7 +29,7 @@ enum Rule {
     Max(f64),
     OneOf(Vec<String>),
     Pattern(Regex),
-    Predicate(Predicate),
+    Predicate(Box<Condition>),
 }
 
 /// A row that breaks an expectation.
@@ -64,7 +65,7 @@ impl RowChecks {
                     message: error.to_string(),
                     hint: None,
                 })?),
-                Check::Sql(condition) => Rule::Predicate(Predicate::of(group, condition)?),
+                Check::Sql(condition) => Rule::Predicate(Box::new(predicate(group, condition)?)),
                 _ => continue,
             };
             let place = |name: &definitions::ColumnName| stored.iter().position(|(column, _)| column == name);
@@ -106,7 +107,7 @@ impl RowChecks {
             };
             match &check.rule {
                 Rule::Predicate(predicate) => {
-                    for row in predicate.false_rows(numbers)? {
+                    for row in false_rows(predicate, numbers)? {
                         let detail = format!("wanted {}", predicate.text());
                         found(row, String::new(), Reason::PredicateFalse, detail);
                     }

@@ -1,12 +1,13 @@
 //! Stored rows held against what their group expects today, beside what the last ingestion was found to be.
 //!
 //! One pass over the rows that readers see, in total order, with the same checks as an ingestion. What speaks of one ingestion among
-//! others (row counts, drift) is not asked of the table; there the last ingestion's own result stands.
+//! others (row counts, drift) is not asked of the table; there the last ingestion's own result stands. Row counts of a derived group are about
+//! its table.
 
 use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
-use definitions::{ColumnName, FeatureGroup, GroupRef, IngestMode, Level, WallTime};
+use definitions::{Check, ColumnName, FeatureGroup, GroupRef, IngestMode, Level, WallTime};
 use futures::TryStreamExt;
 use serde::Serialize;
 
@@ -132,10 +133,12 @@ fn beside(
 }
 
 /// One pass over the rows.
-pub(crate) struct Pass {
+struct Pass {
     expectations: Vec<definitions::Expectation>,
     checks: RowChecks,
     at_fault: Vec<u64>,
+    /// Whether row counts are about the table.
+    is_derived: bool,
     columns: usize,
     rows: u64,
     watch: Watch,
@@ -143,11 +146,12 @@ pub(crate) struct Pass {
 
 impl Pass {
     /// For a group; what does not fit into memory goes to the folder.
-    pub(crate) fn new(group: &FeatureGroup, folder: &std::path::Path) -> Result<Self, StoreError> {
+    fn new(group: &FeatureGroup, folder: &std::path::Path) -> Result<Self, StoreError> {
         let expectations = group.expectations();
         Ok(Self {
             checks: RowChecks::of(group, &expectations)?,
             at_fault: vec![0; expectations.len()],
+            is_derived: group.derive.is_some(),
             columns: group.stored_columns().len(),
             rows: 0,
             watch: Watch::new(group, folder),
@@ -156,7 +160,7 @@ impl Pass {
     }
 
     /// Takes in the next rows: a group's stored columns, in their order, and perhaps more behind them.
-    pub(crate) fn see(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+    fn see(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         self.rows += batch.num_rows() as u64;
         let columns = batch.columns().get(..self.columns).unwrap_or_default();
         let at_fault = &mut self.at_fault;
@@ -169,11 +173,7 @@ impl Pass {
     }
 
     /// What became of each expectation, by its place, apart from those that are about one ingestion among others.
-    pub(crate) async fn finish(
-        self,
-        now: WallTime,
-        memory: u64,
-    ) -> Result<BTreeMap<usize, ExpectationResult>, StoreError> {
+    async fn finish(self, now: WallTime, memory: u64) -> Result<BTreeMap<usize, ExpectationResult>, StoreError> {
         let against = Against {
             now,
             memory,
@@ -186,10 +186,16 @@ impl Pass {
                     at,
                     ExpectationResult::of_rows(expectation, at_fault, self.rows, Vec::new()),
                 );
-            } else if expectation.check.is_about_one_ingestion() {
+            } else if expectation.check.is_about_one_ingestion()
+                && !(self.is_derived && counts_rows(&expectation.check))
+            {
                 results.remove(&at);
             }
         }
         Ok(results)
     }
+}
+
+fn counts_rows(check: &Check) -> bool {
+    matches!(check, Check::MinRows(_) | Check::MaxRows(_))
 }

@@ -72,6 +72,23 @@ pub async fn forget_in_quarantine(store: &Store, group: &FeatureGroup, entity: &
     Ok(forgotten)
 }
 
+/// Removes a group's quarantine altogether, in one step: where values of any row may be made of an entity's, so may those of rows in
+/// quarantine. It is made again when it is needed.
+///
+/// # Errors
+/// `File` when it cannot be removed.
+pub fn forget_quarantine(store: &Store, group: &FeatureGroup) -> Result<(), StoreError> {
+    let folder = store.quarantine_folder(&group.reference());
+    if !folder.exists() {
+        return Ok(());
+    }
+    let aside = store.root.join("staging").join(uuid::Uuid::new_v4().to_string());
+    let parent = store.root.join("staging");
+    std::fs::create_dir_all(&parent).map_err(file_error(&parent))?;
+    std::fs::rename(&folder, &aside).map_err(file_error(&folder))?;
+    std::fs::remove_dir_all(&aside).map_err(file_error(&aside))
+}
+
 /// Removes the data files that the newest version does not name.
 fn remove_unnamed(table: &DeltaTable, folder: &Path, name: &str) -> Result<(), StoreError> {
     let state = table.snapshot().map_err(delta_error(name, "read"))?;

@@ -75,9 +75,10 @@ pub use typed_file::{read_typed_file, sample_file};
 
 pub(crate) use check::nan_to_null;
 pub(crate) use origin::line_of_row;
-pub(crate) use quarantine::{INGESTION, quarantine_schema};
+pub(crate) use quarantine::{INGESTION, QuarantineSpool, QuarantinedRow, commit_quarantine, quarantine_schema};
+pub(crate) use raw::json_object;
 pub(crate) use receipt::{INGEST_TXN, KNOWN_AT_TXN, RECEIPT, ingestions_of, next as next_ingestion, receipt_of};
-pub(crate) use statistics::statistics_of_others;
+pub(crate) use statistics::{forget as forget_statistics, statistics_of_others};
 pub(crate) use write::{
     COMMIT_ATTEMPTS, back_off, commit_actions, commit_operation, discard as discard_files, file_properties,
     is_lost_race, table_writer as group_writer,

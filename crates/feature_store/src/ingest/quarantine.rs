@@ -26,7 +26,7 @@ const HELD_ROWS: usize = 4096;
 pub(crate) const INGESTION: &str = "ingestion";
 
 /// A row that was kept out.
-pub(super) struct QuarantinedRow {
+pub(crate) struct QuarantinedRow {
     /// What is wrong with it.
     pub violation: Violation,
     /// What it looked like, as a JSON object where it could be read.
@@ -53,7 +53,7 @@ fn spool_schema() -> SchemaRef {
 }
 
 /// The file in which rows wait.
-pub(super) struct QuarantineSpool {
+pub(crate) struct QuarantineSpool {
     path: PathBuf,
     held: Vec<QuarantinedRow>,
     writer: Option<ArrowWriter<File>>,
@@ -61,7 +61,7 @@ pub(super) struct QuarantineSpool {
 
 impl QuarantineSpool {
     /// Waiting rows will be in this file.
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self {
             path,
             held: Vec::new(),
@@ -70,7 +70,7 @@ impl QuarantineSpool {
     }
 
     /// Takes in a row.
-    pub(super) fn push(&mut self, row: QuarantinedRow) -> Result<(), StoreError> {
+    pub(crate) fn push(&mut self, row: QuarantinedRow) -> Result<(), StoreError> {
         self.held.push(row);
         if self.held.len() >= HELD_ROWS {
             self.write()
@@ -80,7 +80,7 @@ impl QuarantineSpool {
     }
 
     /// Completes the file; `None` where no row waits.
-    pub(super) fn finish(&mut self) -> Result<Option<PathBuf>, StoreError> {
+    pub(crate) fn finish(&mut self) -> Result<Option<PathBuf>, StoreError> {
         self.write()?;
         let Some(writer) = self.writer.take() else {
             return Ok(None);
@@ -133,7 +133,7 @@ fn spool_batch(rows: &[QuarantinedRow]) -> Result<RecordBatch, StoreError> {
 }
 
 /// Commits waiting rows to the group's quarantine table, which is made when it is first needed.
-pub(super) async fn commit_quarantine(
+pub(crate) async fn commit_quarantine(
     store: &Store,
     group: &FeatureGroup,
     ingestion: &str,

@@ -6,7 +6,7 @@ use arrow::json::writer::{LineDelimited, WriterBuilder};
 use crate::StoreError;
 
 /// One row of a batch as a JSON object, NULLs included.
-pub(super) fn json_object(batch: &RecordBatch, row: usize) -> Result<String, StoreError> {
+pub(crate) fn json_object(batch: &RecordBatch, row: usize) -> Result<String, StoreError> {
     let mut text = Vec::new();
     let builder = WriterBuilder::new()
         .with_explicit_nulls(true)

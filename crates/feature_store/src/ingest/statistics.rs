@@ -52,8 +52,8 @@ pub(super) fn keep(table: &Path, ingestion: &str, columns: Vec<ColumnStatistics>
         .map_err(file_error(&path))
 }
 
-/// Forgets the statistics of an ingestion that was not committed.
-pub(super) fn forget(table: &Path, ingestion: &str) {
+/// Forgets the statistics of an ingestion that was not committed, or whose rows are forgotten.
+pub(crate) fn forget(table: &Path, ingestion: &str) {
     // What cannot be removed says nothing to anybody.
     let _left = std::fs::remove_file(path(table, ingestion));
 }

@@ -205,7 +205,7 @@ impl fmt::Display for Violations {
 
 /// Counts violations, and keeps the first ones in the order of the files.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     rows: u64,
     by_reason: BTreeMap<Reason, u64>,
     first: BTreeMap<(usize, u64, u64), Violation>,
@@ -213,7 +213,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Takes in a violation of the row on this line of this file (by its place among the sources).
-    pub(super) fn add(&mut self, file: usize, violation: Violation) {
+    pub(crate) fn add(&mut self, file: usize, violation: Violation) {
         self.rows += 1;
         *self.by_reason.entry(violation.reason).or_default() += 1;
         let place = (file, violation.location.line, self.rows);
@@ -227,12 +227,12 @@ impl Tally {
     }
 
     /// How many rows.
-    pub(super) fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
 
     /// The first ones, in the order of the files.
-    pub(super) fn into_first(self) -> Vec<Violation> {
+    pub(crate) fn into_first(self) -> Vec<Violation> {
         self.first.into_values().collect()
     }
 

@@ -16,7 +16,7 @@ use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use crate::StoreError;
 use crate::encoding::{Saving, chosen};
 use crate::error::delta_error;
-use crate::storage::{INGEST_ID, KNOWN_AT, SORTED_TAG};
+use crate::storage::{INGEST_ID, KNOWN_AT, ROW_NUMBER, SORTED_TAG};
 
 /// How often a commit is tried when other writers win.
 pub(crate) const COMMIT_ATTEMPTS: u32 = 30;
@@ -90,6 +90,9 @@ impl TableWriter {
     /// Completes the file; gives it tagged as sorted by these columns, if it is.
     pub(crate) async fn finish(mut self, sorted_by: Option<&[String]>) -> Result<Vec<Add>, StoreError> {
         let mut adds = self.open()?.flush().await.map_err(delta_error(&self.name, "written"))?;
+        for add in &mut adds {
+            add.stats = add.stats.as_deref().map(without_values);
+        }
         if let Some(columns) = sorted_by {
             for add in &mut adds {
                 let tag = (SORTED_TAG.to_owned(), Some(columns.join(",")));
@@ -98,6 +101,20 @@ impl TableWriter {
         }
         Ok(adds)
     }
+}
+
+/// A file's statistics for the log, without the least and the greatest values of columns that a user declared. The log is never
+/// rewritten, so a value in it would outlive the rows that are forgotten; the file says the same in its footer, and goes with them.
+fn without_values(statistics: &str) -> String {
+    let Ok(serde_json::Value::Object(mut all)) = serde_json::from_str(statistics) else {
+        return statistics.to_owned();
+    };
+    for of_all in ["minValues", "maxValues"] {
+        if let Some(serde_json::Value::Object(values)) = all.get_mut(of_all) {
+            values.retain(|column, _| [KNOWN_AT, INGEST_ID, ROW_NUMBER].contains(&column.as_str()));
+        }
+    }
+    serde_json::Value::Object(all).to_string()
 }
 
 /// Gives rows the hidden columns that all rows of an ingestion share, in place of any they have.

@@ -54,6 +54,17 @@ impl Part {
     }
 }
 
+impl std::str::FromStr for Part {
+    type Err = definitions::ReferenceError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let part = Self::ALL.into_iter().find(|part| part.name() == text);
+        part.ok_or_else(|| definitions::ReferenceError {
+            found: text.to_owned(),
+            wanted: "a part: `train`, `validation` or `test`",
+        })
+    }
+}
+
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

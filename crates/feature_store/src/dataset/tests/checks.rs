@@ -329,7 +329,7 @@ fn every_part_is_exported_for_other_programs() {
         &simple_view("", "[split]\nstrategy = \"time\"\ntest = 0.5"),
     );
     let to = tempfile::tempdir().unwrap();
-    let exported = export(folder.path(), &to.path().join("deep"), ExportFormat::Csv).unwrap();
+    let exported = export_all(folder.path(), &to.path().join("deep"), ExportFormat::Csv).unwrap();
     let found: Vec<(Part, u64)> = exported.iter().map(|file| (file.part, file.rows)).collect();
     assert_eq!(found, [(Part::Train, 2), (Part::Test, 2)]);
     let text = std::fs::read_to_string(to.path().join("deep/train.csv")).unwrap();
@@ -347,10 +347,10 @@ fn every_format_holds_every_row() {
     );
     let to = tempfile::tempdir().unwrap();
     for format in ExportFormat::ALL {
-        let exported = export(folder.path(), to.path(), format).unwrap();
+        let exported = export_all(folder.path(), to.path(), format).unwrap();
         let found: Vec<u64> = exported.iter().map(|file| file.rows).collect();
         assert_eq!(found, [2, 2], "{format:?}");
-        let again = export(folder.path(), to.path(), format).unwrap_err();
+        let again = export_all(folder.path(), to.path(), format).unwrap_err();
         assert!(matches!(again, StoreError::FileThere { .. }), "{again}");
     }
     let left = std::fs::read_dir(to.path()).unwrap().count();
@@ -361,7 +361,7 @@ fn every_format_holds_every_row() {
 fn exported_arrow_file_holds_what_the_dataset_holds() {
     let folder = made(&world(LABELS), &simple_view("", ""));
     let to = tempfile::tempdir().unwrap();
-    export(folder.path(), to.path(), ExportFormat::Arrow).unwrap();
+    export_all(folder.path(), to.path(), ExportFormat::Arrow).unwrap();
     let file = std::fs::File::open(to.path().join("train.arrow")).unwrap();
     let read: Vec<RecordBatch> = arrow_ipc::reader::FileReader::try_new(file, None)
         .unwrap()

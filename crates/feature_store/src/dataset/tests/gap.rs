@@ -58,7 +58,7 @@ fn gap_is_no_part_and_not_in_the_fingerprint() {
     assert_eq!(manifest.fingerprint, crate::fingerprint::combine(of_parts));
     assert!(lines(folder.path()).iter().all(|line| !line.contains(" 50 ")));
     let to = tempfile::tempdir().unwrap();
-    let exported = export(folder.path(), to.path(), ExportFormat::Csv).unwrap();
+    let exported = export_all(folder.path(), to.path(), ExportFormat::Csv).unwrap();
     assert_eq!(exported.len(), 2);
     assert_eq!(std::fs::read_dir(to.path()).unwrap().count(), 2);
 }

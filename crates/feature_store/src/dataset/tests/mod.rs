@@ -13,6 +13,7 @@ mod entity;
 mod folds;
 mod gap;
 mod property;
+mod selection;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,18 @@ use super::*;
 use crate::point_in_time::tests::table::{cells, group_table};
 use crate::split::Part;
 use crate::storage::{order_columns, stored_schema};
+
+/// Exports all rows and columns.
+pub(super) fn export_all(folder: &Path, to: &Path, format: ExportFormat) -> Result<Vec<ExportedPart>, StoreError> {
+    export(&ExportRequest {
+        folder,
+        to,
+        format,
+        parts: &[],
+        selection: Selection::default(),
+        null: "",
+    })
+}
 
 /// Groups with their rows.
 #[derive(Clone, Default)]

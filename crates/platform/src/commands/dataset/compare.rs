@@ -1,6 +1,8 @@
 //! `platform dataset compare`
 
 use clap::Args;
+use feature_store::Condition;
+use feature_store::dataset::load_manifest;
 use feature_store::drift::dataset_drift;
 
 use super::WantedPart;
@@ -18,6 +20,9 @@ pub struct Compare {
     baseline: WantedPart,
     /// What is held against it.
     candidate: WantedPart,
+    /// Only rows of which this is true, in both, in SQL: "host = 'web-1'". What it rules out is not read.
+    #[arg(long = "where", value_name = "CONDITION")]
+    condition: Option<String>,
     #[command(flatten)]
     limits: Limits,
 }
@@ -27,8 +32,14 @@ impl Compare {
     pub async fn run(self, context: &Context) -> Outcome {
         let repository = Repository::find(&context.start)?;
         let registry = repository.registry().await?;
-        let (baseline, named) = self.baseline.find(&repository, &registry).await?;
-        let (candidate, also_named) = self.candidate.find(&repository, &registry).await?;
+        let (mut baseline, named) = self.baseline.find(&repository, &registry).await?;
+        let (mut candidate, also_named) = self.candidate.find(&repository, &registry).await?;
+        if let Some(text) = &self.condition {
+            for (sample, name) in [(&mut baseline, &named), (&mut candidate, &also_named)] {
+                let schema = load_manifest(&sample.folder)?.schema();
+                sample.condition = Some(Condition::parse(&schema, text, name)?);
+            }
+        }
         let report = dataset_drift(&baseline, &candidate, self.limits.thresholds())?;
         let compared = Compared {
             baseline: named,

@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use definitions::DataType;
-use feature_store::dataset::{ExportFormat, export};
+use feature_store::Condition;
+use feature_store::dataset::{ExportFormat, ExportRequest, Selection, export};
+use feature_store::split::Part;
 use serde_json::json;
 
 use super::WantedDataset;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::repository::Repository;
 use crate::{Context, datasets, screen};
 
-/// Write a dataset's parts as files for other programs.
+/// Write a dataset's parts, or some rows and columns of them, as files for other programs.
 #[derive(Args)]
 pub struct Export {
     /// `cpu_fv:v2/5`, or `cpu_fv:v2` for the newest.
@@ -23,6 +25,18 @@ pub struct Export {
     /// parquet, csv, jsonl, arrow, tfrecord or npy.
     #[arg(long, default_value = "parquet")]
     format: ExportFormat,
+    /// Only this part: train, validation or test.
+    #[arg(long)]
+    part: Option<Part>,
+    /// Only these columns, in the dataset's order: `host,cpu_mean_1h`.
+    #[arg(long, value_delimiter = ',', value_name = "COLUMN,…")]
+    columns: Option<Vec<String>>,
+    /// Only rows of which this is true, in SQL: "host = 'web-1' and ts >= '2026-01-01T00:00:00Z'". What it rules out is not read.
+    #[arg(long = "where", value_name = "CONDITION")]
+    condition: Option<String>,
+    /// What stands for NULL in CSV. [default: nothing, as for an empty text]
+    #[arg(long, value_name = "TEXT")]
+    null: Option<String>,
 }
 
 impl Export {
@@ -33,16 +47,42 @@ impl Export {
         let dataset = self.dataset.find(&registry).await?;
         let manifest = datasets::recorded_manifest(&repository, &dataset)?;
         datasets::check_files(&repository, &dataset, &manifest)?;
-        let files = export(&repository.storage.join(&dataset.path), &self.to, self.format)?;
+        if self.null.is_some() && self.format != ExportFormat::Csv {
+            return Err(Failure::input(
+                "--null says what stands for NULL in CSV: the other formats have NULLs of their own",
+            )
+            .hint("--format csv"));
+        }
+        let name = dataset.reference.to_string();
+        let condition = self.condition.as_deref();
+        let condition = condition
+            .map(|text| Condition::parse(&manifest.schema(), text, &name))
+            .transpose()?;
+        let files = export(&ExportRequest {
+            folder: &repository.storage.join(&dataset.path),
+            to: &self.to,
+            format: self.format,
+            parts: self.part.as_slice(),
+            selection: Selection {
+                columns: self.columns.clone(),
+                condition,
+            },
+            null: self.null.as_deref().unwrap_or_default(),
+        })?;
         let is_narrowed = manifest
             .columns
             .iter()
+            .filter(|column| {
+                self.columns
+                    .as_ref()
+                    .is_none_or(|columns| columns.contains(&column.name))
+            })
             .any(|column| column.data_type == DataType::Float64);
         if self.format == ExportFormat::Tfrecord && is_narrowed {
             screen::say("note: TFRecord holds floats in 32 bits: float64 columns were rounded");
         }
         if context.json {
-            return screen::json(&json!({ "dataset": dataset.reference.to_string(), "files": files }));
+            return screen::json(&json!({ "dataset": name, "files": files }));
         }
         files
             .iter()

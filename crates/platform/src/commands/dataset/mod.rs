@@ -148,6 +148,7 @@ impl WantedPart {
         let sample = Sample {
             folder: repository.storage.join(&dataset.path),
             part: self.part,
+            condition: None,
         };
         Ok((sample, name))
     }

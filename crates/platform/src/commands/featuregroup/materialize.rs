@@ -101,7 +101,7 @@ fn in_order(group: &FeatureGroup, groups: &BTreeMap<GroupRef, FeatureGroup>) -> 
     order
 }
 
-async fn one(
+pub(super) async fn one(
     context: &Context,
     repository: &Repository,
     registry: &Registry,
@@ -170,6 +170,13 @@ fn report(context: &Context, group: &GroupRef, outcome: &Materialized) -> Outcom
     }
     if let (Some(first), Some(last)) = (receipt.min_event_time, receipt.max_event_time) {
         screen::line(format!("  event times   {first} to {last}"))?;
+    }
+    if receipt.quarantined > 0 {
+        let rows = screen::things(receipt.quarantined, "row");
+        screen::line(format!("  quarantine    {rows} set aside: their features are NULL"))?;
+        screen::line(format!(
+            "  see them      platform query 'select * from quarantine.\"{group}\"'"
+        ))?;
     }
     warn_of_expectations(receipt)
 }

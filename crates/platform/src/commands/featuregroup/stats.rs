@@ -72,8 +72,7 @@ async fn of_ingestion(context: &Context, repository: &Repository, group: &Featur
     let receipt = receipt_numbered(&receipts, &reference, number)?;
     let columns = ingestion_statistics(&store, &reference, receipt)?.ok_or_else(|| {
         Failure::input(format!(
-            "the statistics of ingestion {number} of `{reference}` were not kept: {} made it",
-            receipt.software
+            "no statistics of ingestion {number} of `{reference}` are kept: of derived rows there are none, and others go with an entity that is forgotten"
         ))
         .hint(format!("platform featuregroup stats {reference} is about all rows"))
     })?;

@@ -1,22 +1,32 @@
 //! `platform featuregroup forget`
 
+mod derived;
+
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use definitions::{ColumnName, DatasetRef, FeatureGroup, GroupRef, Versioned, WallTime};
 use feature_store::dataset::Manifest;
-use feature_store::{Entity, ForgetReceipt, GroupPin, forget, forget_in_file, forget_in_quarantine, rows_of_entity};
+use feature_store::{
+    Entity, ForgetReach, ForgetReceipt, GroupPin, Traced, derived_from, forget, forget_in_file, forget_in_quarantine,
+    rows_of_entity,
+};
 use registry::{Dataset, Registry};
 use serde::Serialize;
 use serde_json::json;
 
+use derived::{DerivedReceipt, Forgetting};
+
 use crate::applied::{self, Wanted};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::ingestions::WritingRight;
 use crate::repository::Repository;
 use crate::screen::{self, Table};
 use crate::{Context, datasets};
 
 /// Remove an entity's rows from every version that no dataset pins, and name the datasets and models that still hold them.
+///
+/// It reaches the groups that are derived from this one: rows of the entity go, and where any row may be made of them, all are computed
+/// anew.
 ///
 /// With --everywhere they go from those datasets too. Then neither these nor the models trained on them can be made again, and the registry
 /// says so, with the reason. Killed at any moment, the same command finishes the work.
@@ -38,6 +48,7 @@ pub struct Forget {
 /// What was done, and what was left.
 struct Done {
     receipt: ForgetReceipt,
+    derived: Vec<DerivedReceipt>,
     /// Datasets that pin rows of the entity, not counting those that were marked before.
     holders: Vec<Holder>,
     /// Rows taken out of datasets' files.
@@ -51,7 +62,20 @@ struct Done {
 struct Holder {
     dataset: String,
     rows: u64,
+    /// Whether other rows have values that were, or may have been, made of the entity's rows.
+    values: bool,
     models: Vec<Versioned>,
+}
+
+impl Holder {
+    /// What it holds, in a few words.
+    fn held(&self) -> String {
+        match (self.rows, self.values) {
+            (0, true) => "values made of them".to_owned(),
+            (rows, true) => format!("{}, and values made of them", screen::count(rows)),
+            (rows, false) => screen::count(rows),
+        }
+    }
 }
 
 impl Forget {
@@ -60,10 +84,19 @@ impl Forget {
         let repository = Repository::find(&context.start)?;
         let registry = repository.registry().await?;
         let group = applied::group(&registry, &self.group).await?.definition;
+        if let Some(from) = group.derive.as_ref().and_then(|derive| derive.from.first()) {
+            let what = format!(
+                "`{}` is derived: its rows are made of those of others",
+                group.reference()
+            );
+            return Err(Failure::input(what).hint(format!(
+                "platform featuregroup forget {from} --entity …, which reaches what is derived from it"
+            )));
+        }
         let entity = Entity::parse(&group, &self.entity)?;
         feature_store::create_table(&repository.store()?, &group).await?;
         let right = WritingRight::acquire(&registry, &group.reference()).await?;
-        let done = self.forget(&repository, &registry, &group, &entity).await;
+        let done = self.forget(context, &repository, &registry, &group, &entity).await;
         right.release().await?;
         let done = done?;
         if context.json {
@@ -73,7 +106,7 @@ impl Forget {
                 (&[], &done.holders)
             };
             return screen::json(&json!({
-                "receipt": done.receipt, "still_held_by": holding, "no_longer_reproducible": marked,
+                "receipt": done.receipt, "derived": done.derived, "still_held_by": holding, "no_longer_reproducible": marked,
                 "dataset_rows": done.of_datasets, "quarantine_rows": done.of_quarantine,
             }));
         }
@@ -82,37 +115,64 @@ impl Forget {
 
     async fn forget(
         &self,
+        context: &Context,
         repository: &Repository,
         registry: &Registry,
         group: &FeatureGroup,
         entity: &Entity,
     ) -> Outcome<Done> {
         let (store, reference) = (repository.store()?, group.reference());
+        let groups = applied::groups(registry).await?;
+        let derived = derived_from(&reference, &groups);
+        let traced = Traced {
+            store: &store,
+            groups: &groups,
+            root: &reference,
+            entity,
+        };
         let mut holders = Vec::new();
         let (mut kept, mut marked): (Vec<GroupPin>, Vec<(Dataset, Manifest)>) = (Vec::new(), Vec::new());
         let mut to_mark: Vec<DatasetRef> = Vec::new();
         for dataset in registry.datasets(None).await? {
             let manifest = datasets::recorded_manifest(repository, &dataset)?;
-            let Some(pin) = manifest.pins.iter().find(|pin| pin.group == reference) else {
-                continue;
+            let reach = |pin: &GroupPin| match derived.iter().find(|(group, _)| *group == pin.group) {
+                Some((_, reach)) => Some(*reach),
+                None => (pin.group == reference).then_some(ForgetReach::Rows),
             };
+            let pins: Vec<(GroupPin, ForgetReach)> = manifest
+                .pins
+                .iter()
+                .filter_map(|pin| Some((pin.clone(), reach(pin)?)))
+                .collect();
+            if pins.is_empty() {
+                continue;
+            }
             if dataset.unreproducible.is_some() {
                 marked.push((dataset, manifest));
                 continue;
             }
-            let rows = rows_of_entity(&store, group, pin, entity).await?;
-            if rows > 0 {
+            let (mut rows, mut values) = (0, false);
+            for (pin, reach) in &pins {
+                match (reach, groups.get(&pin.group)) {
+                    (ForgetReach::Values, _) => values |= traced.values_hold(pin).await?,
+                    (ForgetReach::Rows, Some(group)) => rows += rows_of_entity(&store, group, pin, entity).await?,
+                    (ForgetReach::Rows, None) => {}
+                }
+            }
+            let holds = rows > 0 || values;
+            if holds {
                 holders.push(Holder {
                     dataset: dataset.reference.to_string(),
                     rows,
+                    values,
                     models: registry.models_from_dataset(&dataset.reference).await?,
                 });
             }
-            if rows > 0 && self.everywhere {
+            if holds && self.everywhere {
                 to_mark.push(dataset.reference.clone());
                 marked.push((dataset, manifest));
             } else {
-                kept.push(pin.clone());
+                kept.extend(pins.into_iter().map(|(pin, _)| pin));
             }
         }
         // What is about to become untrue is said first: a kill leaves no dataset that silently is not what it was.
@@ -121,16 +181,32 @@ impl Forget {
             let reason = reason.unwrap_or_else(|| format!("an entity of {reference} was forgotten"));
             registry.mark_unreproducible(&to_mark, &reason, WallTime::now()).await?;
         }
-        let receipt = forget(&store, group, entity, &kept, WallTime::now()).await?;
+        let own: Vec<GroupPin> = kept.iter().filter(|pin| pin.group == reference).cloned().collect();
+        let receipt = forget(&store, group, entity, &own, WallTime::now()).await?;
         let of_quarantine = forget_in_quarantine(&store, group, entity).await?;
+        let forgetting = Forgetting {
+            context,
+            repository,
+            registry,
+            groups: &groups,
+            entity,
+            kept: &kept,
+        };
+        let receipts = forgetting.forget_in(&derived).await?;
         let mut of_datasets = 0;
         if self.everywhere {
+            let reached = derived.iter().filter_map(|(derived, _)| groups.get(derived));
+            // A query may give its rows another key.
+            let keyed: Vec<&FeatureGroup> = reached.filter(|derived| derived.entity == group.entity).collect();
             for (dataset, manifest) in &marked {
-                of_datasets += forget_in_dataset(repository, dataset, manifest, group, entity)?;
+                for group in keyed.iter().copied().chain([group]) {
+                    of_datasets += forget_in_dataset(repository, dataset, manifest, group, entity)?;
+                }
             }
         }
         Ok(Done {
             receipt,
+            derived: receipts,
             holders,
             of_datasets,
             of_quarantine,
@@ -147,6 +223,7 @@ impl Forget {
             receipt.delta_version,
             screen::things(receipt.files_removed.len(), "file")
         ))?;
+        done.derived.iter().try_for_each(DerivedReceipt::print)?;
         for (rows, place) in [(done.of_quarantine, "the quarantine"), (done.of_datasets, "datasets")] {
             if rows > 0 {
                 screen::line(format!("{} removed from {place}", screen::things(rows, "row")))?;
@@ -168,7 +245,7 @@ impl Forget {
             } else {
                 models.join(", ")
             };
-            table.row([holder.dataset.clone(), screen::count(holder.rows), models]);
+            table.row([holder.dataset.clone(), holder.held(), models]);
         }
         table.print()?;
         if self.everywhere {
