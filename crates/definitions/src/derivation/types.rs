@@ -71,7 +71,7 @@ fn wanted(how: &Derivation, column: &ColumnName) -> Option<&'static str> {
         Derivation::Fill {
             fill: Filling::Text(_), ..
         } => Some(TEXT),
-        Derivation::TargetEncoding { of, .. } if column != of => Some(NUMBERS_OR_BOOL),
+        Derivation::TargetEncoding { label, .. } if column == label => Some(NUMBERS_OR_BOOL),
         _ => None,
     }
 }

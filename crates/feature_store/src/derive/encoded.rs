@@ -14,26 +14,14 @@
 //!
 //! Memory: what the sorts may hold, and a sum for each category; the rest goes to disk. Time: two sorts of each encoding's rows.
 
-use std::fmt;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+mod events;
+mod sorted;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Float64Array, Float64Builder, Int8Array, Int64Array,
-    Int64Builder, RecordBatch,
-};
-use arrow::compute::{SortOptions, cast, concat_batches};
-use arrow::datatypes::{
-    DataType, Field, Float64Type, Int8Type, Int64Type, Schema, SchemaRef, TimestampMicrosecondType,
-};
-use arrow::row::{RowConverter, SortField};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
-use datafusion::physical_plan::execute_stream;
-use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Float64Type, Int8Type, Int64Type, Schema, SchemaRef};
 use definitions::{ColumnName, FeatureGroup};
 use futures::{StreamExt, TryStreamExt};
 
@@ -41,11 +29,12 @@ use super::kernel::Tally;
 use super::rows::Rows;
 use super::touched::Frame;
 use crate::StoreError;
-use crate::error::{external, plan_error};
-use crate::storage::{KNOWN_AT, spilling_context, utc_micros};
 
-/// Rows per batch of the sorts.
-const BATCH_ROWS: usize = 8192;
+use events::{ASKED, AT, CATEGORY, KIND, LABEL, event_schema, events};
+use sorted::sorted;
+
+pub(super) use sorted::Sorting;
+
 /// When the labels became known that stand in a row's encodings, in microseconds.
 pub(super) const ENCODED_KNOWN_AT: &str = "__encoded_known_at";
 
@@ -82,15 +71,6 @@ pub(super) fn encoded_name(place: usize) -> String {
     format!("__encoded_{place}")
 }
 
-/// How the sorts work.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sorting<'a> {
-    /// Bytes that they hold in memory, all together.
-    pub memory: u64,
-    /// Where the rest goes.
-    pub folder: &'a Path,
-}
-
 /// The encodings of the rows of a group, in the rows' order: place, value, when it became known.
 pub(super) fn encoded(
     rows: Rows,
@@ -108,29 +88,9 @@ pub(super) fn encoded(
     sorted(answers, &answer_schema(), &[PLACE], sorting)
 }
 
-const AT: &str = "at";
-const KIND: &str = "kind";
 const PLACE: &str = "place";
-const CATEGORY: &str = "category";
-const LABEL: &str = "label";
 const KNOWN: &str = "known";
 const VALUE: &str = "value";
-
-/// Something that became known: a label, or that there is none.
-const TOLD: i8 = 0;
-/// A row that asks.
-const ASKED: i8 = 1;
-
-fn event_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        Field::new(AT, DataType::Int64, false),
-        Field::new(KIND, DataType::Int8, false),
-        Field::new(PLACE, DataType::Int64, false),
-        Field::new(CATEGORY, DataType::Binary, true),
-        Field::new(LABEL, DataType::Float64, true),
-        Field::new(KNOWN, DataType::Int64, true),
-    ]))
-}
 
 fn answer_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
@@ -138,128 +98,6 @@ fn answer_schema() -> SchemaRef {
         Field::new(VALUE, DataType::Float64, true),
         Field::new(KNOWN, DataType::Int64, true),
     ]))
-}
-
-/// What rows tell and ask.
-fn events(rows: Rows, group: &FeatureGroup, encoding: &Encoding) -> Rows {
-    let (group, encoding) = (group.clone(), encoding.clone());
-    let mut first = 0;
-    let of_batch = move |batch: RecordBatch| {
-        let events = events_of(&batch, &group, &encoding, first);
-        first += i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
-        std::future::ready(events)
-    };
-    rows.and_then(of_batch).boxed()
-}
-
-/// The events of rows, the first of which has this place.
-fn events_of(
-    rows: &RecordBatch,
-    group: &FeatureGroup,
-    encoding: &Encoding,
-    first: i64,
-) -> Result<RecordBatch, StoreError> {
-    let micros = |name: &str| {
-        let column = cast(&column(rows, name)?, &utc_micros())?;
-        Ok::<_, StoreError>(column.as_primitive::<TimestampMicrosecondType>().clone())
-    };
-    let times = micros(group.event_time.as_ref().map_or("", ColumnName::as_str))?;
-    let known = micros(KNOWN_AT)?;
-    let declared = group.known_at.as_ref().map(|name| micros(name.as_str())).transpose()?;
-    let labels = cast(&column(rows, encoding.label.as_str())?, &DataType::Float64)?;
-    let labels = labels.as_primitive::<Float64Type>();
-    let categories = categories(&column(rows, encoding.category.as_str())?)?;
-    let mut events = Events::default();
-    for row in 0..rows.num_rows() {
-        let (time, place) = (times.value(row), first.saturating_add(row as i64));
-        let category = categories.is_valid(row).then(|| categories.value(row));
-        let label = labels.is_valid(row).then(|| labels.value(row));
-        let over = time.saturating_add(encoding.over_after());
-        let counts_from = over.max(declared.as_ref().map_or(i64::MIN, |declared| declared.value(row)));
-        let known = Some(known.value(row));
-        if counts_from > over {
-            events.push(
-                over,
-                TOLD,
-                place,
-                &Event {
-                    known,
-                    ..Event::default()
-                },
-            );
-        }
-        events.push(counts_from, TOLD, place, &Event { category, label, known });
-        events.push(
-            time,
-            ASKED,
-            place,
-            &Event {
-                category,
-                ..Event::default()
-            },
-        );
-    }
-    events.finish()
-}
-
-/// Categories as bytes, equal where they are.
-fn categories(column: &ArrayRef) -> Result<BinaryArray, StoreError> {
-    // 0.0 and -0.0 are one category.
-    let column: ArrayRef = if column.data_type().is_floating() {
-        let numbers = cast(column, &DataType::Float64)?;
-        let numbers: Float64Array = numbers.as_primitive::<Float64Type>().unary(|number| number + 0.0);
-        Arc::new(numbers)
-    } else {
-        column.clone()
-    };
-    let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
-    let rows = converter.convert_columns(std::slice::from_ref(&column))?;
-    let mut bytes = BinaryBuilder::new();
-    for (row, key) in rows.iter().enumerate() {
-        bytes.append_option(column.is_valid(row).then_some(key.data()));
-    }
-    Ok(bytes.finish())
-}
-
-#[derive(Default)]
-struct Events {
-    at: Vec<i64>,
-    kinds: Vec<i8>,
-    places: Vec<i64>,
-    categories: BinaryBuilder,
-    labels: Float64Builder,
-    known: Int64Builder,
-}
-
-/// What a row tells or asks.
-#[derive(Default)]
-struct Event<'a> {
-    category: Option<&'a [u8]>,
-    label: Option<f64>,
-    known: Option<i64>,
-}
-
-impl Events {
-    fn push(&mut self, at: i64, kind: i8, place: i64, event: &Event<'_>) {
-        self.at.push(at);
-        self.kinds.push(kind);
-        self.places.push(place);
-        self.categories.append_option(event.category);
-        self.labels.append_option(event.label);
-        self.known.append_option(event.known);
-    }
-
-    fn finish(mut self) -> Result<RecordBatch, StoreError> {
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(Int64Array::from(self.at)),
-            Arc::new(Int8Array::from(self.kinds)),
-            Arc::new(Int64Array::from(self.places)),
-            Arc::new(self.categories.finish()),
-            Arc::new(self.labels.finish()),
-            Arc::new(self.known.finish()),
-        ];
-        Ok(RecordBatch::try_new(event_schema(), columns)?)
-    }
 }
 
 /// The answers to what is asked, by events in order of time.
@@ -310,55 +148,6 @@ impl Walk {
             Arc::new(Int64Array::from(known_at)),
         ];
         Ok(RecordBatch::try_new(answer_schema(), columns)?)
-    }
-}
-
-/// The same rows, in the order of these columns.
-fn sorted(rows: Rows, schema: &SchemaRef, by: &[&str], sorting: Sorting<'_>) -> Result<Rows, StoreError> {
-    let failed = || plan_error("the rows for target encodings could not be sorted");
-    let input = OneShot {
-        schema: schema.clone(),
-        rows: Mutex::new(Some(rows)),
-    };
-    let build = || {
-        let ascending = |name: &&str| {
-            let column = Arc::new(Column::new_with_schema(name, schema)?);
-            Ok(PhysicalSortExpr::new(column, SortOptions::new(false, true)))
-        };
-        let order: Vec<_> = by.iter().map(ascending).collect::<datafusion::error::Result<_>>()?;
-        let order =
-            LexOrdering::new(order).ok_or_else(|| datafusion::common::internal_datafusion_err!("an empty order"))?;
-        let source = StreamingTableExec::try_new(schema.clone(), vec![Arc::new(input)], None, [], false, None)?;
-        let context = spilling_context(sorting.memory, 1, BATCH_ROWS, sorting.folder)?;
-        execute_stream(Arc::new(SortExec::new(order, Arc::new(source))), Arc::new(context))
-    };
-    Ok(build().map_err(failed())?.map_err(move |error| failed()(error)).boxed())
-}
-
-/// A stream of rows as the input of a plan, once.
-struct OneShot {
-    schema: SchemaRef,
-    rows: Mutex<Option<Rows>>,
-}
-
-impl fmt::Debug for OneShot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OneShot")
-    }
-}
-
-impl PartitionStream for OneShot {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let rows = rows.unwrap_or_else(|| futures::stream::empty().boxed());
-        Box::pin(RecordBatchStreamAdapter::new(
-            self.schema.clone(),
-            rows.map_err(external),
-        ))
     }
 }
 

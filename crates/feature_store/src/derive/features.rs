@@ -204,7 +204,6 @@ fn frame_of(computation: &Computation) -> Option<Frame> {
             with: Filling::LastKnown { max_age },
             ..
         } => Some(back(*max_age, 0)),
-        Computation::TargetEncoding { .. } => Some(all),
         Computation::Fill { .. }
         | Computation::Difference { .. }
         | Computation::Ratio { .. }

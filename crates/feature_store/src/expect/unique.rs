@@ -15,16 +15,14 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::TryStreamExt;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::Finding;
 use super::sequence::shown;
 use crate::StoreError;
 use crate::error::{external, file_error, parquet_error, plan_error};
-use crate::ingest::file_properties;
 use crate::scan::order::{comparators, compare};
-use crate::storage::spilling_context;
+use crate::storage::{Spool, spilling_context};
 
 /// Rows per batch of the sort.
 const BATCH_ROWS: usize = 8192;
@@ -37,9 +35,8 @@ pub(super) struct Unique {
     column: usize,
     name: String,
     folder: PathBuf,
-    path: PathBuf,
     schema: Option<SchemaRef>,
-    writer: Option<ArrowWriter<File>>,
+    spool: Spool,
 }
 
 impl Unique {
@@ -50,46 +47,29 @@ impl Unique {
             column,
             name,
             folder,
-            path,
             schema: None,
-            writer: None,
+            spool: Spool::new(path),
         }
     }
 
     /// Takes in rows.
     pub(super) fn see(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         let values = batch.column(self.column);
-        let schema = match &self.schema {
-            Some(schema) => schema.clone(),
-            None => {
-                let field = Field::new(VALUE, values.data_type().clone(), true);
-                self.schema.insert(Arc::new(Schema::new(vec![field]))).clone()
-            }
-        };
+        let schema = self.schema.get_or_insert_with(|| {
+            let field = Field::new(VALUE, values.data_type().clone(), true);
+            Arc::new(Schema::new(vec![field]))
+        });
         let column = RecordBatch::try_new(schema.clone(), vec![values.clone()])?;
-        let column = filter_record_batch(&column, &is_not_null(values)?)?;
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => {
-                std::fs::create_dir_all(&self.folder).map_err(file_error(&self.folder))?;
-                let file = File::create(&self.path).map_err(file_error(&self.path))?;
-                none.insert(
-                    ArrowWriter::try_new(file, schema, Some(file_properties().build()))
-                        .map_err(parquet_error(&self.path))?,
-                )
-            }
-        };
-        writer.write(&column).map_err(parquet_error(&self.path))
+        self.spool.write(&filter_record_batch(&column, &is_not_null(values)?)?)
     }
 
     /// What speaks against it; the sort holds so many bytes in memory.
     pub(super) async fn finish(mut self, memory: u64) -> Result<Option<Finding>, StoreError> {
-        let (Some(writer), Some(schema)) = (self.writer.take(), self.schema.clone()) else {
+        let (Some(path), Some(schema)) = (self.spool.finish()?, self.schema.clone()) else {
             return Ok(None);
         };
-        writer.close().map_err(parquet_error(&self.path))?;
         let failed = || plan_error(format!("the values of `{}` could not be sorted", self.name));
-        let mut sorted = self.sorted(schema, memory).map_err(failed())?;
+        let mut sorted = self.sorted(path, schema, memory).map_err(failed())?;
         let mut pass = Pass::default();
         while let Some(batch) = sorted.try_next().await.map_err(failed())? {
             pass.see(batch.column(0))?;
@@ -105,10 +85,15 @@ impl Unique {
         }))
     }
 
-    fn sorted(&self, schema: SchemaRef, memory: u64) -> datafusion::error::Result<SendableRecordBatchStream> {
+    fn sorted(
+        &self,
+        path: PathBuf,
+        schema: SchemaRef,
+        memory: u64,
+    ) -> datafusion::error::Result<SendableRecordBatchStream> {
         let values = StoredValues {
             schema: schema.clone(),
-            path: self.path.clone(),
+            path,
         };
         let source = StreamingTableExec::try_new(schema.clone(), vec![Arc::new(values)], None, [], false, None)?;
         let column = Arc::new(Column::new_with_schema(VALUE, &schema)?);
@@ -116,13 +101,6 @@ impl Unique {
             .ok_or_else(|| datafusion::common::internal_datafusion_err!("an empty order"))?;
         let sort = Arc::new(SortExec::new(order, Arc::new(source)));
         execute_stream(sort, Arc::new(spilling_context(memory, 1, BATCH_ROWS, &self.folder)?))
-    }
-}
-
-impl Drop for Unique {
-    fn drop(&mut self) {
-        // It may never have been made.
-        let _gone = std::fs::remove_file(&self.path);
     }
 }
 

@@ -11,14 +11,13 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use definitions::{FeatureGroup, GroupRef};
 use deltalake::kernel::Action;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::violation::Violation;
-use super::write::{COMMIT_ATTEMPTS, back_off, commit_actions, file_properties, is_lost_race, table_writer};
+use super::write::{COMMIT_ATTEMPTS, back_off, commit_actions, is_lost_race, table_writer};
 use crate::StoreError;
 use crate::error::{delta_error, file_error, parquet_error};
-use crate::storage::{Store, create_with};
+use crate::storage::{Spool, Store, create_with};
 
 /// Rows held before they go to the file.
 const HELD_ROWS: usize = 4096;
@@ -54,18 +53,16 @@ fn spool_schema() -> SchemaRef {
 
 /// The file in which rows wait.
 pub(crate) struct QuarantineSpool {
-    path: PathBuf,
     held: Vec<QuarantinedRow>,
-    writer: Option<ArrowWriter<File>>,
+    spool: Spool,
 }
 
 impl QuarantineSpool {
     /// Waiting rows will be in this file.
     pub(crate) fn new(path: PathBuf) -> Self {
         Self {
-            path,
             held: Vec::new(),
-            writer: None,
+            spool: Spool::new(path),
         }
     }
 
@@ -82,36 +79,14 @@ impl QuarantineSpool {
     /// Completes the file; `None` where no row waits.
     pub(crate) fn finish(&mut self) -> Result<Option<PathBuf>, StoreError> {
         self.write()?;
-        let Some(writer) = self.writer.take() else {
-            return Ok(None);
-        };
-        writer.close().map_err(parquet_error(&self.path))?;
-        Ok(Some(self.path.clone()))
+        self.spool.finish()
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
         if self.held.is_empty() {
             return Ok(());
         }
-        let batch = spool_batch(&std::mem::take(&mut self.held))?;
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => {
-                let file = File::create(&self.path).map_err(file_error(&self.path))?;
-                none.insert(
-                    ArrowWriter::try_new(file, spool_schema(), Some(file_properties().build()))
-                        .map_err(parquet_error(&self.path))?,
-                )
-            }
-        };
-        writer.write(&batch).map_err(parquet_error(&self.path))
-    }
-}
-
-impl Drop for QuarantineSpool {
-    fn drop(&mut self) {
-        // It may never have been made.
-        let _gone = std::fs::remove_file(&self.path);
+        self.spool.write(&spool_batch(&std::mem::take(&mut self.held))?)
     }
 }
 

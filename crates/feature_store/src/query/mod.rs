@@ -163,10 +163,11 @@ pub(crate) fn explain(error: DataFusionError, names: &[String]) -> StoreError {
     let hint = missing.map(|missing| {
         let bare = missing.rsplit('.').next().unwrap_or(missing);
         let near = nearest(bare, names.iter().map(String::as_str));
-        near.map_or_else(
-            || format!("tables: {}", names.join(", ")),
-            |near| format!("did you mean `{near}`?"),
-        )
+        match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => "there are no tables yet: platform apply".to_owned(),
+            None => format!("tables: {}", names.join(", ")),
+        }
     });
     StoreError::Query {
         message: format!("the query is wrong: {message}"),

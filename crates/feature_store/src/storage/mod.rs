@@ -16,6 +16,7 @@ mod pin;
 mod retry;
 mod schema;
 mod spill;
+mod spool;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(crate) use pin::{check_files, pinned_file, rows_in_footer};
 pub(crate) use retry::Patience;
 pub(crate) use schema::{hidden_fields, order_columns, stored_schema, utc_micros};
 pub(crate) use spill::{SpillFolder, spilling_context};
+pub(crate) use spool::Spool;
 
 use self::retry::Retrying;
 use crate::StoreError;

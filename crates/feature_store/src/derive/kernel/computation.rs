@@ -44,19 +44,6 @@ pub enum Computation {
         /// Only those after `t - window`; `None`: all of them.
         window: Option<Duration>,
     },
-    /// The mean label of the rows with this category whose horizon is over (`row time + horizon <= t`), drawn towards the mean label of
-    /// all such rows: `(sum + smoothing * mean of all) / (count + smoothing)`. NULL for a NULL category, or where no horizon is over.
-    /// Over a segment: one of all entities in time order gives the encoding over all of them.
-    TargetEncoding {
-        /// The category's column, of any type.
-        category: usize,
-        /// The label's column.
-        label: usize,
-        /// The label's horizon.
-        horizon: Duration,
-        /// How many rows the mean of all counts for; not negative.
-        smoothing: f64,
-    },
     /// The value, or something else where it is NULL.
     Fill {
         /// The column.
@@ -205,7 +192,6 @@ impl Computation {
             Self::Lead { .. } => "lead",
             Self::Lag { .. } => "lag",
             Self::Zscore { .. } => "zscore",
-            Self::TargetEncoding { .. } => "target_encoding",
             Self::Fill { .. } => "fill",
             Self::Difference { .. } => "difference",
             Self::Ratio { .. } => "ratio",
@@ -231,7 +217,6 @@ impl Computation {
             },
             Self::Lag { lag, max_age, .. } => back(Some(lag.plus(*max_age))),
             Self::Zscore { window, .. } => back(*window),
-            Self::TargetEncoding { .. } => back(None),
             Self::Fill {
                 with: Filling::LastKnown { max_age },
                 ..

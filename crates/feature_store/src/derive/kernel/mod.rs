@@ -18,7 +18,7 @@
 //!   bound, a lag would look back without end. **lead d** is an aggregate over `(t, t + d]`; without one it is the last value there: the value as
 //!   it stands at t + d. So a lead's horizon is d, never more. It is NULL until rows are observed up to t + d: half a future is no label.
 //! - **zscore** measures the row's value by the values before t, the row and others of its time left out, so that a row does not dampen its own
-//!   surprise. **target encoding** takes labels whose horizon is over at t, and never one of time t.
+//!   surprise.
 //! - NULL and NaN are no values: they are passed over. No values, no result: NULL, and 0 for `count` and `nunique`. Infinite values are values: a mean
 //!   or a sum with one is infinite, NULL with both; a standard deviation, variance, slope or z-score is NULL. No result is NaN.
 //! - `first` and `last` among rows of one time go by row order. Equal least or greatest values (0.0 and -0.0 are) are those of the last row.
@@ -40,7 +40,7 @@
 //! | min, max, first, last, lag, fill | a queue of those not beaten, links to the next value (`extremes`) | constant, on average |
 //! | median, quantile | ranks in a Fenwick tree (`ranks`) | logarithm of a piece |
 //! | nunique | a tally per value (`ranks`) | constant |
-//! | target encoding | one exact sum per category (`encoding`) | constant |
+//! | target encoding, computed elsewhere from labels that come one by one | one exact sum per category (`encoding`) | constant |
 //! | difference, ratio, interaction, bucket, hash, calendar, fill with a constant | the row alone (`elementwise`) | constant |
 //!
 //! Exponentials and sines are those of one library compiled in, not of the machine's.

@@ -9,7 +9,6 @@ use arrow::datatypes::DataType;
 use super::column::Column;
 use super::decay::Decay;
 use super::elementwise::{arithmetic, bucket, calendar, fill, hash, number, ratio, text};
-use super::encoding::Encoding;
 use super::extremes::{Hand, ends, extremes};
 use super::moments::Sums;
 use super::output::{NO_ROW, Output, output_of};
@@ -66,7 +65,6 @@ impl Sweep<'_> {
                 }
                 start = end;
             }
-            self.encode(segment, &mut outputs);
         }
         self.finish(segments, outputs)
     }
@@ -170,33 +168,6 @@ impl Sweep<'_> {
         }
     }
 
-    /// The target encodings of a segment's asked rows.
-    fn encode(&self, segment: &Segment, outputs: &mut [Output]) {
-        let asked = segment.asked.start - segment.rows.start..segment.asked.end - segment.rows.start;
-        for (computation, output) in self.computations.iter().zip(outputs) {
-            let Computation::TargetEncoding {
-                category,
-                label,
-                horizon,
-                smoothing,
-            } = computation
-            else {
-                continue;
-            };
-            if let (Some(category), Some(label)) = (self.columns.get(*category), self.columns.get(*label)) {
-                let encoding = Encoding {
-                    category,
-                    label,
-                    horizon: horizon.micros(),
-                    smoothing: *smoothing,
-                };
-                // What lies behind the asked rows is never due at one of them.
-                let rows = segment.rows.start..segment.asked.end;
-                encoding.emit(rows.clone(), self.times(&rows), asked.clone(), output);
-            }
-        }
-    }
-
     /// The arrays: outputs as they are, and what is computed from asked rows and earlier arrays.
     fn finish(&self, segments: &[Segment], outputs: Vec<Output>) -> Result<Vec<ArrayRef>, StoreError> {
         let asked = Asked::new(segments);
@@ -236,7 +207,6 @@ impl Sweep<'_> {
                 | Computation::Lead { of, .. }
                 | Computation::Lag { of, .. }
                 | Computation::Zscore { of, .. }
-                | Computation::TargetEncoding { category: of, .. }
                 | Computation::Fill { of, .. } => output.finish(column(*of)?)?,
             };
             arrays.push(array);

@@ -54,16 +54,6 @@ impl Known<'_> {
                 window.map(|window| self.positive(window)).transpose()?;
                 self.number(self.column(*of)?)
             }
-            Computation::TargetEncoding {
-                category,
-                label,
-                smoothing,
-                ..
-            } => {
-                self.column(*category)?;
-                self.within(*smoothing, 0.0, f64::MAX, "a smoothing of 0 or more")?;
-                self.number(self.column(*label)?)
-            }
             Computation::Fill { of, with } => self.fill(*of, with),
             Computation::Difference { left, right }
             | Computation::Ratio { left, right }

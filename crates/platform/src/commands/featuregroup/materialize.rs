@@ -47,6 +47,12 @@ impl Materialize {
             }
             .into());
         }
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && from >= to
+        {
+            let what = format!("there is no time from {from} until before {to}: wanted a `--to` after `--from`");
+            return Err(Failure::input(what).hint(format!("--from {to} --to {from}")));
+        }
         let groups = applied::groups(&registry).await?;
         let mut done = Vec::new();
         for reference in in_order(&group, &groups) {

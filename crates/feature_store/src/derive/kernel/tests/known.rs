@@ -180,21 +180,6 @@ fn a_z_score_knows_only_what_came_before() {
 }
 
 #[test]
-fn a_category_is_encoded_by_labels_that_are_over() {
-    let (times, labels) = rows_of("0:1 1:0 2:1 3:1 4:-");
-    let categories: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a", "c", "a"]));
-    let encoding = |smoothing| Computation::TargetEncoding {
-        category: 1,
-        label: 0,
-        horizon: minutes(1),
-        smoothing,
-    };
-    let found = features(&[encoding(0.0), encoding(1.0)], &times, &[labels, categories], i64::MAX);
-    assert_eq!(texts(&found[0]), "- 1.0 1.0 0.6666666666666666 1.0");
-    assert_eq!(texts(&found[1]), "- 1.0 0.75 0.6666666666666666 0.9166666666666666");
-}
-
-#[test]
 fn a_fill_is_the_last_known_value_or_a_constant() {
     let last_known = Filling::LastKnown { max_age: minutes(10) };
     let fill = |with| Computation::Fill { of: 0, with };

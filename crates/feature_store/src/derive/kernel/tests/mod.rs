@@ -151,9 +151,6 @@ fn computation() -> impl Strategy<Value = Computation> {
         1 => (NUMBER..=TEXT, 0..40_i64, width()).prop_map(|(of, lag, max_age)| Computation::Lag { of, lag: span(lag), max_age }),
         1 => (NUMBER..=TEXT, width()).prop_map(|(of, max_age)| Computation::Fill { of, with: Filling::LastKnown { max_age } }),
         1 => (of_number(), prop::option::of(width())).prop_map(|(of, window)| Computation::Zscore { of, window }),
-        1 => (NUMBER..=TEXT, of_number(), 0..40_i64, select(vec![0.0, 0.5, 10.0])).prop_map(|(category, label, horizon, smoothing)| {
-            Computation::TargetEncoding { category, label, horizon: span(horizon), smoothing }
-        }),
     ]
 }
 

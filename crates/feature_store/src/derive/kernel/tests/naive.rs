@@ -46,12 +46,6 @@ pub(super) fn cell(computation: &Computation, rows: &OrderedRows<'_>, segment: &
             let after = window.as_ref().map_or(i128::MIN / 2, |window| -micros(window));
             entity.zscore(*of, after)
         }
-        Computation::TargetEncoding {
-            category,
-            label,
-            horizon,
-            smoothing,
-        } => entity.target_encoding(*category, *label, micros(horizon), *smoothing),
         other => panic!("{} reads no frame", other.name()),
     }
 }
@@ -121,32 +115,6 @@ impl Entity<'_> {
             deviation if deviation > 0.0 => (value - sum.mean()) / deviation,
             _ => f64::NAN,
         })
-    }
-
-    fn target_encoding(&self, category: usize, label: usize, horizon: i128, smoothing: f64) -> Cell {
-        let (categories, labels) = (&self.rows.columns[category], &self.rows.columns[label]);
-        let t = self.time(self.row);
-        let due = |row: &usize| self.time(*row) < t && self.time(*row) + horizon <= t;
-        let due = self.segment.rows.clone().filter(due);
-        let due: Vec<usize> = due
-            .filter(|row| has_value(labels, *row) && number(labels, *row).is_finite())
-            .collect();
-        if !has_value(categories, self.row) || due.is_empty() {
-            return Cell::Null;
-        }
-        let total = |rows: &[usize]| {
-            let numbers: Vec<f64> = rows.iter().map(|row| number(labels, *row)).collect();
-            (scaled(Sum(&numbers).sum(), 0), rows.len() as f64)
-        };
-        let mine = key(categories, self.row);
-        let same = |row: &usize| has_value(categories, *row) && key(categories, *row) == mine;
-        let (all, all_count) = total(&due);
-        let (sum, count) = total(&due.into_iter().filter(same).collect::<Vec<_>>());
-        let mean = all / all_count;
-        match count + smoothing > 0.0 {
-            true => number_cell((sum + smoothing * mean) / (count + smoothing)),
-            false => number_cell(mean),
-        }
     }
 
     fn ewm(&self, of: usize, after: i128, until: i128, half_life: i64) -> Cell {
