@@ -117,9 +117,7 @@ impl Condition {
                 self.text,
                 crate::query::plain_message(error)
             ),
-            hint: Some(
-                "nullif(x, 0) divides by NULL instead of zero; a row for which the condition is NULL passes".to_owned(),
-            ),
+            hint: Some("nullif(x, 0) divides by NULL instead of zero".to_owned()),
         }
     }
 }

@@ -107,7 +107,22 @@ pub(super) fn open_selected(
         builder = builder.with_row_groups(left).with_row_filter(filter);
     }
     let rows = rows_within(&Schema::new(wanted), BATCH_BYTES, BATCH_ROWS);
-    builder.with_batch_size(rows).build().map_err(parquet_error(path))
+    builder.with_batch_size(rows).build().map_err(|error| told(path, error))
+}
+
+/// A condition's own error comes wrapped.
+fn told(path: &Path, error: ParquetError) -> StoreError {
+    let ParquetError::External(inner) = error else {
+        return parquet_error(path)(error);
+    };
+    match inner.downcast::<ArrowError>().map(|error| *error) {
+        Ok(ArrowError::ExternalError(inner)) => match inner.downcast::<StoreError>() {
+            Ok(own) => *own,
+            Err(inner) => parquet_error(path)(ParquetError::External(inner)),
+        },
+        Ok(other) => parquet_error(path)(ParquetError::External(Box::new(other))),
+        Err(inner) => parquet_error(path)(ParquetError::External(inner)),
+    }
 }
 
 /// The condition with the places of columns in a file.

@@ -120,6 +120,13 @@ fn wrong_conditions_are_refused() {
             .to_string()
     };
     assert!(wrong("hots = 'a'").contains("hots"), "{}", wrong("hots = 'a'"));
+    let zero = Selection {
+        columns: None,
+        condition: Some(Condition::parse(&schema(), "cpu / (cpu - cpu) > 1", "test").unwrap()),
+    };
+    let two = file(&rows(2, 10), 100, 10);
+    let unanswered = open_selected(two.path(), &zero, &Meter::default()).err().unwrap();
+    assert!(matches!(unanswered, StoreError::Query { .. }), "{unanswered}");
     assert!(
         wrong("cpu + 1").contains("wanted true or false"),
         "{}",

@@ -14,7 +14,7 @@ use crate::screen::{self, Table};
 /// Hold what is stored against what the group expects, beside what the last ingestion was found to be.
 ///
 /// Every expectation is checked on the rows that readers see now. Row counts and drift speak of one ingestion among others: for them the
-/// last ingestion's own result counts. Exit code 1 when an expectation that refuses does not hold.
+/// last ingestion's own result counts; row counts of a derived group are about its rows. Exit code 1 when an expectation that refuses does not hold.
 #[derive(Args)]
 pub struct Validate {
     /// `server_metrics`, or `server_metrics:v1`.
