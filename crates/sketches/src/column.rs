@@ -13,9 +13,10 @@
 use twox_hash::XxHash64;
 
 use crate::frequent::FrequentValues;
-use crate::key::Kind;
+use crate::key::{Kind, to_float, to_integer};
 use crate::moments::Moments;
 use crate::quantiles::{Accuracy, QuantileSketch, Quantiles};
+use crate::spread::Spread;
 
 /// So many different numbers are counted exactly.
 const DIFFERENT_NUMBERS: usize = 2_048;
@@ -34,6 +35,7 @@ pub struct NumberSketch {
     kind: Kind,
     accuracy: Accuracy,
     block: Vec<u64>,
+    spread: Spread,
     moments: Moments,
     quantiles: QuantileSketch,
     frequent: FrequentValues<()>,
@@ -66,6 +68,7 @@ impl NumberSketch {
             kind,
             accuracy,
             block: Vec::new(),
+            spread: Spread::default(),
             moments: Moments::default(),
             quantiles: QuantileSketch::new(),
             frequent: FrequentValues::new(DIFFERENT_NUMBERS),
@@ -91,9 +94,12 @@ impl NumberSketch {
     /// Feeds all but the quantiles; leaves the block sorted.
     fn take_block(&mut self) {
         let kind = self.kind;
-        let values: Vec<f64> = self.block.iter().map(|key| kind.value(*key)).collect();
-        self.moments.merge(&Moments::of(&values));
-        self.block.sort_unstable();
+        let moments = match kind {
+            Kind::Float => Moments::of_all(&self.block, to_float),
+            Kind::Integer => Moments::of_all(&self.block, |key| to_integer(key) as f64),
+        };
+        self.moments.merge(&moments);
+        self.spread.sort(&mut self.block, kind);
         let (Some(least), Some(greatest)) = (self.block.first(), self.block.last()) else {
             return;
         };
@@ -101,6 +107,11 @@ impl NumberSketch {
         self.extremes = Some((min.min(*least), max.max(*greatest)));
         let up_to = |key: u64| self.block.partition_point(|other| *other <= key) as u64;
         self.zeros += up_to(kind.zero()) - up_to(kind.zero() - 1);
+        if self.frequent.is_exact() {
+            let after = self.block.get(1..).unwrap_or_default();
+            let changes = self.block.iter().zip(after).filter(|(a, b)| a != b).count();
+            self.frequent.reserve(changes + 1);
+        }
         let mut rest = self.block.as_slice();
         while self.frequent.is_exact()
             && let Some(run) = rest.chunk_by(|a, b| a == b).next()

@@ -81,6 +81,12 @@ impl<V: Clone + Ord> FrequentValues<V> {
         self.distinct.is_none()
     }
 
+    /// Makes room for so many values that may be new: growing bit by bit would hash the others again and again.
+    pub(crate) fn reserve(&mut self, values: usize) {
+        let room = (self.limit + 1).saturating_sub(self.counters.len());
+        self.counters.reserve(values.min(room));
+    }
+
     /// Takes in a value that is there so many times.
     pub fn add(&mut self, key: u64, count: u64, value: impl FnOnce() -> V) {
         if let Some(distinct) = &mut self.distinct {
