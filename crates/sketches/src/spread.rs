@@ -210,7 +210,7 @@ mod tests {
             Kind::Float
         ));
         assert!(!check(
-            vec![of_integer(i64::MIN), of_integer(i64::MAX)].repeat(1_024),
+            [of_integer(i64::MIN), of_integer(i64::MAX)].repeat(1_024),
             Kind::Integer
         ));
     }
