@@ -28,6 +28,7 @@ pub mod query;
 mod scan;
 mod statistics;
 mod storage;
+mod threads;
 
 pub mod dataset;
 pub mod drift;

@@ -13,9 +13,10 @@
 use twox_hash::XxHash64;
 
 use crate::frequent::FrequentValues;
-use crate::key::Kind;
+use crate::key::{Kind, to_float, to_integer};
 use crate::moments::Moments;
 use crate::quantiles::{Accuracy, QuantileSketch, Quantiles};
+use crate::spread::Spread;
 
 /// So many different numbers are counted exactly.
 const DIFFERENT_NUMBERS: usize = 2_048;
@@ -34,8 +35,11 @@ pub struct NumberSketch {
     kind: Kind,
     accuracy: Accuracy,
     block: Vec<u64>,
+    spread: Spread,
     moments: Moments,
     quantiles: QuantileSketch,
+    /// How often each key is there, in order, while `frequent` is exact, which has none then.
+    few: Vec<(u64, u64)>,
     frequent: FrequentValues<()>,
     zeros: u64,
     extremes: Option<(u64, u64)>,
@@ -66,8 +70,10 @@ impl NumberSketch {
             kind,
             accuracy,
             block: Vec::new(),
+            spread: Spread::default(),
             moments: Moments::default(),
             quantiles: QuantileSketch::new(),
+            few: Vec::new(),
             frequent: FrequentValues::new(DIFFERENT_NUMBERS),
             zeros: 0,
             extremes: None,
@@ -91,9 +97,12 @@ impl NumberSketch {
     /// Feeds all but the quantiles; leaves the block sorted.
     fn take_block(&mut self) {
         let kind = self.kind;
-        let values: Vec<f64> = self.block.iter().map(|key| kind.value(*key)).collect();
-        self.moments.merge(&Moments::of(&values));
-        self.block.sort_unstable();
+        let moments = match kind {
+            Kind::Float => Moments::of_all(&self.block, to_float),
+            Kind::Integer => Moments::of_all(&self.block, |key| to_integer(key) as f64),
+        };
+        self.moments.merge(&moments);
+        self.spread.sort(&mut self.block, kind);
         let (Some(least), Some(greatest)) = (self.block.first(), self.block.last()) else {
             return;
         };
@@ -101,17 +110,14 @@ impl NumberSketch {
         self.extremes = Some((min.min(*least), max.max(*greatest)));
         let up_to = |key: u64| self.block.partition_point(|other| *other <= key) as u64;
         self.zeros += up_to(kind.zero()) - up_to(kind.zero() - 1);
-        let mut rest = self.block.as_slice();
-        while self.frequent.is_exact()
-            && let Some(run) = rest.chunk_by(|a, b| a == b).next()
-        {
-            let Some(key) = run.first() else { break };
-            self.frequent.add(*key, run.len() as u64, || ());
-            rest = rest.get(run.len()..).unwrap_or_default();
-        }
-        if rest.is_empty() {
+        if self.frequent.is_exact() {
+            let block = std::mem::take(&mut self.block);
+            let run = |run: &[u64]| Some((*run.first()?, run.len() as u64));
+            self.count_exactly(block.chunk_by(|a, b| a == b).filter_map(run));
+            self.block = block;
             return;
         }
+        let mut rest = self.block.as_slice();
         let rare = self.accuracy.block() / RARE;
         while let Some((key, later)) = rest.split_first() {
             if later.get(rare - 2) != Some(key) {
@@ -126,11 +132,35 @@ impl NumberSketch {
         self.frequent.left_out(rare as u64 - 1);
     }
 
+    /// Adds counts by key, in order, until there are too many different ones to be exact.
+    fn count_exactly(&mut self, more: impl Iterator<Item = (u64, u64)>) {
+        self.few = both(&self.few, more);
+        if self.few.len() > DIFFERENT_NUMBERS {
+            self.frequent = self.counted();
+            self.few = Vec::new();
+        }
+    }
+
+    /// The frequencies so far.
+    fn counted(&self) -> FrequentValues<()> {
+        if self.frequent.is_exact() {
+            FrequentValues::of_counts(DIFFERENT_NUMBERS, &self.few)
+        } else {
+            self.frequent.clone()
+        }
+    }
+
     /// Takes in another column's values, as if they came after this one's; both of one kind and accuracy.
     pub fn merge(&mut self, other: &Self) {
         self.moments.merge(&other.moments);
         self.quantiles.merge(&other.quantiles);
-        self.frequent.merge(&other.frequent);
+        if self.frequent.is_exact() && other.frequent.is_exact() {
+            self.count_exactly(other.few.iter().copied());
+        } else {
+            self.frequent = self.counted();
+            self.few = Vec::new();
+            self.frequent.merge(&other.counted());
+        }
         self.zeros += other.zeros;
         self.extremes = match (self.extremes, other.extremes) {
             (Some((min, max)), Some((least, greatest))) => Some((min.min(least), max.max(greatest))),
@@ -143,13 +173,36 @@ impl NumberSketch {
     #[must_use]
     pub fn finish(mut self) -> NumberSummary {
         self.take_block();
+        let frequent = self.counted();
         NumberSummary {
             kind: self.kind,
             moments: self.moments,
             quantiles: self.quantiles.finish(&self.block),
             extremes: self.extremes,
             zeros: self.zeros,
-            frequent: self.frequent,
+            frequent,
+        }
+    }
+}
+
+/// Counts by key, in order, of two such.
+fn both(a: &[(u64, u64)], b: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
+    let mut both = Vec::with_capacity(a.len() + b.size_hint().0);
+    let (mut a, mut b) = (a.iter().copied().peekable(), b.peekable());
+    loop {
+        let next = match (a.peek(), b.peek()) {
+            (Some((left, count)), Some((right, more))) if left == right => {
+                let sum = (*left, count + more);
+                b.next();
+                a.next().map(|_| sum)
+            }
+            (Some((left, _)), Some((right, _))) if left > right => b.next(),
+            (Some(_), _) => a.next(),
+            (None, _) => b.next(),
+        };
+        match next {
+            Some(next) => both.push(next),
+            None => return both,
         }
     }
 }

@@ -63,6 +63,25 @@ impl Hasher for Mixing {
     }
 }
 
+impl FrequentValues<()> {
+    /// The frequencies of different keys whose counts are known.
+    pub(crate) fn of_counts(limit: usize, counts: &[(u64, u64)]) -> Self {
+        let mut frequent = Self::new(limit);
+        if counts.len() > limit.max(KEPT) {
+            let mut distinct = DistinctSketch::new();
+            counts.iter().for_each(|(key, _)| distinct.add(mixed(*key)));
+            frequent.distinct = Some(distinct);
+            let mut sizes: Vec<u64> = counts.iter().map(|(_, count)| *count).collect();
+            let (_, off, _) = sizes.select_nth_unstable_by(KEPT, |a, b| b.cmp(a));
+            frequent.error = *off;
+        }
+        let off = frequent.error;
+        let kept = counts.iter().filter(|(_, count)| *count > off);
+        frequent.counters = kept.map(|(key, count)| (*key, (count - off, ()))).collect();
+        frequent
+    }
+}
+
 impl<V: Clone + Ord> FrequentValues<V> {
     /// No values yet; up to `limit` different ones are counted exactly.
     #[must_use]
@@ -224,6 +243,16 @@ mod tests {
             assert_eq!((sketch.distinct(), sketch.error()), (counts.len() as u64, 0));
         } else {
             assert!(sketch.error() <= values.len() as u64 / (KEPT as u64 + 1));
+        }
+    }
+
+    #[test]
+    fn known_counts_are_thinned_as_those_that_come_one_by_one() {
+        for different in [10, 300, 3_000] {
+            let values: Vec<u64> = (0..9_000_u64).map(|at| mixed(at) % 7 * (at % different)).collect();
+            let mut counts: Vec<(u64, u64)> = naive(&values).into_iter().collect();
+            counts.sort_unstable();
+            check(&values, &FrequentValues::of_counts(1_000, &counts));
         }
     }
 

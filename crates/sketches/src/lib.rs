@@ -5,7 +5,7 @@
 //! it says by how much it may be off, counted and not guessed (only the number of different values has a standard error instead).
 //!
 //! Reading order: `key` (every ordered value as a 64-bit number), then the sketches: `moments` (mean and deviation), `quantiles`,
-//! `distinct` (how many different values), `frequent` (the most frequent ones), and `column`, which feeds all of them in one pass; then
+//! `distinct` (how many different values), `frequent` (the most frequent ones), and `column`, which feeds all of them in one pass (`spread` sorts its blocks); then
 //! `drift`, which measures how far two columns are apart.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may"))]
@@ -17,6 +17,7 @@ mod frequent;
 pub mod key;
 mod moments;
 mod quantiles;
+mod spread;
 
 pub use column::{NumberSketch, NumberSummary, TextSketch, TextSummary};
 pub use distinct::{DistinctSketch, STANDARD_ERROR};

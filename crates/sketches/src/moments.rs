@@ -18,12 +18,20 @@ impl Moments {
     /// The moments of some values, in their order.
     #[must_use]
     pub fn of(values: &[f64]) -> Self {
-        if values.is_empty() {
+        Self::of_all(values, |value| value)
+    }
+
+    /// The moments of what some items stand for, in their order.
+    pub(crate) fn of_all<T: Copy>(items: &[T], value: impl Fn(T) -> f64) -> Self {
+        if items.is_empty() {
             return Self::default();
         }
-        let count = values.len() as f64;
-        let mean = sum(values, |value| value) / count;
-        let squares = sum(values, |value| (value - mean) * (value - mean));
+        let count = items.len() as f64;
+        let mean = sum(items, &value) / count;
+        let squares = sum(items, |item| {
+            let off = value(item) - mean;
+            off * off
+        });
         Self { count, mean, squares }
     }
 
@@ -58,7 +66,7 @@ impl Moments {
 }
 
 /// The sum of what is made of values, in an order that depends on their number alone.
-fn sum(values: &[f64], of: impl Fn(f64) -> f64) -> f64 {
+fn sum<T: Copy>(values: &[T], of: impl Fn(T) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
     let mut chunks = values.chunks_exact(LANES);
     for chunk in &mut chunks {

@@ -141,7 +141,8 @@ impl QuantileSketch {
         };
         let mut weighted: Vec<(u64, u64)> = self.levels.iter().enumerate().flat_map(of_level).collect();
         weighted.extend(rest.iter().map(|key| (*key, 1)));
-        weighted.sort_unstable();
+        // Buffers are in order: this sort merges what is.
+        weighted.sort();
         let mut steps: Vec<(u64, u64)> = Vec::with_capacity(weighted.len());
         let mut so_far = 0;
         for (key, weight) in weighted {

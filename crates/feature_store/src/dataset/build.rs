@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::compute::{cast, filter_record_batch};
+use arrow::compute::cast;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
@@ -353,6 +353,9 @@ async fn write_parts(
         from = rows.end;
         tokio::task::yield_now().await;
     }
+    for (_, writer) in &mut writers {
+        writer.end()?;
+    }
     let parts = writers
         .into_iter()
         .map(|(part, writer)| Ok(writer.finish()?.into_part(part)));
@@ -366,11 +369,9 @@ fn write_rows(
     parts: &[Option<Part>],
 ) -> Result<(), StoreError> {
     for (part, writer) in writers {
-        let mask: BooleanArray = parts.iter().map(|of| Some(*of == Some(*part))).collect();
-        match mask.true_count() {
-            0 => {}
-            all if all == batch.num_rows() => writer.write(batch.clone())?,
-            _ => writer.write(filter_record_batch(&batch, &mask)?)?,
+        let wanted: BooleanArray = parts.iter().map(|of| Some(*of == Some(*part))).collect();
+        if wanted.true_count() > 0 {
+            writer.write(batch.clone(), &wanted)?;
         }
     }
     Ok(())

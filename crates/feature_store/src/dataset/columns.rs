@@ -1,7 +1,6 @@
 //! A part's columns on their way to disk: each is hashed, counted and encoded by itself, several at a time.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch};
@@ -13,6 +12,7 @@ use parquet::errors::ParquetError;
 use super::statistics::{Collector, ColumnStatistics};
 use crate::StoreError;
 use crate::fingerprint::{ColumnHasher, ContentHasher};
+use crate::threads::each;
 
 /// The columns of a part.
 pub(super) struct Columns {
@@ -55,6 +55,11 @@ impl Columns {
         })
     }
 
+    /// How many threads work on them.
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// Begins a row group, which is encoded by these.
     pub(super) fn begin(&mut self, writers: Vec<ArrowColumnWriter>) {
         for (column, writer) in self.columns.iter().zip(writers) {
@@ -87,33 +92,10 @@ impl Columns {
 
     /// Does something with every column, on all threads; whichever is free takes the next one.
     fn each<T: Send, E: Send>(&self, work: impl Fn(usize, &mut Column) -> Result<T, E> + Sync) -> Result<Vec<T>, E> {
-        let next = AtomicUsize::new(0);
-        let take = || {
-            let mut done = Vec::new();
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(column) = self.columns.get(at) else {
-                    return done;
-                };
-                let mut column = column.lock().unwrap_or_else(PoisonError::into_inner);
-                done.push((at, work(at, &mut column)));
-            }
-        };
-        let mut all = std::thread::scope(|scope| {
-            let others: Vec<_> = (1..self.threads.min(self.columns.len()))
-                .map(|_| scope.spawn(take))
-                .collect();
-            let mut all = take();
-            for other in others {
-                match other.join() {
-                    Ok(done) => all.extend(done),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            all
+        let done = each(&self.columns, self.threads, |at, column| {
+            work(at, &mut column.lock().unwrap_or_else(PoisonError::into_inner))
         });
-        all.sort_by_key(|(at, _)| *at);
-        all.into_iter().map(|(_, done)| done).collect()
+        done.into_iter().collect()
     }
 }
 

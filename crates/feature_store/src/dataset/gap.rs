@@ -14,7 +14,6 @@
 use std::path::Path;
 
 use arrow::array::{BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
 use definitions::{ResolvedColumn, Role, Split};
 
 use super::build::Target;
@@ -64,11 +63,11 @@ impl<'a> GapWriter<'a> {
 
     /// Writes those of the next rows that are in no part. `parts`: the part of each.
     pub(super) fn write(&mut self, batch: &RecordBatch, parts: &[Option<Part>]) -> Result<(), StoreError> {
-        let mask: BooleanArray = parts.iter().map(|part| Some(part.is_none())).collect();
-        if mask.true_count() == 0 {
+        let wanted: BooleanArray = parts.iter().map(|part| Some(part.is_none())).collect();
+        if wanted.true_count() == 0 {
             return Ok(());
         }
-        let rows = filter_record_batch(&batch.project(&self.kept)?, &mask)?;
+        let rows = batch.project(&self.kept)?;
         let writer = match &mut self.writer {
             Some(writer) => writer,
             None => {
@@ -76,7 +75,7 @@ impl<'a> GapWriter<'a> {
                 self.writer.insert(writer)
             }
         };
-        writer.write(rows)
+        writer.write(rows, &wanted)
     }
 
     /// Ends them: everything is on disk. `None` where there was no row.

@@ -7,12 +7,15 @@ use std::path::Path;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use definitions::{FeatureGroup, FeatureView, Fingerprint, GroupRef, canonical, fingerprint};
+use futures::{StreamExt, TryStreamExt, stream};
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 
+use super::build::Means;
 use super::manifest::{Arguments, MANIFEST};
 use super::read::open_file;
 use crate::error::{file_error, parquet_error};
+use crate::threads::each;
 use crate::{GroupPin, INGEST_ID, PinAt, Store, StoreError, pin_group};
 
 /// Pins the newest state of every group that a view reads, the spine first.
@@ -41,20 +44,27 @@ pub async fn pin_features(
     pin_all(store, references, groups).await
 }
 
+/// So many tables are opened at once.
+const TABLES_AT_ONCE: usize = 8;
+
 async fn pin_all(
     store: &Store,
     references: impl IntoIterator<Item = &GroupRef>,
     groups: &BTreeMap<GroupRef, FeatureGroup>,
 ) -> Result<Vec<GroupPin>, StoreError> {
-    let mut pins = Vec::new();
-    for reference in references {
-        let group = groups.get(reference);
-        let group = group.ok_or_else(|| StoreError::UnknownGroup {
+    let died = |error: tokio::task::JoinError| StoreError::Task {
+        detail: error.to_string(),
+    };
+    let pins = references.into_iter().map(|reference| {
+        let unknown = || StoreError::UnknownGroup {
             group: reference.clone(),
-        })?;
-        pins.push(pin_group(store, group, PinAt::Newest).await?);
-    }
-    Ok(pins)
+        };
+        let group = groups.get(reference).cloned().ok_or_else(unknown);
+        let store = store.clone();
+        let pin = async move { pin_group(&store, &group?, PinAt::Newest).await };
+        async move { tokio::spawn(pin).await.map_err(died)? }
+    });
+    stream::iter(pins).buffered(TABLES_AT_ONCE).try_collect().await
 }
 
 /// The fingerprint of everything that determines a dataset's content: the view's and its groups' definitions, of each group the
@@ -70,8 +80,7 @@ pub fn pins_key(
     pins: &[GroupPin],
     arguments: &Arguments,
 ) -> Result<Fingerprint, StoreError> {
-    let mut states = BTreeMap::new();
-    for group in view.groups() {
+    let state = |group: &GroupRef| {
         let definition = groups
             .get(group)
             .ok_or_else(|| StoreError::UnknownGroup { group: group.clone() })?;
@@ -83,8 +92,11 @@ pub fn pins_key(
             pin.rows(),
             last_ingest_id(store, pin)?,
         );
-        states.insert(group.to_string(), state);
-    }
+        Ok((group.to_string(), state))
+    };
+    let wanted: Vec<&GroupRef> = view.groups().into_iter().collect();
+    let states = each(&wanted, Means::default().threads, |_, group| state(group));
+    let states = states.into_iter().collect::<Result<BTreeMap<_, _>, StoreError>>()?;
     let key = ("pins 1", fingerprint(view).map_err(json)?, states, arguments);
     Ok(Fingerprint::of(canonical(&key).map_err(json)?.as_bytes()))
 }
@@ -100,11 +112,8 @@ pub(super) fn json(source: serde_json::Error) -> StoreError {
 /// The last ingestion of which a pinned version holds rows; 0 where it holds none. Read from the files' footers.
 fn last_ingest_id(store: &Store, pin: &GroupPin) -> Result<i64, StoreError> {
     let folder = store.group_folder(&pin.group);
-    let mut last = 0;
-    for file in &pin.files {
-        last = last.max(last_ingest_id_of(&folder.join(&file.path))?);
-    }
-    Ok(last)
+    let mut of_files = pin.files.iter().map(|file| last_ingest_id_of(&folder.join(&file.path)));
+    of_files.try_fold(0, |last, of_file| Ok(last.max(of_file?)))
 }
 
 fn last_ingest_id_of(path: &Path) -> Result<i64, StoreError> {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
 use definitions::{EventTime, Fingerprint};
@@ -150,19 +150,24 @@ impl PartWriter {
         })
     }
 
-    /// Writes the part's next rows.
-    pub(super) fn write(&mut self, batch: RecordBatch) -> Result<(), StoreError> {
-        self.rows += batch.num_rows() as u64;
+    /// Writes the part's next rows: those of a batch that are wanted.
+    pub(super) fn write(&mut self, batch: RecordBatch, wanted: &BooleanArray) -> Result<(), StoreError> {
+        self.rows += wanted.true_count() as u64;
         if let Some(times) = batch
             .column(self.event_time)
             .as_primitive_opt::<TimestampMicrosecondType>()
         {
-            for time in times.iter().flatten() {
+            let wanted = times.iter().zip(wanted).filter(|(_, wanted)| *wanted == Some(true));
+            for time in wanted.filter_map(|(time, _)| time) {
                 let (first, last) = self.span.unwrap_or((time, time));
                 self.span = Some((first.min(time), last.max(time)));
             }
         }
-        self.blocks.push_batch(batch)?;
+        if wanted.true_count() == batch.num_rows() {
+            self.blocks.push_batch(batch)?;
+        } else {
+            self.blocks.push_batch_with_filter(batch, wanted)?;
+        }
         self.write_blocks()
     }
 
@@ -170,7 +175,7 @@ impl PartWriter {
         while let Some(block) = self.blocks.next_completed_batch() {
             if self.properties.is_none() {
                 let usual = properties().map_err(parquet_error(&self.folder))?;
-                self.properties = Some(chosen(usual, &block, Saving::TwoThirds));
+                self.properties = Some(chosen(usual, &block, Saving::TwoThirds, self.columns.threads()));
             }
             let mut done = 0;
             while done < block.num_rows() {
@@ -211,14 +216,19 @@ impl PartWriter {
         Ok(())
     }
 
-    /// Ends the part: everything is on disk. A part without rows has one file, with the schema.
-    pub(super) fn finish(mut self) -> Result<Written, StoreError> {
+    /// Nothing more comes: the rest goes to disk by itself. A part without rows has one file, with the schema.
+    pub(super) fn end(&mut self) -> Result<(), StoreError> {
         self.blocks.finish_buffered_batch()?;
         self.write_blocks()?;
         if self.opened == 0 {
             self.file = Some(self.new_file()?);
         }
-        self.close_file()?;
+        self.close_file()
+    }
+
+    /// Ends the part: everything is on disk.
+    pub(super) fn finish(mut self) -> Result<Written, StoreError> {
+        self.end()?;
         // While the last file goes to disk.
         let (fingerprint, statistics) = self.columns.finish();
         self.await_closed()?;

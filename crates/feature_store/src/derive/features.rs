@@ -6,7 +6,7 @@ use definitions::{ColumnName, Derivation, Duration, FeatureGroup, GroupRef, Minu
 
 use super::encoded::Encoding;
 use super::kernel::{Aggregate, CalendarPart, Computation, Filling, Operand, Reach, reach_of};
-use super::touched::Frame;
+use super::touched::{Frame, apart};
 use crate::StoreError;
 
 /// What is computed for a derived group.
@@ -88,15 +88,8 @@ impl Features {
 
     /// The same, frame by frame.
     pub fn frames(&self) -> Vec<Frame> {
-        let mut frames: Vec<Frame> = self
-            .computations
-            .iter()
-            .filter_map(frame_of)
-            .chain([Frame::OWN])
-            .collect();
-        frames.sort_unstable();
-        frames.dedup();
-        frames
+        let frames = self.computations.iter().filter_map(frame_of);
+        apart(frames.chain([Frame::OWN]).collect())
     }
 
     /// Adds what computes one feature; `columns` are the places of what it reads.

@@ -42,7 +42,7 @@ use crate::storage::{SpillFolder, Store, open_group, wanted_retention};
 use crate::{PinAt, StoreError, pin_group};
 
 /// Rows of a stretch, about; few in tests, so that rows wait and are kept there too.
-const STRETCH_ROWS: usize = if cfg!(test) { 7 } else { 1 << 17 };
+const STRETCH_ROWS: usize = if cfg!(test) { 7 } else { 1 << 15 };
 /// Stretches that wait to be computed, and derived rows that wait to be written.
 const IN_FLIGHT: usize = 1;
 

@@ -154,6 +154,20 @@ impl Frame {
     }
 }
 
+/// Frames that hold the same rows as these, none of which meet: a day ends where its last hour does, and the hour says nothing more.
+pub(super) fn apart(mut frames: Vec<Frame>) -> Vec<Frame> {
+    // What has no beginning comes first.
+    frames.sort_unstable();
+    let mut apart: Vec<Frame> = Vec::with_capacity(frames.len());
+    for frame in frames {
+        match apart.last_mut() {
+            Some(last) if frame.after.is_none_or(|after| after <= last.upto) => last.upto = last.upto.max(frame.upto),
+            _ => apart.push(frame),
+        }
+    }
+    apart
+}
+
 /// The rows that the derived rows of a span are made of.
 pub(super) fn needed_for(span: Span, reach: Reach) -> Span {
     let first = match reach.back {
@@ -207,6 +221,16 @@ mod tests {
         assert_eq!(needed_for(span(100, 109), reach(Some(10), 5)), span(91, 114));
         assert_eq!(needed_for(span(100, 109), reach(None, 5)), span(i64::MIN, 114));
         assert_eq!(needed_for(Span::ALL, reach(Some(10), 5)), Span::ALL);
+    }
+
+    #[test]
+    fn frames_that_meet_are_one() {
+        let frame = |after, upto| Frame { after, upto };
+        let hours = vec![frame(Some(-6), 0), frame(Some(-1), 0), frame(Some(-24), 0), Frame::OWN];
+        assert_eq!(apart(hours), [frame(Some(-24), 0)]);
+        let meeting = vec![frame(Some(0), 5), frame(Some(-3), 0), frame(Some(6), 8)];
+        assert_eq!(apart(meeting), [frame(Some(-3), 5), frame(Some(6), 8)]);
+        assert_eq!(apart(vec![frame(Some(-3), 2), frame(None, 0)]), [frame(None, 2)]);
     }
 
     #[test]

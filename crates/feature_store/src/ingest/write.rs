@@ -74,7 +74,7 @@ impl TableWriter {
         if !self.has_rows && batch.num_rows() > 0 {
             // Nothing has been encoded yet.
             self.has_rows = true;
-            writer = writer.with_writer_properties(chosen(file_properties(), &batch, Saving::Eighth));
+            writer = writer.with_writer_properties(chosen(file_properties(), &batch, Saving::Eighth, 1));
         }
         writer.write(batch).await.map_err(delta_error(&self.name, "written"))?;
         self.writer = Some(writer);

@@ -262,17 +262,50 @@ fn all<T: ArrowPrimitiveType>(array: &ArrayRef, key: impl Fn(T::Native) -> u64) 
     if array.null_count() == 0 {
         array.values().iter().map(|value| key(*value)).collect()
     } else {
-        array.iter().flatten().map(key).collect()
+        of_those(array, |_| true, key)
     }
 }
 
 fn floats<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, float: impl Fn(T::Native) -> f64) -> Vec<u64> {
     let values = array.values();
-    if array.null_count() == 0 && !values.iter().any(|value| float(*value).is_nan()) {
-        return values.iter().map(|value| of_float(float(*value))).collect();
+    if array.null_count() == 0 {
+        // Looking at every value is faster than stopping at the first NaN: nothing branches.
+        let mut is_nan = false;
+        let key = |value: &T::Native| {
+            is_nan |= float(*value).is_nan();
+            of_float(float(*value))
+        };
+        let keys = values.iter().map(key).collect();
+        if !is_nan {
+            return keys;
+        }
     }
-    let there = array.iter().flatten().map(float).filter(|value| !value.is_nan());
-    there.map(of_float).collect()
+    of_those(array, |value| !float(value).is_nan(), |value| of_float(float(value)))
+}
+
+/// The keys of the values that are there and wanted. Every one is written, and stays if it counts: nothing branches.
+fn of_those<T: ArrowPrimitiveType>(
+    array: &PrimitiveArray<T>,
+    is_wanted: impl Fn(T::Native) -> bool,
+    key: impl Fn(T::Native) -> u64,
+) -> Vec<u64> {
+    let mut keys = vec![0; array.len()];
+    let mut count = 0;
+    let mut put = |value: T::Native, is_there: bool| {
+        if let Some(place) = keys.get_mut(count) {
+            *place = key(value);
+        }
+        count += usize::from(is_there & is_wanted(value));
+    };
+    match array.nulls() {
+        Some(nulls) => {
+            let values = array.values().iter().zip(nulls);
+            values.for_each(|(value, is_there)| put(*value, is_there));
+        }
+        None => array.values().iter().for_each(|value| put(*value, true)),
+    }
+    keys.truncate(count);
+    keys
 }
 
 fn widen(extremes: &mut Option<(String, String)>, text: &str) {

@@ -158,7 +158,7 @@ impl Materializer {
         let file = File::options().write(true).truncate(true).create(true).open(path)?;
         let properties = crate::ingest::file_properties();
         let properties = match self.held.first() {
-            Some(first) => crate::encoding::chosen(properties, first, crate::encoding::Saving::TwoThirds),
+            Some(first) => crate::encoding::chosen(properties, first, crate::encoding::Saving::TwoThirds, 1),
             None => properties.build(),
         };
         let mut writer = ArrowWriter::try_new(file, self.schema.clone(), Some(properties))?;
