@@ -68,7 +68,7 @@ impl<B: Backend> InterpretableAttention<B> {
         let scale = 1.0 / (each.max(1) as f64).sqrt();
         let mut scores = query.matmul(key.swap_dims(2, 3)) * scale + causal_mask(context, horizon, &value.device());
         if let Some(present) = steps_present {
-            let absent = present.equal_elem(0.0).unsqueeze_dims::<4>(&[1, 1]);
+            let absent = present.equal_elem(0.0).reshape([batch, 1, 1, steps]);
             scores = scores.mask_fill(absent.expand([batch, heads, horizon, steps]), f64::NEG_INFINITY);
         }
         let weights = softmax(scores, 3).mean_dim(1).reshape([batch, horizon, steps]);

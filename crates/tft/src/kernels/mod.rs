@@ -1,0 +1,48 @@
+//! Operations with a backward pass of their own, for what automatic differentiation does slowly.
+//!
+//! A kernel is a forward and a backward function on a backend without gradients, written here in Burn's operations, so that every
+//! backend has it. A backend with something faster overrides the two; the node in the graph (`Autodiff<B>`) is the same for all.
+//!
+//! Reading order: `lstm`.
+
+mod lstm;
+
+pub use lstm::{LstmGradients, LstmInputs, LstmTrace, LstmWeights};
+
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+/// A backend that the network can run on.
+pub trait Kernels: Backend {
+    /// An encoder's steps and then a decoder's: the hidden state after each, [batch, steps, width].
+    #[must_use]
+    fn lstm(inputs: LstmInputs<Self>) -> Tensor<Self, 3> {
+        Self::lstm_forward(&inputs).hidden
+    }
+    /// The same, keeping what the backward pass needs.
+    #[must_use]
+    fn lstm_forward(inputs: &LstmInputs<Self>) -> LstmTrace<Self> {
+        lstm::forward(inputs)
+    }
+    /// Gradients of the inputs from `gradient`, that of the hidden states: [batch, steps, width].
+    #[must_use]
+    fn lstm_backward(inputs: &LstmInputs<Self>, trace: &LstmTrace<Self>, gradient: Tensor<Self, 3>) -> LstmGradients<Self> {
+        lstm::backward(inputs, trace, gradient)
+    }
+}
+
+impl Kernels for Flex {}
+
+#[cfg(feature = "cuda")]
+impl Kernels for burn::backend::Cuda {}
+
+#[cfg(test)]
+impl Kernels for burn::backend::NdArray<f64> {}
+
+impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
+    fn lstm(inputs: LstmInputs<Self>) -> Tensor<Self, 3> {
+        lstm::tracked(inputs)
+    }
+}
