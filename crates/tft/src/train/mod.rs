@@ -1,1 +1,26 @@
-//! x
+//! How the network learns.
+//!
+//! Reading order: `settings` (what may be said), `flat` (all parameters in one buffer), `optimiser` (clipping and AdamW on it), `schedule`
+//! (learning rates), `early_stopping`, `checkpoint` (what is kept to go on from), `fit` (the loop).
+//!
+//! The same seed gives the same weights, for any number of threads, stopped and resumed or not: everything drawn at random is a hash of
+//! the seed and a counter, sums are made in one order, and a checkpoint holds all that a step reads.
+
+mod checkpoint;
+mod early_stopping;
+mod fit;
+mod flat;
+mod optimiser;
+mod schedule;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+pub use checkpoint::{Checkpoint, Progress, write_atomically};
+pub use early_stopping::{EarlyStopping, Verdict};
+pub use fit::{Control, Fitted, Material, Report, evaluate, fit};
+pub use flat::{gradients, parameters, replace};
+pub use optimiser::{AdamW, AdamWSettings, sum_in_order};
+pub use schedule::{Plateau, Schedule};
+pub use settings::Settings;
