@@ -8,6 +8,8 @@
 mod lstm;
 
 pub use lstm::{LstmGradients, LstmInputs, LstmTrace, LstmWeights};
+#[cfg(test)]
+pub(crate) use lstm::forward as lstm_forward;
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::{Autodiff, Flex};

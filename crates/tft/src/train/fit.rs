@@ -97,7 +97,7 @@ where
     material.settings.check()?;
     let mut run = Run::<B>::new(material, from, device)?;
     let mut history = Vec::new();
-    while run.progress.epoch < material.settings.epochs {
+    while run.progress.epoch < material.settings.epochs && !run.is_out_of_patience() {
         run.epoch()?;
         let (report, verdict) = run.end_epoch()?;
         run.write_checkpoint()?;
@@ -192,6 +192,12 @@ where
         self.progress = from.progress;
         self.network = flat::replace(self.network.clone(), &self.parameters);
         Ok(())
+    }
+
+    /// Whether the run ended before, because nothing was to be gained.
+    fn is_out_of_patience(&self) -> bool {
+        let waited = self.progress.early_stopping.waited;
+        self.material.settings.patience.is_some_and(|patience| waited > 0 && waited >= patience)
     }
 
     /// What is left of the epoch.

@@ -1,1 +1,8 @@
-//! x
+#![expect(clippy::unwrap_used, reason = "tests may")]
+
+mod agreement;
+mod counts;
+mod example;
+mod gradients;
+mod naive;
+mod properties;
