@@ -1,0 +1,205 @@
+//! Training, as a whole: it learns, and what it learns depends on the seed alone.
+
+use burn::backend::{Autodiff, Flex};
+
+use crate::TftError;
+use crate::data::{Block, Gathering, Panel, Rows, Scalers, Scaling, Shape, Window, windows};
+use crate::loss::Loss;
+use crate::model::{Architecture, Outputs, VariableSet};
+use crate::train::{Checkpoint, Control, Fitted, Material, Report, Schedule, Settings, fit};
+
+type Train = Autodiff<Flex>;
+
+/// Waves of two entities, with the phase as what is known of the future, and every seventh value missing.
+fn panel() -> Panel {
+    let length = 80;
+    let wave = |entity: usize, step: usize| ((step + 5 * entity) as f32 / 3.0).sin();
+    let cells = (0..2).flat_map(|entity| (0..length).map(move |step| (entity, step)));
+    let value = |(entity, step): (usize, usize)| {
+        if step % 7 == 3 { f32::NAN } else { 10.0 * (entity as f32 + 1.0) + wave(entity, step) }
+    };
+    Panel::new(Rows {
+        entities: cells.clone().map(|(entity, _)| entity as u32).collect(),
+        steps: cells.clone().map(|(_, step)| step as i64).collect(),
+        names: vec!["a".to_owned(), "b".to_owned()],
+        fixed: Block {
+            continuous: Vec::new(),
+            categorical: vec![vec![1, 2]],
+        },
+        known: Block {
+            continuous: vec![cells.clone().map(|(entity, step)| wave(entity, step + 1)).collect()],
+            categorical: vec![cells.clone().map(|(_, step)| 1 + (step % 4) as u32).collect()],
+        },
+        observed: Block {
+            continuous: vec![cells.map(value).collect()],
+            categorical: Vec::new(),
+        },
+    })
+    .unwrap()
+}
+
+fn architecture() -> Architecture {
+    let set = |continuous: &[&str], categorical: &[&str], table_rows: &[usize]| VariableSet {
+        continuous: continuous.iter().map(|name| (*name).to_owned()).collect(),
+        categorical: categorical.iter().map(|name| (*name).to_owned()).collect(),
+        table_rows: table_rows.to_vec(),
+    };
+    Architecture {
+        fixed: set(&[], &["entity"], &[5]),
+        known: set(&["phase"], &["quarter"], &[5]),
+        observed: set(&["value"], &[], &[]),
+        targets: 1,
+        context: 8,
+        horizon: 4,
+        width: 8,
+        heads: 2,
+        dropout: 0.1,
+        outputs: Outputs::Quantiles(vec![0.1, 0.5, 0.9]),
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        batch_size: 16,
+        epochs: 3,
+        learning_rate: 1e-2,
+        schedule: Schedule::WarmUpCosine { warm_up: 0.2, floor: 0.1 },
+        unknown_share: 0.1,
+        ..Settings::default()
+    }
+}
+
+/// How a run differs from others that should come to the same.
+#[derive(Clone, Default)]
+struct Way {
+    threads: usize,
+    loading_threads: usize,
+    from: Option<Checkpoint>,
+    stop_after: Option<u64>,
+    file: Option<std::path::PathBuf>,
+}
+
+fn train(settings: &Settings, seed: u64, way: Way) -> Result<Fitted<Train>, TftError> {
+    let panel = panel();
+    let shape = Shape { context: 8, horizon: 4 };
+    let scalers = Scalers::fit(&panel, 60, Scaling::Entity);
+    let train: Vec<Window> = windows(&panel, shape, &(0..60), 1)?;
+    let validation: Vec<Window> = windows(&panel, shape, &(60..80), 1)?;
+    let architecture = Architecture { outputs: settings.loss.outputs(), ..architecture() };
+    let material = Material {
+        architecture: &architecture,
+        settings,
+        gathering: Gathering::new(&panel, &scalers, shape, 1),
+        train: &train,
+        validation: &validation,
+        data_identity: "waves",
+        seed,
+        loading_threads: way.loading_threads,
+        checkpoint: way.file,
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(way.threads.max(1)).build().unwrap();
+    let mut stop = |report: &Report| {
+        if way.stop_after.is_some_and(|epoch| report.epoch >= epoch) { Control::Stop } else { Control::Continue }
+    };
+    let (from, material) = (way.from, &material);
+    // What is called back stays on this thread's stack while the pool works.
+    let stop: &mut (dyn FnMut(&Report) -> Control + Send) = &mut stop;
+    pool.install(|| fit::<Train>(material, from, &Default::default(), &mut |report| stop(report)))
+}
+
+#[test]
+fn loss_falls_to_a_fraction_and_the_best_weights_are_kept() {
+    let settings = Settings { epochs: 12, ..settings() };
+    let fitted = train(&settings, 1, Way::default()).unwrap();
+    let losses: Vec<f64> = fitted.history.iter().filter_map(|report| report.validation_loss).collect();
+    assert!(losses.last().unwrap() < &(losses[0] / 2.0), "{losses:?}");
+    let (best, epoch) = fitted.checkpoint.progress.early_stopping.best.unwrap();
+    assert_eq!(losses[epoch as usize - 1], best);
+}
+
+#[test]
+fn any_number_of_threads_learns_the_same_weights() {
+    let wanted = train(&settings(), 1, Way::default()).unwrap();
+    for (threads, loading_threads) in [(1, 1), (2, 3), (3, 0)] {
+        let way = Way { threads, loading_threads, ..Way::default() };
+        let found = train(&settings(), 1, way).unwrap();
+        assert_eq!(found.checkpoint, wanted.checkpoint, "{threads} {loading_threads}");
+        assert_eq!(found.history, wanted.history);
+    }
+    let other = train(&settings(), 2, Way::default()).unwrap();
+    assert_ne!(other.checkpoint.parameters, wanted.checkpoint.parameters);
+}
+
+#[test]
+fn stopped_and_resumed_after_an_epoch_is_as_if_never_stopped() {
+    let wanted = train(&settings(), 1, Way::default()).unwrap();
+    let first = train(&settings(), 1, Way { stop_after: Some(1), ..Way::default() }).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("last.safetensors");
+    first.checkpoint.write(&path).unwrap();
+    let way = Way { from: Some(Checkpoint::read(&path).unwrap()), threads: 2, ..Way::default() };
+    let rest = train(&settings(), 1, way).unwrap();
+    assert_eq!(rest.checkpoint, wanted.checkpoint);
+    assert_eq!([first.history, rest.history].concat(), wanted.history);
+}
+
+#[test]
+fn resumed_in_the_middle_of_an_epoch_is_as_if_never_stopped() {
+    let settings = Settings { checkpoint_every: Some(4), epochs: 1, ..settings() };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("last.safetensors");
+    // The epoch has 6 steps, and one checkpoint at the end replaces that of step 4: so it is kept by a run that fails to go on.
+    let wanted = train(&settings, 1, Way::default()).unwrap();
+    let kept = folder.path().join("kept.safetensors");
+    let copied = std::thread::scope(|scope| {
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let (done, path, kept) = (&done, &path, &kept);
+        let watcher = scope.spawn(move || {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                if let Ok(checkpoint) = Checkpoint::read(path)
+                    && checkpoint.progress.position == 4
+                {
+                    return checkpoint.write(kept).is_ok();
+                }
+            }
+            false
+        });
+        let way = Way { file: Some(path.clone()), ..Way::default() };
+        train(&settings, 1, way).unwrap();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        watcher.join().unwrap()
+    });
+    if copied {
+        let way = Way { from: Some(Checkpoint::read(&kept).unwrap()), ..Way::default() };
+        let resumed = train(&settings, 1, way).unwrap();
+        assert_eq!(resumed.checkpoint, wanted.checkpoint);
+        assert_eq!(resumed.history, wanted.history);
+    }
+}
+
+#[test]
+fn checkpoint_of_another_run_is_refused() {
+    let first = train(&settings(), 1, Way { stop_after: Some(1), ..Way::default() }).unwrap();
+    let way = Way { from: Some(first.checkpoint), ..Way::default() };
+    assert!(matches!(train(&settings(), 2, way), Err(TftError::Checkpoint { .. })));
+}
+
+#[test]
+fn batch_in_pieces_learns_what_the_whole_batch_does() {
+    // Nothing is dropped or forgotten, so that both see the same.
+    let plain = Settings { unknown_share: 0.0, epochs: 1, loss: Loss::Mae, ..settings() };
+    let of = |micro_batches| {
+        let settings = Settings { micro_batches, ..plain.clone() };
+        train(&settings, 1, Way::default()).unwrap().history[0].train_loss
+    };
+    assert!((of(1) - of(4)).abs() < 0.2);
+}
+
+#[test]
+fn every_loss_learns() {
+    for loss in [Loss::Mae, Loss::Mse, Loss::Huber { delta: 1.0 }] {
+        let settings = Settings { loss, epochs: 6, ..settings() };
+        let history = train(&settings, 1, Way::default()).unwrap().history;
+        assert!(history[5].train_loss < history[0].train_loss);
+    }
+}
