@@ -60,12 +60,26 @@ pub struct Report {
     pub gradient_norm: f64,
 }
 
+/// When a run says how far it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Moment<'a> {
+    /// After a step.
+    Step {
+        /// Steps done.
+        step: u64,
+        /// Steps there will be at most.
+        of: u64,
+    },
+    /// After an epoch.
+    Epoch(&'a Report),
+}
+
 /// Whether training goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
     /// It does.
     Continue,
-    /// It stops here, keeping what it has.
+    /// It stops here, also within an epoch, keeping what it has: the checkpoint goes on from here.
     Stop,
 }
 
@@ -88,7 +102,7 @@ pub fn fit<B>(
     material: &Material<'_>,
     from: Option<Checkpoint>,
     device: &B::Device,
-    control: &mut dyn FnMut(&Report) -> Control,
+    control: &mut dyn FnMut(Moment<'_>) -> Control,
 ) -> Result<Fitted<B>, TftError>
 where
     B: AutodiffBackend + Kernels,
@@ -98,10 +112,13 @@ where
     let mut run = Run::<B>::new(material, from, device)?;
     let mut history = Vec::new();
     while run.progress.epoch < material.settings.epochs && !run.is_out_of_patience() {
-        run.epoch()?;
+        if run.epoch(control)? == Control::Stop {
+            run.write_checkpoint()?;
+            break;
+        }
         let (report, verdict) = run.end_epoch()?;
         run.write_checkpoint()?;
-        let wish = control(&report);
+        let wish = control(Moment::Epoch(&report));
         history.push(report);
         if wish == Control::Stop || verdict == Verdict::Stop {
             break;
@@ -201,7 +218,7 @@ where
     }
 
     /// What is left of the epoch.
-    fn epoch(&mut self) -> Result<(), TftError> {
+    fn epoch(&mut self, control: &mut dyn FnMut(Moment<'_>) -> Control) -> Result<Control, TftError> {
         let (material, settings) = (self.material, self.material.settings);
         let sampling = self.sampling();
         let order = sampling.order(self.progress.epoch, material.train.len());
@@ -219,6 +236,7 @@ where
             threads: material.loading_threads,
         };
         let mut sum: Option<(Tensor<B::InnerBackend, 1>, LossSum<B::InnerBackend>)> = None;
+        let (of, mut wish) = (self.steps(), Control::Continue);
         load(&loading, |number, batch| {
             let (gradient, loss) = self.piece(batch, number % micro)?;
             let (gradient, loss) = match sum.take() {
@@ -236,8 +254,20 @@ where
                 return Ok(ControlFlow::Continue(()));
             }
             self.step(gradient, loss)?;
-            Ok(ControlFlow::Continue(()))
-        })
+            let step = self.progress.step;
+            wish = control(Moment::Step { step, of });
+            Ok(match wish {
+                Control::Continue => ControlFlow::Continue(()),
+                Control::Stop => ControlFlow::Break(()),
+            })
+        })?;
+        Ok(wish)
+    }
+
+    /// Steps of the run at most.
+    fn steps(&self) -> u64 {
+        let each = self.sampling().batches(self.material.train.len()) as u64;
+        self.material.settings.epochs.saturating_mul(each)
     }
 
     fn sampling(&self) -> Sampling {
@@ -285,8 +315,7 @@ where
 
     fn rate(&self) -> f64 {
         let settings = self.material.settings;
-        let steps = settings.epochs.saturating_mul(self.sampling().batches(self.material.train.len()) as u64);
-        settings.learning_rate * settings.schedule.factor(self.progress.step, steps, &self.progress.plateau)
+        settings.learning_rate * settings.schedule.factor(self.progress.step, self.steps(), &self.progress.plateau)
     }
 
     /// Adds what the device has computed, step by step.

@@ -19,7 +19,7 @@ mod tests;
 
 pub use checkpoint::{Checkpoint, Progress, write_atomically};
 pub use early_stopping::{EarlyStopping, Verdict};
-pub use fit::{Control, Fitted, Material, Report, evaluate, fit};
+pub use fit::{Control, Fitted, Material, Moment, Report, evaluate, fit};
 pub use flat::{gradients, parameters, replace};
 pub use optimiser::{AdamW, AdamWSettings, sum_in_order};
 pub use schedule::{Plateau, Schedule};
