@@ -3,8 +3,9 @@
 //! A kernel is a forward and a backward function on a backend without gradients, written here in Burn's operations, so that every
 //! backend has it. A backend with something faster overrides the two; the node in the graph (`Autodiff<B>`) is the same for all.
 //!
-//! Reading order: `lstm`.
+//! Reading order: `lstm`, then `cpu` (the same for processors, with explicit vectors).
 
+mod cpu;
 mod lstm;
 
 pub use lstm::{LstmGradients, LstmInputs, LstmTrace, LstmWeights};
@@ -35,7 +36,14 @@ pub trait Kernels: Backend {
     }
 }
 
-impl Kernels for Flex {}
+impl Kernels for Flex {
+    fn lstm_forward(inputs: &LstmInputs<Self>) -> LstmTrace<Self> {
+        cpu::lstm_forward(inputs).unwrap_or_else(|| lstm::forward(inputs))
+    }
+    fn lstm_backward(inputs: &LstmInputs<Self>, trace: &LstmTrace<Self>, gradient: Tensor<Self, 3>) -> LstmGradients<Self> {
+        cpu::lstm_backward(inputs, trace, &gradient).unwrap_or_else(|| lstm::backward(inputs, trace, gradient))
+    }
+}
 
 #[cfg(feature = "cuda")]
 impl Kernels for burn::backend::Cuda {}
