@@ -3,14 +3,16 @@
 //! A kernel is a forward and a backward function on a backend without gradients, written here in Burn's operations, so that every
 //! backend has it. A backend with something faster overrides the two; the node in the graph (`Autodiff<B>`) is the same for all.
 //!
-//! Reading order: `lstm`, then `cpu` (the same for processors, with explicit vectors).
+//! Reading order: `residual`, `lstm`, then `cpu` (the same for processors, with explicit vectors).
 
 mod cpu;
 mod lstm;
+mod residual;
 
+pub use residual::{GroupedWeights, ResidualGradients, ResidualInputs, elu};
 pub use lstm::{LstmGradients, LstmInputs, LstmTrace, LstmWeights};
 #[cfg(test)]
-pub(crate) use lstm::forward as lstm_forward;
+pub(crate) use {lstm::forward as lstm_forward, residual::forward as residual_forward};
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::{Autodiff, Flex};
@@ -19,6 +21,16 @@ use burn::tensor::backend::Backend;
 
 /// A backend that the network can run on.
 pub trait Kernels: Backend {
+    /// What follows the first layer of gated residual networks, or gated skip connections: [groups, rows, width].
+    #[must_use]
+    fn residual(inputs: ResidualInputs<Self>) -> Tensor<Self, 3> {
+        residual::forward(&inputs)
+    }
+    /// Gradients of the inputs from `gradient`, that of the outputs: [groups, rows, width].
+    #[must_use]
+    fn residual_backward(inputs: &ResidualInputs<Self>, gradient: Tensor<Self, 3>) -> ResidualGradients<Self> {
+        residual::backward(inputs, gradient)
+    }
     /// An encoder's steps and then a decoder's: the hidden state after each, [batch, steps, width].
     #[must_use]
     fn lstm(inputs: LstmInputs<Self>) -> Tensor<Self, 3> {
@@ -37,6 +49,12 @@ pub trait Kernels: Backend {
 }
 
 impl Kernels for Flex {
+    fn residual(inputs: ResidualInputs<Self>) -> Tensor<Self, 3> {
+        cpu::residual_forward(&inputs).unwrap_or_else(|| residual::forward(&inputs))
+    }
+    fn residual_backward(inputs: &ResidualInputs<Self>, gradient: Tensor<Self, 3>) -> ResidualGradients<Self> {
+        cpu::residual_backward(inputs, &gradient).unwrap_or_else(|| residual::backward(inputs, gradient))
+    }
     fn lstm_forward(inputs: &LstmInputs<Self>) -> LstmTrace<Self> {
         cpu::lstm_forward(inputs).unwrap_or_else(|| lstm::forward(inputs))
     }
@@ -52,6 +70,9 @@ impl Kernels for burn::backend::Cuda {}
 impl Kernels for burn::backend::NdArray<f64> {}
 
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
+    fn residual(inputs: ResidualInputs<Self>) -> Tensor<Self, 3> {
+        residual::tracked(inputs)
+    }
     fn lstm(inputs: LstmInputs<Self>) -> Tensor<Self, 3> {
         lstm::tracked(inputs)
     }

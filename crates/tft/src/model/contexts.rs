@@ -7,6 +7,7 @@ use burn::tensor::backend::Backend;
 use super::dropout::Pass;
 use super::parameters::Parameters;
 use super::residual::GatedResidual;
+use crate::kernels::Kernels;
 
 /// Four networks, one for each use.
 #[derive(Module, Debug)]
@@ -46,6 +47,9 @@ impl<B: Backend> StaticContexts<B> {
             cell: network("cell"),
         }
     }
+}
+
+impl<B: Kernels> StaticContexts<B> {
     /// [batch, 1, width] → four of [batch, width]
     pub fn forward(&self, input: Tensor<B, 3>, dropout: f64, pass: Pass) -> Contexts<B> {
         let [batch, _, width] = input.dims();

@@ -9,6 +9,7 @@ use super::architecture::Architecture;
 use super::dropout::Pass;
 use super::linear::Linear;
 use super::parameters::Parameters;
+use crate::kernels::{Kernels, ResidualInputs};
 
 /// σ(a) ⊙ b, where a is the first half of the last dimension and b the second: [.., 2 · width] → [.., width] (equation 5).
 #[must_use]
@@ -16,12 +17,6 @@ pub fn gated_linear_unit<B: Backend, const D: usize>(input: Tensor<B, D>) -> Ten
     let last = D.saturating_sub(1);
     let half = input.dims().last().map_or(0, |width| width / 2);
     sigmoid(input.clone().narrow(last, 0, half)) * input.narrow(last, half, half)
-}
-
-/// x for x > 0, eˣ - 1 otherwise. The exponential sees no positive number: its gradient stays finite for any x.
-#[must_use]
-pub fn elu<B: Backend, const D: usize>(input: Tensor<B, D>) -> Tensor<B, D> {
-    burn::tensor::activation::relu(input.clone()) + (input.clamp_max(0.0).exp() - 1.0)
 }
 
 /// (x - mean) / √(variance + ε) over the last dimension; the variance is that of the population. Any shape.
@@ -75,9 +70,27 @@ impl<B: Backend> GateAddNorm<B> {
             norm: LayerNorm::new(&parameters.of("norm"), width),
         }
     }
+}
+
+impl<B: Kernels> GateAddNorm<B> {
     /// [batch, steps, width] twice → [batch, steps, width]. `dropout`: the share of the input that is dropped while training.
     pub fn forward(&self, input: Tensor<B, 3>, skip: Tensor<B, 3>, dropout: f64, pass: Pass) -> Tensor<B, 3> {
-        let gated = gated_linear_unit(self.gate.forward_steps(pass.dropout(input, dropout)));
-        self.norm.forward(skip + gated)
+        let shape = input.dims();
+        let output = B::residual(ResidualInputs {
+            input: as_group(input),
+            skip: as_group(skip),
+            second: None,
+            gate: self.gate.as_group(),
+            scale: self.norm.scale.val().unsqueeze_dim(0),
+            shift: self.norm.shift.val().unsqueeze_dim(0),
+            dropping: pass.dropping(dropout),
+        });
+        output.reshape(shape)
     }
+}
+
+/// All rows as those of one group: [batch, steps, width] → [1, batch · steps, width].
+pub(super) fn as_group<B: Backend>(tensor: Tensor<B, 3>) -> Tensor<B, 3> {
+    let [batch, steps, width] = tensor.dims();
+    tensor.reshape([1, batch * steps, width])
 }

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::parameters::Parameters;
+use crate::kernels::GroupedWeights;
 
 /// x W + b. `weight` [inputs, outputs], `bias` [outputs].
 #[derive(Module, Debug)]
@@ -30,6 +31,20 @@ impl<B: Backend> Linear<B> {
         Self {
             weight: parameters.uniform("weight", [inputs, outputs], inputs),
             bias: None,
+        }
+    }
+    /// As the layer of a single group. Without a bias, one of zeros.
+    #[must_use]
+    pub fn as_group(&self) -> GroupedWeights<B> {
+        let weight = self.weight.val();
+        let [_, outputs] = weight.dims();
+        let bias = match &self.bias {
+            Some(bias) => bias.val(),
+            None => Tensor::zeros([outputs], &weight.device()),
+        };
+        GroupedWeights {
+            weight: weight.unsqueeze_dim(0),
+            bias: bias.unsqueeze_dim(0),
         }
     }
     /// [rows, inputs] → [rows, outputs]
@@ -67,8 +82,12 @@ impl<B: Backend> GroupedLinear<B> {
             bias: parameters.uniform("bias", [variables, outputs], inputs),
         }
     }
-    /// [variables, rows, inputs] → [variables, rows, outputs]
-    pub fn forward(&self, input: Tensor<B, 3>) -> Tensor<B, 3> {
-        input.matmul(self.weight.val()) + self.bias.val().unsqueeze_dim::<3>(1)
+    /// As the layers of groups.
+    #[must_use]
+    pub fn as_groups(&self) -> GroupedWeights<B> {
+        GroupedWeights {
+            weight: self.weight.val(),
+            bias: self.bias.val(),
+        }
     }
 }

@@ -11,9 +11,10 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::dropout::Pass;
-use super::gating::{LayerNorm, elu, gated_linear_unit, normalise};
+use super::gating::{LayerNorm, as_group};
 use super::linear::{GroupedLinear, Linear};
 use super::parameters::Parameters;
+use crate::kernels::{Kernels, ResidualInputs};
 
 /// GRN with inputs and outputs of the same width.
 #[derive(Module, Debug)]
@@ -50,14 +51,26 @@ impl<B: Backend> GatedResidual<B> {
             ..Self::new(parameters, width)
         }
     }
+}
+
+impl<B: Kernels> GatedResidual<B> {
     /// [batch, steps, width] and, as context, [batch, width] → [batch, steps, width]. The context is multiplied once a window.
     pub fn forward(&self, input: Tensor<B, 3>, context: Option<&Tensor<B, 2>>, dropout: f64, pass: Pass) -> Tensor<B, 3> {
+        let shape = input.dims();
         let mut first = self.first.forward_steps(input.clone());
         if let (Some(layer), Some(context)) = (&self.context, context) {
             first = first + layer.forward(context.clone()).unsqueeze_dim::<3>(1);
         }
-        let second = pass.dropout(self.second.forward_steps(elu(first)), dropout);
-        self.norm.forward(input + gated_linear_unit(self.gate.forward_steps(second)))
+        let output = B::residual(ResidualInputs {
+            input: as_group(first),
+            skip: as_group(input),
+            second: Some(self.second.as_group()),
+            gate: self.gate.as_group(),
+            scale: self.norm.scale.val().unsqueeze_dim(0),
+            shift: self.norm.shift.val().unsqueeze_dim(0),
+            dropping: pass.dropping(dropout),
+        });
+        output.reshape(shape)
     }
 }
 
@@ -89,10 +102,19 @@ impl<B: Backend> GroupedResidual<B> {
             shift: parameters.constant("shift", [variables, width], 0.0),
         }
     }
+}
+
+impl<B: Kernels> GroupedResidual<B> {
     /// `first`: W₂ a + b₂, and `skip`: a, both [variables, rows, width] → [variables, rows, width]
     pub fn forward(&self, first: Tensor<B, 3>, skip: Tensor<B, 3>, dropout: f64, pass: Pass) -> Tensor<B, 3> {
-        let second = pass.dropout(self.second.forward(elu(first)), dropout);
-        let gated = gated_linear_unit(self.gate.forward(second));
-        normalise(skip + gated) * self.scale.val().unsqueeze_dim::<3>(1) + self.shift.val().unsqueeze_dim::<3>(1)
+        B::residual(ResidualInputs {
+            input: first,
+            skip,
+            second: Some(self.second.as_groups()),
+            gate: self.gate.as_groups(),
+            scale: self.scale.val(),
+            shift: self.shift.val(),
+            dropping: pass.dropping(dropout),
+        })
     }
 }

@@ -15,10 +15,11 @@ use burn::tensor::backend::Backend;
 use super::columns::Columns;
 use super::dropout::Pass;
 use super::embedding::Embedded;
-use super::gating::{LayerNorm, elu, gated_linear_unit};
+use super::gating::{LayerNorm, gated_linear_unit};
 use super::linear::Linear;
 use super::parameters::Parameters;
 use super::residual::GroupedResidual;
+use crate::kernels::{Kernels, elu};
 
 /// Pushes the numbers of missing variables below all others, in any precision; it is no number that a network gives.
 const ABSENT: f64 = 1e4;
@@ -123,7 +124,9 @@ impl<B: Backend> VariableSelection<B> {
             variables: GroupedResidual::new(&parameters.of("variables"), variables, width),
         }
     }
+}
 
+impl<B: Kernels> VariableSelection<B> {
     /// Selects among the columns of each row; `None` only where there are no variables.
     #[must_use]
     pub fn forward(&self, from: Selectable<'_, B>, dropout: f64, pass: Pass) -> Option<Selected<B>> {

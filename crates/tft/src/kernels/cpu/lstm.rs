@@ -8,32 +8,19 @@
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
-use burn::tensor::{Tensor, TensorData, TensorPrimitive};
+use burn::tensor::Tensor;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::elementary::{sigmoid, tanh};
+use super::memory::{contiguous, numbers, tensor};
 use super::product::{Into, Left, Right, Size, accumulate, transposed};
+use super::rows::{Elementwise, each};
 use super::simd::{Level, Simd, Work, run};
 use crate::kernels::lstm::{LstmGradients, LstmInputs, LstmTrace, LstmWeights};
 
 /// Windows of a shard: two tiles of rows, and few enough that a batch of 64 keeps four threads busy. It is part of what gradients are
 /// added up in, so it does not follow the machine.
 const SHARD: usize = 16;
-
-/// A tensor's numbers, by rows; `None`: they are not 32-bit floats.
-fn contiguous<const D: usize>(tensor: &Tensor<Flex, D>) -> Option<FlexTensor> {
-    let tensor = tensor.clone().into_primitive().tensor().to_contiguous();
-    tensor.as_slice::<f32>().is_some().then_some(tensor)
-}
-
-fn numbers(tensor: &FlexTensor) -> &[f32] {
-    tensor.as_slice::<f32>().unwrap_or_default()
-}
-
-fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<Flex, D> {
-    let primitive = FlexTensor::from_data(TensorData::new(values, shape));
-    Tensor::from_primitive(TensorPrimitive::Float(primitive))
-}
 
 /// Everything that goes in, as it lies in memory.
 struct Inputs {
@@ -218,15 +205,7 @@ impl Work for Forward<'_> {
                         width,
                         is_present,
                     };
-                    let mut at = 0;
-                    while at + V::LANES <= width {
-                        cell.forward::<V>(at);
-                        at += V::LANES;
-                    }
-                    while at < width {
-                        cell.forward::<f32>(at);
-                        at += 1;
-                    }
+                    each::<V>(width, cell);
                 }
             }
         }
@@ -247,13 +226,9 @@ struct Cell {
     is_present: bool,
 }
 
-impl Cell {
-    /// A vector of the state from `at` on.
-    ///
-    /// # Safety
-    /// The machine has the vector, and the pointers lead to as many numbers as their names' shapes have.
+impl Elementwise for Cell {
     #[inline(always)]
-    unsafe fn forward<V: Simd>(self, at: usize) {
+    unsafe fn at<V: Simd>(self, at: usize) {
         // SAFETY: the caller's promise.
         unsafe {
             let quarter = |number: usize| V::load(self.z.add(number * self.width + at));
@@ -417,15 +392,7 @@ impl Work for Backward<'_> {
                         width,
                         is_present,
                     };
-                    let mut at = 0;
-                    while at + V::LANES <= width {
-                        back.backward::<V>(at);
-                        at += V::LANES;
-                    }
-                    while at < width {
-                        back.backward::<f32>(at);
-                        at += 1;
-                    }
+                    each::<V>(width, back);
                 }
                 let of_z = Left { start: z.add(step * wide), row: steps * wide, column: 1 };
                 let into_state = Into { start: dh, row: width };
@@ -502,14 +469,11 @@ struct Back {
     is_present: bool,
 }
 
-impl Back {
-    /// A vector of the state from `at` on. What comes back along h and c lies in `of_hidden` and `of_cell`; it is replaced by what goes
-    /// on to the step before, without what goes through U, which is added afterwards.
-    ///
-    /// # Safety
-    /// The machine has the vector, and the pointers lead to as many numbers as their names' shapes have.
+/// What comes back along h and c lies in `of_hidden` and `of_cell`; it is replaced by what goes on to the step before, without what goes
+/// through U, which is added afterwards.
+impl Elementwise for Back {
     #[inline(always)]
-    unsafe fn backward<V: Simd>(self, at: usize) {
+    unsafe fn at<V: Simd>(self, at: usize) {
         // SAFETY: the caller's promise.
         unsafe {
             let total = V::load(self.gradient.add(at)).add(V::load(self.of_hidden.add(at)));

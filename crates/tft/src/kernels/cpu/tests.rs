@@ -8,8 +8,10 @@ use burn::tensor::{Tensor, TensorData};
 use super::elementary::{exp, sigmoid, tanh};
 use super::product::{Into, Left, Right, Size, accumulate, transposed};
 use super::simd::{Level, Simd, Work, run};
-use super::{lstm_backward, lstm_forward};
+use super::{lstm_backward, lstm_forward, residual_backward, residual_forward};
 use crate::kernels::lstm::{self, LstmInputs, LstmWeights};
+use crate::kernels::residual::{self, GroupedWeights, ResidualInputs};
+use crate::model::{Draws, Pass};
 use crate::random::{mix, unit};
 
 fn random(count: usize, key: u64) -> Vec<f32> {
@@ -152,6 +154,43 @@ fn recurrence_is_that_of_plain_operations() {
                 check("of input weights", found.input, wanted.input);
                 check("of hidden weights", found.hidden, wanted.hidden);
                 check("of bias", found.bias, wanted.bias);
+            }
+        }
+    }
+}
+
+#[test]
+fn residual_is_that_of_plain_operations() {
+    for (groups, rows, width) in [(1, 1, 4), (3, 70, 5), (2, 129, 32), (1, 2100, 8), (5, 64, 24)] {
+        let layer = |outputs: usize, key: u64| GroupedWeights {
+            weight: flex([groups, width, outputs], key),
+            bias: flex([groups, outputs], key + 1),
+        };
+        for has_second in [true, false] {
+            for pass in [Pass::Predict, Pass::Train(Draws::of_step(1, 2))] {
+                let inputs = ResidualInputs {
+                    input: flex([groups, rows, width], 1) * 3.0,
+                    skip: flex([groups, rows, width], 2),
+                    second: has_second.then(|| layer(width, 3)),
+                    gate: layer(2 * width, 5),
+                    scale: flex([groups, width], 7),
+                    shift: flex([groups, width], 8),
+                    dropping: pass.dropping(0.25),
+                };
+                check("output", residual_forward(&inputs).unwrap(), residual::forward(&inputs));
+                let gradient = flex([groups, rows, width], 9);
+                let found = residual_backward(&inputs, &gradient).unwrap();
+                let wanted = residual::backward(&inputs, gradient);
+                check("of input", found.input, wanted.input);
+                check("of skip", found.skip, wanted.skip);
+                check("of gate", found.gate.weight, wanted.gate.weight);
+                check("of gate's bias", found.gate.bias, wanted.gate.bias);
+                check("of scale", found.scale, wanted.scale);
+                check("of shift", found.shift, wanted.shift);
+                if let (Some(found), Some(wanted)) = (found.second, wanted.second) {
+                    check("of second", found.weight, wanted.weight);
+                    check("of second's bias", found.bias, wanted.bias);
+                }
             }
         }
     }
