@@ -85,9 +85,21 @@ impl Gathered {
     }
     /// Puts a continuous variable's values into consecutive rows.
     fn put(&mut self, values: &[f32], row: usize, place: Place, scaler: Scaler) {
-        let Place { at, continuous, variables } = place;
-        let cells = self.continuous.iter_mut().skip(row * continuous + at).step_by(continuous.max(1));
-        let present = self.present.iter_mut().skip(row * variables + at).step_by(variables.max(1));
+        let Place {
+            at,
+            continuous,
+            variables,
+        } = place;
+        let cells = self
+            .continuous
+            .iter_mut()
+            .skip(row * continuous + at)
+            .step_by(continuous.max(1));
+        let present = self
+            .present
+            .iter_mut()
+            .skip(row * variables + at)
+            .step_by(variables.max(1));
         let mut is_complete = true;
         for ((value, cell), present) in values.iter().zip(cells).zip(present) {
             if value.is_finite() {
@@ -110,7 +122,8 @@ impl Gathered {
     fn tensors<B: Backend>(&self, rows: usize, device: &B::Device) -> Option<Columns<B>> {
         let (continuous, categorical) = (self.continuous.len() / rows.max(1), self.categorical.len());
         let variables = continuous + categorical;
-        let floats = |values: &Vec<f32>, width| Tensor::from_data(TensorData::new(values.clone(), [rows, width]), device);
+        let floats =
+            |values: &Vec<f32>, width| Tensor::from_data(TensorData::new(values.clone(), [rows, width]), device);
         let ints = |values: &Vec<i32>| Tensor::<B, 1, Int>::from_data(TensorData::new(values.clone(), [rows]), device);
         (variables > 0).then(|| Columns {
             rows,
@@ -162,10 +175,17 @@ impl<'a> Gathering<'a> {
         let count = windows.len();
         batch.windows = count;
         batch.is_long = true;
-        batch.fixed.reset(count, fixed.continuous.len(), fixed.categorical.len());
-        let past = (known.continuous.len() + observed.continuous.len(), known.categorical.len() + observed.categorical.len());
+        batch
+            .fixed
+            .reset(count, fixed.continuous.len(), fixed.categorical.len());
+        let past = (
+            known.continuous.len() + observed.continuous.len(),
+            known.categorical.len() + observed.categorical.len(),
+        );
         batch.past.reset(count * context, past.0, past.1);
-        batch.future.reset(count * horizon, known.continuous.len(), known.categorical.len());
+        batch
+            .future
+            .reset(count * horizon, known.continuous.len(), known.categorical.len());
         refill(&mut batch.steps_present, count * context, 1.0);
         refill(&mut batch.targets, count * horizon * self.targets, 0.0);
         refill(&mut batch.known, count * horizon * self.targets, 0.0);
@@ -181,10 +201,17 @@ impl<'a> Gathering<'a> {
         let (fixed, entity) = (self.panel.fixed(), window.entity as usize);
         let place = |at| place(at, fixed.continuous.len(), fixed.categorical.len());
         for (variable, (column, scaler)) in fixed.continuous.iter().zip(&self.scalers.fixed).enumerate() {
-            batch.fixed.put(column.get(entity..=entity).unwrap_or_default(), at, place(variable), *scaler);
+            batch.fixed.put(
+                column.get(entity..=entity).unwrap_or_default(),
+                at,
+                place(variable),
+                *scaler,
+            );
         }
         for (variable, column) in fixed.categorical.iter().enumerate() {
-            batch.fixed.put_categories(column.get(entity..=entity).unwrap_or_default(), at, variable);
+            batch
+                .fixed
+                .put_categories(column.get(entity..=entity).unwrap_or_default(), at, variable);
         }
     }
 
@@ -197,7 +224,10 @@ impl<'a> Gathering<'a> {
         let (absent, end) = (context - back, (ahead + horizon).min(series.end));
         let row = at * context + absent;
         let (known, observed) = (self.panel.known(), self.panel.observed());
-        let (continuous, categorical) = (known.continuous.len() + observed.continuous.len(), known.categorical.len() + observed.categorical.len());
+        let (continuous, categorical) = (
+            known.continuous.len() + observed.continuous.len(),
+            known.categorical.len() + observed.categorical.len(),
+        );
         if absent > 0 {
             batch.is_long = false;
             for step in at * context..row {
@@ -208,20 +238,32 @@ impl<'a> Gathering<'a> {
             }
         }
         for (variable, (column, scaler)) in known.continuous.iter().zip(&self.scalers.known).enumerate() {
-            batch.past.put(part(column, oldest, ahead), row, place(variable, continuous, categorical), *scaler);
+            batch.past.put(
+                part(column, oldest, ahead),
+                row,
+                place(variable, continuous, categorical),
+                *scaler,
+            );
             let place = place(variable, known.continuous.len(), known.categorical.len());
             batch.future.put(part(column, ahead, end), at * horizon, place, *scaler);
         }
         for (variable, column) in known.categorical.iter().enumerate() {
             batch.past.put_categories(part(column, oldest, ahead), row, variable);
-            batch.future.put_categories(part(column, ahead, end), at * horizon, variable);
+            batch
+                .future
+                .put_categories(part(column, ahead, end), at * horizon, variable);
         }
         for step in end - ahead..horizon {
             // Known variables of steps that the panel does not reach.
-            batch.future.miss(at * horizon + step, known.continuous.len() + known.categorical.len());
+            batch
+                .future
+                .miss(at * horizon + step, known.continuous.len() + known.categorical.len());
         }
         for (variable, column) in observed.continuous.iter().enumerate() {
-            let (values, place) = (part(column, oldest, ahead), place(known.continuous.len() + variable, continuous, categorical));
+            let (values, place) = (
+                part(column, oldest, ahead),
+                place(known.continuous.len() + variable, continuous, categorical),
+            );
             let scaler = self.observed_scaler(window.entity as usize, variable, values);
             batch.past.put(values, row, place, scaler);
             if variable < self.targets {
@@ -230,7 +272,9 @@ impl<'a> Gathering<'a> {
             }
         }
         for (variable, column) in observed.categorical.iter().enumerate() {
-            batch.past.put_categories(part(column, oldest, ahead), row, known.categorical.len() + variable);
+            batch
+                .past
+                .put_categories(part(column, oldest, ahead), row, known.categorical.len() + variable);
         }
     }
 
@@ -247,7 +291,12 @@ impl<'a> Gathering<'a> {
 
     /// The scaler of an observed variable in a window that looks back at `values`.
     fn observed_scaler(&self, entity: usize, variable: usize, values: &[f32]) -> Scaler {
-        let fitted = || self.entities.get(entity).and_then(|scalers| scalers.get(variable)).copied();
+        let fitted = || {
+            self.entities
+                .get(entity)
+                .and_then(|scalers| scalers.get(variable))
+                .copied()
+        };
         match self.scalers.scaling {
             Scaling::Window => Scaler::fit(values.iter().copied()).or_else(fitted),
             Scaling::Entity => fitted(),
@@ -322,7 +371,8 @@ impl Batch {
     pub fn tensors<B: Backend>(&self, shape: Shape, device: &B::Device) -> BatchTensors<B> {
         let (count, Shape { context, horizon }) = (self.windows, shape);
         let targets = self.targets.len() / (count * horizon).max(1);
-        let cube = |values: &Vec<f32>| Tensor::from_data(TensorData::new(values.clone(), [count, horizon, targets]), device);
+        let cube =
+            |values: &Vec<f32>| Tensor::from_data(TensorData::new(values.clone(), [count, horizon, targets]), device);
         let steps = || Tensor::from_data(TensorData::new(self.steps_present.clone(), [count, context]), device);
         let nothing = || Columns {
             rows: count * context,

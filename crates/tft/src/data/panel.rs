@@ -62,8 +62,16 @@ impl Block {
     /// The same columns with rows elsewhere: row `i` of these is row `places[i]` of `length` rows; the others are missing.
     fn spread(&self, places: &[usize], length: usize) -> Self {
         Self {
-            continuous: self.continuous.iter().map(|column| spread(column, places, length, f32::NAN)).collect(),
-            categorical: self.categorical.iter().map(|column| spread(column, places, length, UNKNOWN)).collect(),
+            continuous: self
+                .continuous
+                .iter()
+                .map(|column| spread(column, places, length, f32::NAN))
+                .collect(),
+            categorical: self
+                .categorical
+                .iter()
+                .map(|column| spread(column, places, length, UNKNOWN))
+                .collect(),
         }
     }
 }
@@ -90,7 +98,11 @@ impl Panel {
         if rows.entities.len() != count {
             return wrong("entities".to_owned(), count, rows.entities.len());
         }
-        let changing = rows.known.lengths().chain(rows.observed.lengths()).map(|length| (length, count));
+        let changing = rows
+            .known
+            .lengths()
+            .chain(rows.observed.lengths())
+            .map(|length| (length, count));
         for ((column, found), wanted) in changing.chain(rows.fixed.lengths().map(|length| (length, rows.names.len()))) {
             if found != wanted {
                 return wrong(column, wanted, found);

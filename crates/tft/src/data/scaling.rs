@@ -31,13 +31,18 @@ pub struct Scaler {
 
 impl Scaler {
     /// Which changes nothing.
-    pub const NONE: Self = Self { centre: 0.0, scale: 1.0 };
+    pub const NONE: Self = Self {
+        centre: 0.0,
+        scale: 1.0,
+    };
 
     /// Of the values that are not missing; `None`: there are none. Two passes in double precision, in the order of the values.
     #[must_use]
     pub fn fit(values: impl Iterator<Item = f32> + Clone) -> Option<Self> {
         let known = values.filter(|value| value.is_finite()).map(f64::from);
-        let (count, sum) = known.clone().fold((0_u64, 0.0), |(count, sum), value| (count + 1, sum + value));
+        let (count, sum) = known
+            .clone()
+            .fold((0_u64, 0.0), |(count, sum), value| (count + 1, sum + value));
         if count == 0 {
             return None;
         }
@@ -86,13 +91,19 @@ impl Scalers {
         let stretches: Vec<_> = (0..panel.names().len())
             .map(|entity| {
                 let (rows, first) = panel.series(entity);
-                let steps = usize::try_from(train_end.saturating_sub(first)).unwrap_or(0).min(rows.len());
+                let steps = usize::try_from(train_end.saturating_sub(first))
+                    .unwrap_or(0)
+                    .min(rows.len());
                 rows.start..rows.start + steps
             })
             .collect();
         let over_all = |block: &Block| -> Vec<Scaler> {
             let of = |column: &Vec<f32>| {
-                let values = stretches.iter().filter_map(|rows| column.get(rows.clone())).flatten().copied();
+                let values = stretches
+                    .iter()
+                    .filter_map(|rows| column.get(rows.clone()))
+                    .flatten()
+                    .copied();
                 Scaler::fit(values).unwrap_or(Scaler::NONE)
             };
             block.continuous.iter().map(of).collect()
@@ -105,13 +116,18 @@ impl Scalers {
                 Scaler::fit(values.iter().copied()).unwrap_or(*all)
             };
             if !rows.is_empty() {
-                entities.insert(name.clone(), panel.observed().continuous.iter().zip(&observed).map(of).collect());
+                entities.insert(
+                    name.clone(),
+                    panel.observed().continuous.iter().zip(&observed).map(of).collect(),
+                );
             }
         }
         let fixed = panel.fixed().continuous.iter();
         Self {
             scaling,
-            fixed: fixed.map(|column| Scaler::fit(column.iter().copied()).unwrap_or(Scaler::NONE)).collect(),
+            fixed: fixed
+                .map(|column| Scaler::fit(column.iter().copied()).unwrap_or(Scaler::NONE))
+                .collect(),
             known: over_all(panel.known()),
             observed,
             entities,

@@ -183,7 +183,12 @@ pub fn backward<B: Backend>(inputs: &LstmInputs<B>, trace: &LstmTrace<B>, gradie
                 gradient * slope
             };
             let of_g = of_g * (g.clone() * g).neg().add_scalar(1.0);
-            let parts = vec![through_sigmoid(of_i, i), through_sigmoid(of_f, f), of_g, through_sigmoid(of_o, o)];
+            let parts = vec![
+                through_sigmoid(of_i, i),
+                through_sigmoid(of_f, f),
+                of_g,
+                through_sigmoid(of_o, o),
+            ];
             let z = Tensor::cat(parts, 1);
             of_hidden = z.clone().matmul(back.clone()) + past_hidden;
             of_z.push(z);
@@ -197,7 +202,10 @@ pub fn backward<B: Backend>(inputs: &LstmInputs<B>, trace: &LstmTrace<B>, gradie
     let hidden_before = Tensor::cat(vec![first, trace.hidden.clone()], 1).narrow(1, 0, steps);
     let rows = |sequence: &Tensor<B, 3>, start: usize, length: usize| {
         let [batch, _, width] = sequence.dims();
-        sequence.clone().narrow(1, start, length).reshape([batch * length, width])
+        sequence
+            .clone()
+            .narrow(1, start, length)
+            .reshape([batch * length, width])
     };
     let [_, width_of_z] = inputs.encoder.input.dims();
     let zeros = LstmWeights {
@@ -274,8 +282,16 @@ pub fn tracked<B: Kernels, C: CheckpointStrategy>(inputs: LstmInputs<Autodiff<B,
         steps_present: inputs.steps_present.map(Tensor::inner),
         context: inputs.context,
     };
-    let LstmWeights { input: ei, hidden: eh, bias: eb } = inputs.encoder;
-    let LstmWeights { input: di, hidden: dh, bias: db } = inputs.decoder;
+    let LstmWeights {
+        input: ei,
+        hidden: eh,
+        bias: eb,
+    } = inputs.encoder;
+    let LstmWeights {
+        input: di,
+        hidden: dh,
+        bias: db,
+    } = inputs.decoder;
     let nodes = [
         inputs.input.into_primitive(),
         ei.into_primitive(),

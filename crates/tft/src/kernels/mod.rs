@@ -9,8 +9,8 @@ mod cpu;
 mod lstm;
 mod residual;
 
-pub use residual::{GroupedWeights, ResidualGradients, ResidualInputs, elu};
 pub use lstm::{LstmGradients, LstmInputs, LstmTrace, LstmWeights};
+pub use residual::{GroupedWeights, ResidualGradients, ResidualInputs, elu};
 #[cfg(test)]
 pub(crate) use {lstm::forward as lstm_forward, residual::forward as residual_forward};
 
@@ -43,7 +43,11 @@ pub trait Kernels: Backend {
     }
     /// Gradients of the inputs from `gradient`, that of the hidden states: [batch, steps, width].
     #[must_use]
-    fn lstm_backward(inputs: &LstmInputs<Self>, trace: &LstmTrace<Self>, gradient: Tensor<Self, 3>) -> LstmGradients<Self> {
+    fn lstm_backward(
+        inputs: &LstmInputs<Self>,
+        trace: &LstmTrace<Self>,
+        gradient: Tensor<Self, 3>,
+    ) -> LstmGradients<Self> {
         lstm::backward(inputs, trace, gradient)
     }
 }
@@ -58,7 +62,11 @@ impl Kernels for Flex {
     fn lstm_forward(inputs: &LstmInputs<Self>) -> LstmTrace<Self> {
         cpu::lstm_forward(inputs).unwrap_or_else(|| lstm::forward(inputs))
     }
-    fn lstm_backward(inputs: &LstmInputs<Self>, trace: &LstmTrace<Self>, gradient: Tensor<Self, 3>) -> LstmGradients<Self> {
+    fn lstm_backward(
+        inputs: &LstmInputs<Self>,
+        trace: &LstmTrace<Self>,
+        gradient: Tensor<Self, 3>,
+    ) -> LstmGradients<Self> {
         cpu::lstm_backward(inputs, trace, &gradient).unwrap_or_else(|| lstm::backward(inputs, trace, gradient))
     }
 }

@@ -105,7 +105,9 @@ fn steps<B: Backend>(inputs: &ResidualInputs<B>) -> Steps<B> {
         }
         None => (inputs.input.clone(), inputs.input.clone()),
     };
-    let mask = inputs.dropping.map(|dropping| dropping.mask::<B, 3>([groups, rows, width], &s.device()));
+    let mask = inputs
+        .dropping
+        .map(|dropping| dropping.mask::<B, 3>([groups, rows, width], &s.device()));
     let dropped = match &mask {
         Some(mask) => s * mask.clone(),
         None => s,
@@ -187,7 +189,8 @@ impl<B: Kernels> Backward<B, 8> for Residual {
     fn backward(self, ops: Ops<ResidualInputs<B>, 8>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let gradient = Tensor::from_primitive(TensorPrimitive::Float(grads.consume::<B>(&ops.node)));
         let of = B::residual_backward(&ops.state, gradient);
-        let [input, skip, weight, bias, gate, gate_bias, scale, shift] = ops.parents.map(|parent| parent.map(|node| node.id));
+        let [input, skip, weight, bias, gate, gate_bias, scale, shift] =
+            ops.parents.map(|parent| parent.map(|node| node.id));
         let mut give = |parent: Option<_>, gradient: TensorPrimitive<B>| {
             if let Some(id) = parent {
                 grads.register::<B>(id, gradient.tensor());
@@ -249,7 +252,8 @@ pub fn tracked<B: Kernels, C: CheckpointStrategy>(inputs: ResidualInputs<Autodif
     let [input, skip, gate, gate_bias, scale, shift] = rest.map(|primitive| primitive.tensor().node);
     let output = match inputs.second {
         Some(GroupedWeights { weight, bias }) => {
-            let [weight, bias] = [weight.into_primitive(), bias.into_primitive()].map(|primitive| primitive.tensor().node);
+            let [weight, bias] =
+                [weight.into_primitive(), bias.into_primitive()].map(|primitive| primitive.tensor().node);
             let nodes = [input, skip, weight, bias, gate, gate_bias, scale, shift];
             match Residual.prepare::<C>(nodes).compute_bound().stateful() {
                 OpsKind::Tracked(prepared) => {

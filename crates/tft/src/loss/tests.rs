@@ -28,7 +28,10 @@ fn check(loss: &Loss, forecasts: &[f64], targets: &[f64], known: &[f64]) {
     let rows = targets.len();
     let outputs = levels.len();
     let of = |values: &[f64]| Tensor::<Plain, 3>::from_data(TensorData::new(values.to_vec(), [rows, 1, 1]), &device);
-    let forecast = Tensor::from_data(TensorData::new(forecasts[..rows * outputs].to_vec(), [rows, 1, 1, outputs]), &device);
+    let forecast = Tensor::from_data(
+        TensorData::new(forecasts[..rows * outputs].to_vec(), [rows, 1, 1, outputs]),
+        &device,
+    );
     let sum = loss.sum(forecast, of(targets), of(known));
     let mut wanted = 0.0;
     for row in 0..rows {
@@ -38,7 +41,10 @@ fn check(loss: &Loss, forecasts: &[f64], targets: &[f64], known: &[f64]) {
     }
     let found: f64 = sum.sum.into_scalar();
     // Levels are given to the device in 32 bits.
-    assert!((found - wanted).abs() <= 1e-6 * (1.0 + wanted.abs()), "{loss:?}: {found} {wanted}");
+    assert!(
+        (found - wanted).abs() <= 1e-6 * (1.0 + wanted.abs()),
+        "{loss:?}: {found} {wanted}"
+    );
     assert_eq!(sum.known.into_scalar(), known.iter().sum::<f64>());
 }
 

@@ -114,7 +114,11 @@ impl Architecture {
         let wrong = |field: &'static str, wanted: &'static str, found: String| {
             Err(TftError::Architecture { field, wanted, found })
         };
-        for (field, steps) in [("context", self.context), ("horizon", self.horizon), ("width", self.width)] {
+        for (field, steps) in [
+            ("context", self.context),
+            ("horizon", self.horizon),
+            ("width", self.width),
+        ] {
             if steps == 0 {
                 return wrong(field, "at least 1", steps.to_string());
             }
@@ -126,18 +130,30 @@ impl Architecture {
             return wrong("dropout", "at least 0 and less than 1", self.dropout.to_string());
         }
         if self.targets == 0 || self.targets > self.observed.continuous.len() {
-            return wrong("targets", "at least one continuous observed variable", self.targets.to_string());
+            return wrong(
+                "targets",
+                "at least one continuous observed variable",
+                self.targets.to_string(),
+            );
         }
         if let Outputs::Quantiles(quantiles) = &self.outputs {
             let inside = quantiles.iter().all(|quantile| *quantile > 0.0 && *quantile < 1.0);
             let ascending = quantiles.is_sorted_by(|one, other| one < other);
             if quantiles.is_empty() || !inside || !ascending {
-                return wrong("quantiles", "ascending numbers between 0 and 1", format!("{quantiles:?}"));
+                return wrong(
+                    "quantiles",
+                    "ascending numbers between 0 and 1",
+                    format!("{quantiles:?}"),
+                );
             }
         }
         for set in [&self.fixed, &self.known, &self.observed] {
             if set.table_rows.len() != set.categorical.len() || set.table_rows.contains(&0) {
-                return wrong("table_rows", "rows for each categorical variable", format!("{:?}", set.table_rows));
+                return wrong(
+                    "table_rows",
+                    "rows for each categorical variable",
+                    format!("{:?}", set.table_rows),
+                );
             }
         }
         Ok(())

@@ -82,7 +82,16 @@ impl<B: Backend> InterpretableAttention<B> {
 /// 0 where step `context + row` may see step `column`, that is up to itself; -∞ after it: [1, 1, horizon, context + horizon].
 fn causal_mask<B: Backend>(context: usize, horizon: usize, device: &B::Device) -> Tensor<B, 4> {
     let steps = context + horizon;
-    let value = |row: usize, column: usize| if column <= context + row { 0.0 } else { f32::NEG_INFINITY };
+    let value = |row: usize, column: usize| {
+        if column <= context + row {
+            0.0
+        } else {
+            f32::NEG_INFINITY
+        }
+    };
     let values = (0..horizon).flat_map(|row| (0..steps).map(move |column| value(row, column)));
-    Tensor::from_data(TensorData::new(values.collect::<Vec<f32>>(), [1, 1, horizon, steps]), device)
+    Tensor::from_data(
+        TensorData::new(values.collect::<Vec<f32>>(), [1, 1, horizon, steps]),
+        device,
+    )
 }

@@ -48,7 +48,9 @@ mod tests {
         let categories = Categories::for_values(369, 1);
         assert_eq!(categories.rows(), 2049);
         assert_eq!(categories.row(None), UNKNOWN);
-        let rows: Vec<u32> = (0..5000).map(|value| categories.row(Some(&value.to_string()))).collect();
+        let rows: Vec<u32> = (0..5000)
+            .map(|value| categories.row(Some(&value.to_string())))
+            .collect();
         assert!(rows.iter().all(|row| (1..2049).contains(row)));
         assert_eq!(categories.row(Some("17")), rows[17]);
     }

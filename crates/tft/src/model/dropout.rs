@@ -99,7 +99,11 @@ impl Dropping {
             let (now, later) = rest.split_at_mut((4 - at).min(rest.len()));
             let bits = mix(self.key, quad) >> (16 * at);
             for (place, number) in now.iter_mut().enumerate() {
-                *number = if (bits >> (16 * place)) & 0xFFFF < threshold { 0.0 } else { kept };
+                *number = if (bits >> (16 * place)) & 0xFFFF < threshold {
+                    0.0
+                } else {
+                    kept
+                };
             }
             if later.is_empty() {
                 return;
@@ -126,7 +130,10 @@ mod tests {
         let values = mask(2, 0, 100_001);
         let dropped = values.iter().filter(|value| **value == 0.0).count() as f64 / values.len() as f64;
         let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / values.len() as f64;
-        assert!((dropped - 0.3).abs() < 0.01 && (mean - 1.0).abs() < 0.01, "{dropped} {mean}");
+        assert!(
+            (dropped - 0.3).abs() < 0.01 && (mean - 1.0).abs() < 0.01,
+            "{dropped} {mean}"
+        );
         assert_ne!(values, mask(3, 0, 100_001));
     }
 

@@ -39,7 +39,12 @@ impl<B: Backend> Embedding<B> {
         Self {
             slopes: (count > 0).then(|| parameters.uniform("slopes", [count, width], 1)),
             intercepts: (count > 0).then(|| parameters.uniform("intercepts", [count, width], 1)),
-            tables: variables.categorical.iter().zip(&variables.table_rows).map(table).collect(),
+            tables: variables
+                .categorical
+                .iter()
+                .zip(&variables.table_rows)
+                .map(table)
+                .collect(),
         }
     }
     /// The embedding of every variable.
@@ -142,7 +147,10 @@ impl<B: Backend> Embedded<B> {
         let mut parts = Vec::new();
         if let (Some(values), Some(slopes), Some(intercepts)) = (&columns.continuous, &self.slopes, &self.intercepts) {
             let values = values.clone().transpose().unsqueeze_dim::<3>(2);
-            let (slopes, intercepts) = (slopes.clone().unsqueeze_dim::<3>(1), intercepts.clone().unsqueeze_dim::<3>(1));
+            let (slopes, intercepts) = (
+                slopes.clone().unsqueeze_dim::<3>(1),
+                intercepts.clone().unsqueeze_dim::<3>(1),
+            );
             parts.push(values * slopes + intercepts);
         }
         for (table, indices) in self.tables.iter().zip(&columns.categorical) {

@@ -97,7 +97,11 @@ impl<B: Backend> TemporalFusionTransformer<B> {
         architecture.check()?;
         let (width, parameters) = (architecture.width, Parameters::new(seed, device));
         let is_fixed = !architecture.fixed.is_empty();
-        let context = if is_fixed { SelectionContext::Window } else { SelectionContext::None };
+        let context = if is_fixed {
+            SelectionContext::Window
+        } else {
+            SelectionContext::None
+        };
         let past = architecture.past();
         let known = &architecture.known;
         let selection = |name: &str, variables| VariableSelection::new(&parameters.of(name), variables, width, context);
@@ -118,7 +122,11 @@ impl<B: Backend> TemporalFusionTransformer<B> {
             attention_gate: GateAddNorm::new(&parameters.of("attention_gate"), width),
             position_wise: GatedResidual::new(&parameters.of("position_wise"), width),
             output_gate: GateAddNorm::new(&parameters.of("output_gate"), width),
-            output: Linear::new(&parameters.of("output"), width, architecture.targets * architecture.outputs.len()),
+            output: Linear::new(
+                &parameters.of("output"),
+                width,
+                architecture.targets * architecture.outputs.len(),
+            ),
             known_continuous: known.continuous.len(),
             known_categorical: known.categorical.len(),
             context: architecture.context,
@@ -198,7 +206,12 @@ impl<B: Kernels> TemporalFusionTransformer<B> {
             Tensor::cat(vec![present, ahead], 1)
         });
         let input = Tensor::cat(vec![past.output, selected], 1);
-        let (forecast, attention) = self.decode(input, contexts.as_ref().map(|c| (&c.hidden, &c.cell, &c.enrichment)), steps_present, pass);
+        let (forecast, attention) = self.decode(
+            input,
+            contexts.as_ref().map(|c| (&c.hidden, &c.cell, &c.enrichment)),
+            steps_present,
+            pass,
+        );
         Ok(Explained {
             forecast,
             fixed: fixed_weights,
@@ -227,13 +240,17 @@ impl<B: Kernels> TemporalFusionTransformer<B> {
         let recurrent = self.recurrence.forward(input.clone(), start, self.context);
         let local = self.recurrence_gate.forward(recurrent, input, dropout, pass.part(4));
         let enrichment = contexts.map(|(_, _, enrichment)| enrichment);
-        let enriched = self.enrichment.forward(local.clone(), enrichment, dropout, pass.part(5));
+        let enriched = self
+            .enrichment
+            .forward(local.clone(), enrichment, dropout, pass.part(5));
         let attended = self.attention.forward(enriched.clone(), self.horizon, steps_present);
 
         // From here on, only the horizon.
         let ahead = |tensor: Tensor<B, 3>| tensor.narrow(1, self.context, self.horizon);
         let output = pass.part(6).dropout(attended.output, dropout);
-        let attentive = self.attention_gate.forward(output, ahead(enriched), dropout, pass.part(7));
+        let attentive = self
+            .attention_gate
+            .forward(output, ahead(enriched), dropout, pass.part(7));
         let processed = self.position_wise.forward(attentive, None, dropout, pass.part(8));
         let gated = self.output_gate.forward(processed, ahead(local), 0.0, pass.part(9));
         let forecast = self.output.forward_steps(gated);

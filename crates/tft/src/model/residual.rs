@@ -55,7 +55,13 @@ impl<B: Backend> GatedResidual<B> {
 
 impl<B: Kernels> GatedResidual<B> {
     /// [batch, steps, width] and, as context, [batch, width] → [batch, steps, width]. The context is multiplied once a window.
-    pub fn forward(&self, input: Tensor<B, 3>, context: Option<&Tensor<B, 2>>, dropout: f64, pass: Pass) -> Tensor<B, 3> {
+    pub fn forward(
+        &self,
+        input: Tensor<B, 3>,
+        context: Option<&Tensor<B, 2>>,
+        dropout: f64,
+        pass: Pass,
+    ) -> Tensor<B, 3> {
         let shape = input.dims();
         let mut first = self.first.forward_steps(input.clone());
         if let (Some(layer), Some(context)) = (&self.context, context) {

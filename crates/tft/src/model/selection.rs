@@ -131,13 +131,22 @@ impl<B: Kernels> VariableSelection<B> {
     #[must_use]
     pub fn forward(&self, from: Selectable<'_, B>, dropout: f64, pass: Pass) -> Option<Selected<B>> {
         let (embedded, columns) = from.embedded.compacted(from.columns);
-        let from = Selectable { embedded, columns, ..from };
+        let from = Selectable {
+            embedded,
+            columns,
+            ..from
+        };
         let (rows, variables) = (from.columns.rows, from.columns.variables());
         let steps = rows / from.batch.max(1);
         let weights = softmax_of_present(self.joint.forward(&from)?, from.columns.present.clone());
-        let first = from.embedded.project(self.variables.first.weight.val()).each(&from.columns)?;
+        let first = from
+            .embedded
+            .project(self.variables.first.weight.val())
+            .each(&from.columns)?;
         let first = first + self.variables.first.bias.val().unsqueeze_dim::<3>(1);
-        let each = self.variables.forward(first, from.embedded.each(&from.columns)?, dropout, pass);
+        let each = self
+            .variables
+            .forward(first, from.embedded.each(&from.columns)?, dropout, pass);
         let [_, _, width] = each.dims();
         let output = (each * weights.clone().transpose().unsqueeze_dim::<3>(2)).sum_dim(0);
         Some(Selected {

@@ -64,10 +64,17 @@ impl Checkpoint {
             ("parameters", &self.parameters),
             ("second_moment", &self.second_moment),
         ]
-        .map(|(name, values)| (name, values.len(), values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()));
+        .map(|(name, values)| {
+            (
+                name,
+                values.len(),
+                values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>(),
+            )
+        });
         let mut views = Vec::new();
         for (name, length, bytes) in &parts {
-            let view = TensorView::new(Dtype::F32, vec![*length], bytes).map_err(|error| unusable(error.to_string()))?;
+            let view =
+                TensorView::new(Dtype::F32, vec![*length], bytes).map_err(|error| unusable(error.to_string()))?;
             views.push((*name, view));
         }
         let progress = serde_json::to_string(&self.progress).map_err(|error| unusable(error.to_string()))?;

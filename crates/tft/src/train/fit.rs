@@ -214,7 +214,10 @@ where
     /// Whether the run ended before, because nothing was to be gained.
     fn is_out_of_patience(&self) -> bool {
         let waited = self.progress.early_stopping.waited;
-        self.material.settings.patience.is_some_and(|patience| waited > 0 && waited >= patience)
+        self.material
+            .settings
+            .patience
+            .is_some_and(|patience| waited > 0 && waited >= patience)
     }
 
     /// What is left of the epoch.
@@ -225,7 +228,10 @@ where
         let micro = settings.micro_batches.max(1);
         let size = settings.batch_size.div_ceil(micro);
         let pieces = order.len().div_ceil(size);
-        let gathering = material.gathering.clone().forgetting(settings.unknown_share, mix(material.seed, 1));
+        let gathering = material
+            .gathering
+            .clone()
+            .forgetting(settings.unknown_share, mix(material.seed, 1));
         let loading = Loading {
             gathering: &gathering,
             windows: material.train,
@@ -279,11 +285,19 @@ where
     }
 
     /// The gradient of the summed loss of a piece of a batch, and the loss.
-    fn piece(&self, batch: &Batch, piece: usize) -> Result<(Tensor<B::InnerBackend, 1>, LossSum<B::InnerBackend>), TftError> {
+    fn piece(
+        &self,
+        batch: &Batch,
+        piece: usize,
+    ) -> Result<(Tensor<B::InnerBackend, 1>, LossSum<B::InnerBackend>), TftError> {
         let tensors = batch.tensors::<B>(self.shape, &self.device);
         let draws = Draws::of_step(mix(self.material.seed, 3), self.progress.step).part(piece as u64);
         let forecast = self.network.forward(tensors.windows, Pass::Train(draws))?.forecast;
-        let loss = self.material.settings.loss.sum(forecast, tensors.targets.values, tensors.targets.known);
+        let loss = self
+            .material
+            .settings
+            .loss
+            .sum(forecast, tensors.targets.values, tensors.targets.known);
         let gradients = loss.sum.backward();
         let gradient = flat::gradients(&self.network, &gradients).ok_or(TftError::Columns { kind: "past" })?;
         let loss = LossSum {
@@ -297,7 +311,9 @@ where
         let settings = self.material.settings;
         let gradient = gradient / loss.known.clone().clamp_min(1.0);
         let rate = self.rate();
-        let (parameters, norm) = self.optimiser.step(self.parameters.clone(), gradient, rate, settings.gradient_clip);
+        let (parameters, norm) = self
+            .optimiser
+            .step(self.parameters.clone(), gradient, rate, settings.gradient_clip);
         self.parameters = parameters;
         self.gradient_norm = Some(norm);
         self.network = flat::replace(self.network.clone(), &self.parameters);
@@ -315,7 +331,10 @@ where
 
     fn rate(&self) -> f64 {
         let settings = self.material.settings;
-        settings.learning_rate * settings.schedule.factor(self.progress.step, self.steps(), &self.progress.plateau)
+        settings.learning_rate
+            * settings
+                .schedule
+                .factor(self.progress.step, self.steps(), &self.progress.plateau)
     }
 
     /// Adds what the device has computed, step by step.
@@ -390,7 +409,11 @@ where
 ///
 /// # Errors
 /// Windows that do not fit the network.
-pub fn evaluate<B>(network: &TemporalFusionTransformer<B>, material: &Material<'_>, device: &B::Device) -> Result<f64, TftError>
+pub fn evaluate<B>(
+    network: &TemporalFusionTransformer<B>,
+    material: &Material<'_>,
+    device: &B::Device,
+) -> Result<f64, TftError>
 where
     B: AutodiffBackend + Kernels,
     B::InnerBackend: Kernels,
@@ -436,7 +459,12 @@ fn loss_of<B: Kernels>(
 
 /// What a run is of, so that a checkpoint of another is not gone on from.
 fn identity(material: &Material<'_>) -> Result<String, TftError> {
-    let parts = (material.architecture, material.settings, material.data_identity, material.seed);
+    let parts = (
+        material.architecture,
+        material.settings,
+        material.data_identity,
+        material.seed,
+    );
     serde_json::to_string(&parts).map_err(|error| TftError::Checkpoint {
         reason: error.to_string(),
     })

@@ -16,7 +16,10 @@ pub fn parameters<B: AutodiffBackend, M: Module<B>>(module: &M) -> Option<Tensor
 
 /// The gradient of every parameter, 0 where there is none: [parameters].
 #[must_use]
-pub fn gradients<B: AutodiffBackend, M: Module<B>>(module: &M, gradients: &B::Gradients) -> Option<Tensor<B::InnerBackend, 1>> {
+pub fn gradients<B: AutodiffBackend, M: Module<B>>(
+    module: &M,
+    gradients: &B::Gradients,
+) -> Option<Tensor<B::InnerBackend, 1>> {
     let mut parts = GradientParts::<B> {
         gradients,
         found: Vec::new(),

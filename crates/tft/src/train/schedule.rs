@@ -77,9 +77,9 @@ impl Schedule {
         match *self {
             Self::Constant => Ok(()),
             Self::WarmUpCosine { warm_up, floor } => share("warm_up", warm_up).and(share("floor", floor)),
-            Self::OneCycle { warm_up, start, end } => {
-                share("warm_up", warm_up).and(share("start", start)).and(share("end", end))
-            }
+            Self::OneCycle { warm_up, start, end } => share("warm_up", warm_up)
+                .and(share("start", start))
+                .and(share("end", end)),
             Self::Plateau { factor, floor, .. } => share("factor", factor).and(share("floor", floor)),
         }
     }
@@ -112,7 +112,14 @@ impl Schedule {
 
     /// After an epoch with this validation loss.
     pub fn after_epoch(&self, loss: f64, plateau: &mut Plateau) {
-        let Self::Plateau { factor, patience, floor } = *self else { return };
+        let Self::Plateau {
+            factor,
+            patience,
+            floor,
+        } = *self
+        else {
+            return;
+        };
         if plateau.best.is_none_or(|best| loss < best) {
             (plateau.best, plateau.waited) = (Some(loss), 0);
             return;

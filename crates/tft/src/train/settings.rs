@@ -73,7 +73,11 @@ impl Settings {
             return wrong("batch_size", "at least 1", self.batch_size.to_string());
         }
         if self.micro_batches == 0 || !self.batch_size.is_multiple_of(self.micro_batches) {
-            return wrong("micro_batches", "a divisor of `batch_size`", self.micro_batches.to_string());
+            return wrong(
+                "micro_batches",
+                "a divisor of `batch_size`",
+                self.micro_batches.to_string(),
+            );
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             return wrong("learning_rate", "a positive number", self.learning_rate.to_string());
@@ -85,7 +89,11 @@ impl Settings {
             return wrong("min_delta", "a number of at least 0", self.min_delta.to_string());
         }
         if !(0.0..1.0).contains(&self.unknown_share) {
-            return wrong("unknown_share", "at least 0 and less than 1", self.unknown_share.to_string());
+            return wrong(
+                "unknown_share",
+                "at least 0 and less than 1",
+                self.unknown_share.to_string(),
+            );
         }
         Ok(())
     }

@@ -13,7 +13,11 @@ fn loaded(threads: usize, batches: std::ops::Range<usize>, stop_after: usize) ->
     let scalers = Scalers::fit(&panel, 18, Scaling::Entity);
     let windows = windows(&panel, SHAPE, &(0..100), 1).unwrap();
     let gathering = Gathering::new(&panel, &scalers, SHAPE, 2).forgetting(0.3, 1);
-    let sampling = Sampling { seed: 3, batch: 4, limit: None };
+    let sampling = Sampling {
+        seed: 3,
+        batch: 4,
+        limit: None,
+    };
     let order = sampling.order(2, windows.len());
     let loading = Loading {
         gathering: &gathering,
@@ -27,7 +31,11 @@ fn loaded(threads: usize, batches: std::ops::Range<usize>, stop_after: usize) ->
     let mut found = Vec::new();
     let taken = load(&loading, |number, batch| {
         found.push((number, batch.clone()));
-        Ok(if found.len() == stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(if found.len() == stop_after {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
     });
     taken.unwrap();
     found
@@ -36,7 +44,10 @@ fn loaded(threads: usize, batches: std::ops::Range<usize>, stop_after: usize) ->
 #[test]
 fn batches_are_the_same_for_any_number_of_threads() {
     let wanted = loaded(0, 0..9, 100);
-    assert_eq!(wanted.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (0..9).collect::<Vec<_>>());
+    assert_eq!(
+        wanted.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
+        (0..9).collect::<Vec<_>>()
+    );
     for threads in [1, 2, 5] {
         assert_eq!(loaded(threads, 0..9, 100), wanted, "{threads}");
         assert_eq!(loaded(threads, 4..9, 100), wanted[4..], "{threads}");
@@ -60,12 +71,19 @@ fn error_of_a_step_ends_the_loading() {
         draw: 0,
         threads: 3,
     };
-    assert!(matches!(load(&loading, |_, _| Err(TftError::Loader)), Err(TftError::Loader)));
+    assert!(matches!(
+        load(&loading, |_, _| Err(TftError::Loader)),
+        Err(TftError::Loader)
+    ));
 }
 
 #[test]
 fn epoch_holds_every_window_at_most_once_in_full_batches() {
-    let sampling = Sampling { seed: 1, batch: 4, limit: None };
+    let sampling = Sampling {
+        seed: 1,
+        batch: 4,
+        limit: None,
+    };
     for (windows, wanted) in [(0, 0), (3, 3), (4, 4), (11, 8), (12, 12)] {
         let mut order = sampling.order(7, windows);
         assert_eq!(order.len(), wanted);
@@ -74,6 +92,9 @@ fn epoch_holds_every_window_at_most_once_in_full_batches() {
         assert_eq!(order.len(), wanted);
     }
     assert_ne!(sampling.order(1, 100), sampling.order(2, 100));
-    let limited = Sampling { limit: Some(8), ..sampling };
+    let limited = Sampling {
+        limit: Some(8),
+        ..sampling
+    };
     assert_eq!((limited.order(1, 100).len(), limited.batches(100)), (8, 2));
 }

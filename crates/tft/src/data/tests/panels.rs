@@ -28,7 +28,15 @@ pub fn rows(seed: u64) -> Rows {
     }
     let count = rows.steps.len();
     let mut floats = |missing: f64| -> Vec<f32> {
-        (0..count).map(|_| if draw() < missing { f32::NAN } else { (10.0 * draw()) as f32 }).collect()
+        (0..count)
+            .map(|_| {
+                if draw() < missing {
+                    f32::NAN
+                } else {
+                    (10.0 * draw()) as f32
+                }
+            })
+            .collect()
     };
     rows.known.continuous = vec![floats(0.0)];
     rows.observed.continuous = vec![floats(0.1), floats(0.1), floats(0.3)];
@@ -77,7 +85,12 @@ fn rows_out_of_order_are_refused() {
         })
     };
     assert!(of(&[0, 1], &[1, 1]).is_ok());
-    for (entities, steps) in [(&[0, 0], [2, 1]), (&[0, 0], [1, 1]), (&[1, 0], [1, 2]), (&[0, 2], [1, 2])] {
+    for (entities, steps) in [
+        (&[0, 0], [2, 1]),
+        (&[0, 0], [1, 1]),
+        (&[1, 0], [1, 2]),
+        (&[0, 2], [1, 2]),
+    ] {
         assert!(of(entities, &steps).is_err(), "{entities:?} {steps:?}");
     }
 }
@@ -97,7 +110,10 @@ fn windows_are_those_whose_steps_ahead_lie_within() {
                     next >= ahead.start && next + 3 <= ahead.end && now + 3 < series.end
                 };
                 let nows = series.clone().filter(is_window).step_by(stride);
-                wanted.extend(nows.map(|now| Window { entity: entity as u32, now: now as u32 }));
+                wanted.extend(nows.map(|now| Window {
+                    entity: entity as u32,
+                    now: now as u32,
+                }));
             }
             match windows(&panel, shape, &ahead, stride) {
                 Ok(found) => assert_eq!(found, wanted, "{ahead:?}"),

@@ -26,7 +26,12 @@ fn scalers_do_not_see_what_comes_after_training() {
     let mut poisoned = clean.clone();
     for row in 0..clean.steps.len() {
         if clean.steps[row] >= train_end {
-            for column in poisoned.observed.continuous.iter_mut().chain(&mut poisoned.known.continuous) {
+            for column in poisoned
+                .observed
+                .continuous
+                .iter_mut()
+                .chain(&mut poisoned.known.continuous)
+            {
                 column[row] = 1e9;
             }
         }

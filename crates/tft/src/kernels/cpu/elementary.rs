@@ -21,7 +21,13 @@ pub(super) unsafe fn exp<V: Simd>(x: V) -> V {
         let r = n.mul_add(V::splat(-0.693_359_375), x);
         let r = n.mul_add(V::splat(2.121_944_40e-4), r);
         let mut p = V::splat(1.987_569_150_0e-4);
-        for coefficient in [1.398_199_950_7e-3, 8.333_451_907_3e-3, 4.166_579_589_4e-2, 1.666_666_545_9e-1, 5.000_000_120_1e-1] {
+        for coefficient in [
+            1.398_199_950_7e-3,
+            8.333_451_907_3e-3,
+            4.166_579_589_4e-2,
+            1.666_666_545_9e-1,
+            5.000_000_120_1e-1,
+        ] {
             p = p.mul_add(r, V::splat(coefficient));
         }
         let p = p.mul_add(r.mul(r), r).add(V::splat(1.0));

@@ -93,7 +93,10 @@ impl Inputs {
             && numbers(&self.input).len() == state * steps
             && numbers(&self.hidden).len() == state
             && numbers(&self.cell).len() == state
-            && self.present.as_ref().is_none_or(|present| numbers(present).len() == self.batch * steps)
+            && self
+                .present
+                .as_ref()
+                .is_none_or(|present| numbers(present).len() == self.batch * steps)
             && weights(&self.encoder)
             && weights(&self.decoder)
     }
@@ -138,8 +141,14 @@ pub(in crate::kernels) fn lstm_forward(inputs: &LstmInputs<Flex>) -> Option<Lstm
     let (mut cells, mut before) = (vec![0.0; rows * width], vec![0.0; rows * width]);
     let (level, weights, part) = (Level::of_machine(), found.weights(), SHARD * steps * width);
     let mut shards = Vec::new();
-    let outputs = hidden.chunks_mut(part).zip(gates.chunks_mut(4 * part)).zip(cells.chunks_mut(part)).zip(before.chunks_mut(part));
-    let states = numbers(&found.hidden).chunks(SHARD * width).zip(numbers(&found.cell).chunks(SHARD * width));
+    let outputs = hidden
+        .chunks_mut(part)
+        .zip(gates.chunks_mut(4 * part))
+        .zip(cells.chunks_mut(part))
+        .zip(before.chunks_mut(part));
+    let states = numbers(&found.hidden)
+        .chunks(SHARD * width)
+        .zip(numbers(&found.cell).chunks(SHARD * width));
     let given = numbers(&found.input).chunks(part).zip(found.present()).zip(states);
     for (((input, present), (first_hidden, first_cell)), (((hidden, gates), cells), before)) in given.zip(outputs) {
         shards.push(Forward {
@@ -175,22 +184,57 @@ impl Work for Forward<'_> {
         let mut z = vec![0.0_f32; windows * wide];
         let (mut h, mut c) = (self.first_hidden.to_vec(), self.first_cell.to_vec());
         let (x, y) = (self.input.as_ptr(), self.hidden.as_mut_ptr());
-        let (gates, cells, before) = (self.gates.as_mut_ptr(), self.cells.as_mut_ptr(), self.before.as_mut_ptr());
-        let size = Size { rows: windows, columns: wide, depth: width };
+        let (gates, cells, before) = (
+            self.gates.as_mut_ptr(),
+            self.cells.as_mut_ptr(),
+            self.before.as_mut_ptr(),
+        );
+        let size = Size {
+            rows: windows,
+            columns: wide,
+            depth: width,
+        };
         for step in 0..steps {
             let [encoder, decoder] = self.weights;
             let weights = if step < context { encoder } else { decoder };
             for row in z.chunks_exact_mut(wide) {
                 row.copy_from_slice(weights.bias);
             }
-            let into = Into { start: z.as_mut_ptr(), row: wide };
+            let into = Into {
+                start: z.as_mut_ptr(),
+                row: wide,
+            };
             // SAFETY: `Inputs::fits` has checked every length; a shard has `windows` of `steps` of `width` numbers, and z, h, c are
             // of this function. The machine is the caller's promise.
             unsafe {
-                let from_input = Left { start: x.add(step * width), row: steps * width, column: 1 };
-                accumulate::<V>(size, from_input, Right { start: weights.input.as_ptr(), row: wide }, into);
-                let from_state = Left { start: h.as_ptr(), row: width, column: 1 };
-                accumulate::<V>(size, from_state, Right { start: weights.hidden.as_ptr(), row: wide }, into);
+                let from_input = Left {
+                    start: x.add(step * width),
+                    row: steps * width,
+                    column: 1,
+                };
+                accumulate::<V>(
+                    size,
+                    from_input,
+                    Right {
+                        start: weights.input.as_ptr(),
+                        row: wide,
+                    },
+                    into,
+                );
+                let from_state = Left {
+                    start: h.as_ptr(),
+                    row: width,
+                    column: 1,
+                };
+                accumulate::<V>(
+                    size,
+                    from_state,
+                    Right {
+                        start: weights.hidden.as_ptr(),
+                        row: wide,
+                    },
+                    into,
+                );
                 for window in 0..windows {
                     let row = window * steps + step;
                     let is_present = self.present.get(row).is_none_or(|present| *present != 0.0);
@@ -284,7 +328,11 @@ impl WeightGradients {
         }
     }
     fn add(&mut self, other: &Self) {
-        let pairs = [(&mut self.input, &other.input), (&mut self.hidden, &other.hidden), (&mut self.bias, &other.bias)];
+        let pairs = [
+            (&mut self.input, &other.input),
+            (&mut self.hidden, &other.hidden),
+            (&mut self.bias, &other.bias),
+        ];
         for (sums, parts) in pairs {
             for (sum, part) in sums.iter_mut().zip(parts) {
                 *sum += part;
@@ -310,24 +358,43 @@ pub(in crate::kernels) fn lstm_backward(
     let (batch, shape) = (found.batch, found.shape);
     let Shape { steps, width, .. } = shape;
     let (hidden, gates) = (contiguous(&trace.hidden)?, contiguous(&trace.gates)?);
-    let (cells, before, gradient) = (contiguous(&trace.cells)?, contiguous(&trace.before)?, contiguous(gradient)?);
+    let (cells, before, gradient) = (
+        contiguous(&trace.cells)?,
+        contiguous(&trace.before)?,
+        contiguous(gradient)?,
+    );
     let states = batch * steps * width;
-    let is_whole = [&hidden, &cells, &before, &gradient].iter().all(|part| numbers(part).len() == states);
+    let is_whole = [&hidden, &cells, &before, &gradient]
+        .iter()
+        .all(|part| numbers(part).len() == states);
     if !is_whole || numbers(&gates).len() != 4 * states {
         return None;
     }
-    let exchanged = found.weights().map(|weights| [weights.input, weights.hidden].map(|weight| transposed(weight, 4 * width)));
+    let exchanged = found
+        .weights()
+        .map(|weights| [weights.input, weights.hidden].map(|weight| transposed(weight, 4 * width)));
     let [[encoder_input, encoder_hidden], [decoder_input, decoder_hidden]] = &exchanged;
     let back: [[&[f32]; 2]; 2] = [[encoder_input, encoder_hidden], [decoder_input, decoder_hidden]];
-    let (mut of_input, mut of_hidden, mut of_cell) = (vec![0.0; states], vec![0.0; batch * width], vec![0.0; batch * width]);
+    let (mut of_input, mut of_hidden, mut of_cell) =
+        (vec![0.0; states], vec![0.0; batch * width], vec![0.0; batch * width]);
     let (level, part, state) = (Level::of_machine(), SHARD * steps * width, SHARD * width);
-    let given = numbers(&found.input).chunks(part).zip(found.present()).zip(numbers(&found.hidden).chunks(state));
+    let given = numbers(&found.input)
+        .chunks(part)
+        .zip(found.present())
+        .zip(numbers(&found.hidden).chunks(state));
     let traced = numbers(&hidden).chunks(part).zip(numbers(&gates).chunks(4 * part));
     let traced = traced.zip(numbers(&cells).chunks(part).zip(numbers(&before).chunks(part)));
-    let outputs = of_input.chunks_mut(part).zip(of_hidden.chunks_mut(state)).zip(of_cell.chunks_mut(state));
+    let outputs = of_input
+        .chunks_mut(part)
+        .zip(of_hidden.chunks_mut(state))
+        .zip(of_cell.chunks_mut(state));
     let mut shards = Vec::new();
     let all = given.zip(traced).zip(numbers(&gradient).chunks(part)).zip(outputs);
-    for (((((input, present), first_hidden), ((hidden, gates), (cells, before))), gradient), ((of_input, of_hidden), of_cell)) in all {
+    for (
+        ((((input, present), first_hidden), ((hidden, gates), (cells, before))), gradient),
+        ((of_input, of_hidden), of_cell),
+    ) in all
+    {
         shards.push(Backward {
             shape,
             back,
@@ -371,7 +438,11 @@ impl Work for Backward<'_> {
         let mut of_z = vec![0.0_f32; windows * steps * wide];
         let z = of_z.as_mut_ptr();
         let (dh, dc) = (self.of_hidden.as_mut_ptr(), self.of_cell.as_mut_ptr());
-        let size = Size { rows: windows, columns: width, depth: wide };
+        let size = Size {
+            rows: windows,
+            columns: width,
+            depth: wide,
+        };
         for step in (0..steps).rev() {
             let [encoder, decoder] = self.back;
             let [to_input, to_hidden] = if step < context { encoder } else { decoder };
@@ -394,11 +465,34 @@ impl Work for Backward<'_> {
                     };
                     each::<V>(width, back);
                 }
-                let of_z = Left { start: z.add(step * wide), row: steps * wide, column: 1 };
+                let of_z = Left {
+                    start: z.add(step * wide),
+                    row: steps * wide,
+                    column: 1,
+                };
                 let into_state = Into { start: dh, row: width };
-                accumulate::<V>(size, of_z, Right { start: to_hidden.as_ptr(), row: width }, into_state);
-                let into_input = Into { start: self.of_input.as_mut_ptr().add(step * width), row: steps * width };
-                accumulate::<V>(size, of_z, Right { start: to_input.as_ptr(), row: width }, into_input);
+                accumulate::<V>(
+                    size,
+                    of_z,
+                    Right {
+                        start: to_hidden.as_ptr(),
+                        row: width,
+                    },
+                    into_state,
+                );
+                let into_input = Into {
+                    start: self.of_input.as_mut_ptr().add(step * width),
+                    row: steps * width,
+                };
+                accumulate::<V>(
+                    size,
+                    of_z,
+                    Right {
+                        start: to_input.as_ptr(),
+                        row: width,
+                    },
+                    into_input,
+                );
             }
         }
         // SAFETY: as above.
@@ -423,25 +517,74 @@ impl Backward<'_> {
                 }
                 let row = window * steps + start;
                 let (into_input, into_hidden) = (sum.input.as_mut_ptr(), sum.hidden.as_mut_ptr());
-                let size = Size { rows: width, columns: wide, depth: end - start };
+                let size = Size {
+                    rows: width,
+                    columns: wide,
+                    depth: end - start,
+                };
                 // SAFETY: rows `row` to `row + end - start` lie within the shard; otherwise the caller's promise.
                 unsafe {
-                    let z = Right { start: of_z.as_ptr().add(row * wide), row: wide };
-                    let x = Left { start: self.input.as_ptr().add(row * width), row: 1, column: width };
-                    accumulate::<V>(size, x, z, Into { start: into_input, row: wide });
+                    let z = Right {
+                        start: of_z.as_ptr().add(row * wide),
+                        row: wide,
+                    };
+                    let x = Left {
+                        start: self.input.as_ptr().add(row * width),
+                        row: 1,
+                        column: width,
+                    };
+                    accumulate::<V>(
+                        size,
+                        x,
+                        z,
+                        Into {
+                            start: into_input,
+                            row: wide,
+                        },
+                    );
                     // The state before a step is the one after the step before, or the first one.
                     let before_first = match start {
                         0 => self.first_hidden.as_ptr().add(window * width),
                         _ => self.hidden.as_ptr().add((row - 1) * width),
                     };
-                    let first = Left { start: before_first, row: 1, column: width };
+                    let first = Left {
+                        start: before_first,
+                        row: 1,
+                        column: width,
+                    };
                     let one = Size { depth: 1, ..size };
-                    accumulate::<V>(one, first, z, Into { start: into_hidden, row: wide });
-                    let later = Left { start: self.hidden.as_ptr().add(row * width), row: 1, column: width };
-                    let rest = Size { depth: end - start - 1, ..size };
-                    let z = Right { start: z.start.add(wide), row: wide };
+                    accumulate::<V>(
+                        one,
+                        first,
+                        z,
+                        Into {
+                            start: into_hidden,
+                            row: wide,
+                        },
+                    );
+                    let later = Left {
+                        start: self.hidden.as_ptr().add(row * width),
+                        row: 1,
+                        column: width,
+                    };
+                    let rest = Size {
+                        depth: end - start - 1,
+                        ..size
+                    };
+                    let z = Right {
+                        start: z.start.add(wide),
+                        row: wide,
+                    };
                     if rest.depth > 0 {
-                        accumulate::<V>(rest, later, z, Into { start: into_hidden, row: wide });
+                        accumulate::<V>(
+                            rest,
+                            later,
+                            z,
+                            Into {
+                                start: into_hidden,
+                                row: wide,
+                            },
+                        );
                     }
                 }
                 for row in of_z.chunks_exact(wide).skip(row).take(end - start) {
@@ -490,7 +633,10 @@ impl Elementwise for Back {
             let (i, f, g, o) = (gate(0), gate(1), gate(2), gate(3));
             let size = tanh(V::load(self.cell.add(at)));
             let of_o = total.mul(size);
-            let of_c = total.mul(o).mul(one.sub(size.mul(size))).add(V::load(self.of_cell.add(at)));
+            let of_c = total
+                .mul(o)
+                .mul(one.sub(size.mul(size)))
+                .add(V::load(self.of_cell.add(at)));
             let (of_i, of_f, of_g) = (of_c.mul(g), of_c.mul(V::load(self.before.add(at))), of_c.mul(i));
             into(0, of_i.mul(i).mul(one.sub(i)));
             into(1, of_f.mul(f).mul(one.sub(f)));

@@ -147,7 +147,6 @@ impl Block {
     }
 }
 
-
 impl Stretch<'_> {
     /// Computes a block's rows, from `row` on, up to the normalised sum.
     ///
@@ -162,33 +161,100 @@ impl Stretch<'_> {
         unsafe {
             let input = self.input.as_ptr().add(from);
             if let Some([weight, bias]) = self.weights.second {
-                each::<V>(count, Activate { input, output: block.activated.as_mut_ptr() });
+                each::<V>(
+                    count,
+                    Activate {
+                        input,
+                        output: block.activated.as_mut_ptr(),
+                    },
+                );
                 fill(dropped, bias, rows);
-                let size = Size { rows, columns: width, depth: width };
-                let activated = Left { start: block.activated.as_ptr(), row: width, column: 1 };
-                accumulate::<V>(size, activated, Right { start: weight.as_ptr(), row: width }, Into { start: dropped, row: width });
+                let size = Size {
+                    rows,
+                    columns: width,
+                    depth: width,
+                };
+                let activated = Left {
+                    start: block.activated.as_ptr(),
+                    row: width,
+                    column: 1,
+                };
+                accumulate::<V>(
+                    size,
+                    activated,
+                    Right {
+                        start: weight.as_ptr(),
+                        row: width,
+                    },
+                    Into {
+                        start: dropped,
+                        row: width,
+                    },
+                );
             } else {
                 std::ptr::copy_nonoverlapping(input, dropped, count);
             }
             if let Some(dropping) = self.dropping {
                 dropping.fill(self.start + from, block.mask.get_mut(..count).unwrap_or_default());
-                each::<V>(count, Multiply { factor: block.mask.as_ptr(), number: dropped });
+                each::<V>(
+                    count,
+                    Multiply {
+                        factor: block.mask.as_ptr(),
+                        number: dropped,
+                    },
+                );
             }
             let gate = block.gate.as_mut_ptr();
             let [weight, bias] = self.weights.gate;
             fill(gate, bias, rows);
-            let size = Size { rows, columns: wide, depth: width };
-            let from_dropped = Left { start: dropped, row: width, column: 1 };
-            accumulate::<V>(size, from_dropped, Right { start: weight.as_ptr(), row: wide }, Into { start: gate, row: wide });
+            let size = Size {
+                rows,
+                columns: wide,
+                depth: width,
+            };
+            let from_dropped = Left {
+                start: dropped,
+                row: width,
+                column: 1,
+            };
+            accumulate::<V>(
+                size,
+                from_dropped,
+                Right {
+                    start: weight.as_ptr(),
+                    row: wide,
+                },
+                Into { start: gate, row: wide },
+            );
             for row in 0..rows {
                 let normal = block.normal.as_mut_ptr().add(row * width);
                 let skip = self.skip.as_ptr().add(from + row * width);
-                each::<V>(width, Open { gate: gate.add(row * wide), skip, sum: normal, width });
+                each::<V>(
+                    width,
+                    Open {
+                        gate: gate.add(row * wide),
+                        skip,
+                        sum: normal,
+                        width,
+                    },
+                );
                 let mean = sum::<V>(normal, width) / width as f32;
-                each::<V>(width, Shift { number: normal, by: -mean });
+                each::<V>(
+                    width,
+                    Shift {
+                        number: normal,
+                        by: -mean,
+                    },
+                );
                 let variance = dot::<V>(normal, normal, width) / width as f32;
                 let inverse = 1.0 / (variance + Architecture::EPSILON as f32).sqrt();
-                each::<V>(width, Scale { number: normal, by: inverse });
+                each::<V>(
+                    width,
+                    Scale {
+                        number: normal,
+                        by: inverse,
+                    },
+                );
                 *block.inverse.as_mut_ptr().add(row) = inverse;
             }
         }
@@ -240,7 +306,11 @@ impl Elementwise for Multiply {
     #[inline(always)]
     unsafe fn at<V: Simd>(self, at: usize) {
         // SAFETY: the caller's promise.
-        unsafe { V::load(self.number.add(at)).mul(V::load(self.factor.add(at))).store(self.number.add(at)) }
+        unsafe {
+            V::load(self.number.add(at))
+                .mul(V::load(self.factor.add(at)))
+                .store(self.number.add(at))
+        }
     }
 }
 
@@ -261,7 +331,9 @@ impl Elementwise for Open {
             let opened = sigmoid(V::load(self.gate.add(at)));
             opened.store(self.gate.add(at));
             let value = V::load(self.gate.add(self.width + at));
-            opened.mul_add(value, V::load(self.skip.add(at))).store(self.sum.add(at));
+            opened
+                .mul_add(value, V::load(self.skip.add(at)))
+                .store(self.sum.add(at));
         }
     }
 }
@@ -277,7 +349,11 @@ impl Elementwise for Shift {
     #[inline(always)]
     unsafe fn at<V: Simd>(self, at: usize) {
         // SAFETY: the caller's promise.
-        unsafe { V::load(self.number.add(at)).add(V::splat(self.by)).store(self.number.add(at)) }
+        unsafe {
+            V::load(self.number.add(at))
+                .add(V::splat(self.by))
+                .store(self.number.add(at))
+        }
     }
 }
 
@@ -292,7 +368,11 @@ impl Elementwise for Scale {
     #[inline(always)]
     unsafe fn at<V: Simd>(self, at: usize) {
         // SAFETY: the caller's promise.
-        unsafe { V::load(self.number.add(at)).mul(V::splat(self.by)).store(self.number.add(at)) }
+        unsafe {
+            V::load(self.number.add(at))
+                .mul(V::splat(self.by))
+                .store(self.number.add(at))
+        }
     }
 }
 
@@ -351,13 +431,20 @@ impl Work for Forward<'_> {
 /// The outputs: [groups, rows, width]; `None`: not 32-bit floats.
 pub(in crate::kernels) fn residual_forward(inputs: &ResidualInputs<Flex>) -> Option<Tensor<Flex, 3>> {
     let found = Inputs::of(inputs)?;
-    let Inputs { groups, rows, width, .. } = found;
+    let Inputs {
+        groups, rows, width, ..
+    } = found;
     let mut output = vec![0.0; groups * rows * width];
     let mut work = Vec::new();
     for (group, output) in output.chunks_mut(rows * width).enumerate() {
         let stretches = stretches(&found, group)?;
         let outputs = output.chunks_mut(STRETCH * width);
-        work.extend(stretches.into_iter().zip(outputs).map(|(stretch, output)| Forward { stretch, output }));
+        work.extend(
+            stretches
+                .into_iter()
+                .zip(outputs)
+                .map(|(stretch, output)| Forward { stretch, output }),
+        );
     }
     let level = Level::of_machine();
     work.into_par_iter().for_each(|work| run(level, work));
@@ -365,10 +452,15 @@ pub(in crate::kernels) fn residual_forward(inputs: &ResidualInputs<Flex>) -> Opt
 }
 
 fn stretches(inputs: &Inputs, group: usize) -> Option<Vec<Stretch<'_>>> {
-    let Inputs { groups, rows, width, .. } = *inputs;
+    let Inputs {
+        groups, rows, width, ..
+    } = *inputs;
     let weights = inputs.weights(group)?;
     let [input, skip] = [&inputs.input, &inputs.skip].map(|tensor| part_of(numbers(tensor), group, groups));
-    let parts = input?.chunks(STRETCH * width).zip(skip?.chunks(STRETCH * width)).enumerate();
+    let parts = input?
+        .chunks(STRETCH * width)
+        .zip(skip?.chunks(STRETCH * width))
+        .enumerate();
     let stretch = |(at, (input, skip))| Stretch {
         weights,
         input,
@@ -399,10 +491,18 @@ impl WeightGradients {
         }
     }
     fn parts(&self) -> impl Iterator<Item = &Vec<f32>> {
-        self.second.iter().flatten().chain(&self.gate).chain([&self.scale, &self.shift])
+        self.second
+            .iter()
+            .flatten()
+            .chain(&self.gate)
+            .chain([&self.scale, &self.shift])
     }
     fn parts_mut(&mut self) -> impl Iterator<Item = &mut Vec<f32>> {
-        self.second.iter_mut().flatten().chain(&mut self.gate).chain([&mut self.scale, &mut self.shift])
+        self.second
+            .iter_mut()
+            .flatten()
+            .chain(&mut self.gate)
+            .chain([&mut self.scale, &mut self.shift])
     }
 }
 
@@ -457,8 +557,12 @@ impl Elementwise for Unscale {
             let gradient = V::load(self.gradient.add(at));
             let normal = V::load(self.normal.add(at));
             gradient.mul(V::load(self.scale.add(at))).store(self.of_normal.add(at));
-            gradient.mul_add(normal, V::load(self.of_scale.add(at))).store(self.of_scale.add(at));
-            gradient.add(V::load(self.of_shift.add(at))).store(self.of_shift.add(at));
+            gradient
+                .mul_add(normal, V::load(self.of_scale.add(at)))
+                .store(self.of_scale.add(at));
+            gradient
+                .add(V::load(self.of_shift.add(at)))
+                .store(self.of_shift.add(at));
         }
     }
 }
@@ -514,7 +618,11 @@ impl Elementwise for Sum {
     #[inline(always)]
     unsafe fn at<V: Simd>(self, at: usize) {
         // SAFETY: the caller's promise.
-        unsafe { V::load(self.sum.add(at)).add(V::load(self.number.add(at))).store(self.sum.add(at)) }
+        unsafe {
+            V::load(self.sum.add(at))
+                .add(V::load(self.number.add(at)))
+                .store(self.sum.add(at))
+        }
     }
 }
 
@@ -523,7 +631,13 @@ impl Work for Backward<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Simd>(self) -> WeightGradients {
-        let Self { stretch, gradient, back, of_input, of_skip } = self;
+        let Self {
+            stretch,
+            gradient,
+            back,
+            of_input,
+            of_skip,
+        } = self;
         let (width, wide, all) = (stretch.width, 2 * stretch.width, stretch.rows());
         let mut of = WeightGradients::zeros(width, stretch.weights.second.is_some());
         let mut block = Block::new(width);
@@ -551,32 +665,103 @@ impl Work for Backward<'_> {
                     let mean = sum::<V>(number, width) / width as f32;
                     let along = dot::<V>(number, normal, width) / width as f32;
                     let inverse = *block.inverse.as_ptr().add(row);
-                    each::<V>(width, Unnormalise { number, normal, mean, along, inverse });
+                    each::<V>(
+                        width,
+                        Unnormalise {
+                            number,
+                            normal,
+                            mean,
+                            along,
+                            inverse,
+                        },
+                    );
                     let gate = block.gate.as_ptr().add(row * wide);
-                    each::<V>(width, Close { gate, of_sum: number, of_gate: of_gate.as_mut_ptr().add(row * wide), width });
+                    each::<V>(
+                        width,
+                        Close {
+                            gate,
+                            of_sum: number,
+                            of_gate: of_gate.as_mut_ptr().add(row * wide),
+                            width,
+                        },
+                    );
                 }
                 let [of_weight, of_bias] = &mut of.gate;
                 let of_gates = of_gate.as_ptr();
-                layer_gradients::<V>(block.dropped.as_ptr(), of_gates, rows, [width, wide], of_weight, of_bias);
+                layer_gradients::<V>(
+                    block.dropped.as_ptr(),
+                    of_gates,
+                    rows,
+                    [width, wide],
+                    of_weight,
+                    of_bias,
+                );
                 // What goes to s lies in the input's gradient where there is no layer before.
                 let to = match back.0 {
                     Some(_) => of_s.as_mut_ptr(),
                     None => of_input.as_mut_ptr().add(from),
                 };
                 std::ptr::write_bytes(to, 0, count);
-                let size = Size { rows, columns: width, depth: wide };
-                let from_gates = Left { start: of_gates, row: wide, column: 1 };
-                accumulate::<V>(size, from_gates, Right { start: back.1.as_ptr(), row: width }, Into { start: to, row: width });
+                let size = Size {
+                    rows,
+                    columns: width,
+                    depth: wide,
+                };
+                let from_gates = Left {
+                    start: of_gates,
+                    row: wide,
+                    column: 1,
+                };
+                accumulate::<V>(
+                    size,
+                    from_gates,
+                    Right {
+                        start: back.1.as_ptr(),
+                        row: width,
+                    },
+                    Into { start: to, row: width },
+                );
                 if stretch.dropping.is_some() {
-                    each::<V>(count, Multiply { factor: block.mask.as_ptr(), number: to });
+                    each::<V>(
+                        count,
+                        Multiply {
+                            factor: block.mask.as_ptr(),
+                            number: to,
+                        },
+                    );
                 }
                 if let (Some([of_weight, of_bias]), Some(back)) = (&mut of.second, back.0) {
                     layer_gradients::<V>(block.activated.as_ptr(), to, rows, [width, width], of_weight, of_bias);
                     let of_first = of_input.as_mut_ptr().add(from);
-                    let size = Size { rows, columns: width, depth: width };
-                    let from_s = Left { start: to, row: width, column: 1 };
-                    accumulate::<V>(size, from_s, Right { start: back.as_ptr(), row: width }, Into { start: of_first, row: width });
-                    each::<V>(count, Deactivate { activated: block.activated.as_ptr(), number: of_first });
+                    let size = Size {
+                        rows,
+                        columns: width,
+                        depth: width,
+                    };
+                    let from_s = Left {
+                        start: to,
+                        row: width,
+                        column: 1,
+                    };
+                    accumulate::<V>(
+                        size,
+                        from_s,
+                        Right {
+                            start: back.as_ptr(),
+                            row: width,
+                        },
+                        Into {
+                            start: of_first,
+                            row: width,
+                        },
+                    );
+                    each::<V>(
+                        count,
+                        Deactivate {
+                            activated: block.activated.as_ptr(),
+                            number: of_first,
+                        },
+                    );
                 }
             }
         }
@@ -597,45 +782,94 @@ unsafe fn layer_gradients<V: Simd>(
     of_weight: &mut [f32],
     of_bias: &mut [f32],
 ) {
-    let size = Size { rows: inputs, columns: outputs, depth: rows };
+    let size = Size {
+        rows: inputs,
+        columns: outputs,
+        depth: rows,
+    };
     // SAFETY: the caller's promise.
     unsafe {
-        let input = Left { start: input, row: 1, column: inputs };
-        let into = Into { start: of_weight.as_mut_ptr(), row: outputs };
-        accumulate::<V>(size, input, Right { start: of_output, row: outputs }, into);
+        let input = Left {
+            start: input,
+            row: 1,
+            column: inputs,
+        };
+        let into = Into {
+            start: of_weight.as_mut_ptr(),
+            row: outputs,
+        };
+        accumulate::<V>(
+            size,
+            input,
+            Right {
+                start: of_output,
+                row: outputs,
+            },
+            into,
+        );
         for row in 0..rows {
-            each::<V>(outputs, Sum { number: of_output.add(row * outputs), sum: of_bias.as_mut_ptr() });
+            each::<V>(
+                outputs,
+                Sum {
+                    number: of_output.add(row * outputs),
+                    sum: of_bias.as_mut_ptr(),
+                },
+            );
         }
     }
 }
 
 /// Gradients of everything that went in; `None`: not 32-bit floats.
-pub(in crate::kernels) fn residual_backward(inputs: &ResidualInputs<Flex>, gradient: &Tensor<Flex, 3>) -> Option<ResidualGradients<Flex>> {
+pub(in crate::kernels) fn residual_backward(
+    inputs: &ResidualInputs<Flex>,
+    gradient: &Tensor<Flex, 3>,
+) -> Option<ResidualGradients<Flex>> {
     let found = Inputs::of(inputs)?;
-    let Inputs { groups, rows, width, .. } = found;
+    let Inputs {
+        groups, rows, width, ..
+    } = found;
     let gradient = contiguous(gradient).filter(|gradient| numbers(gradient).len() == groups * rows * width)?;
     let mut back = Vec::new();
     for group in 0..groups {
         let weights = found.weights(group)?;
         let [gate, _] = weights.gate;
-        back.push((weights.second.map(|[weight, _]| transposed(weight, width)), transposed(gate, 2 * width)));
+        back.push((
+            weights.second.map(|[weight, _]| transposed(weight, width)),
+            transposed(gate, 2 * width),
+        ));
     }
     let (mut of_input, mut of_skip) = (vec![0.0; groups * rows * width], vec![0.0; groups * rows * width]);
     let mut work = Vec::new();
     let outputs = of_input.chunks_mut(rows * width).zip(of_skip.chunks_mut(rows * width));
     let gradients = numbers(&gradient).chunks(rows * width);
     for (group, (((of_input, of_skip), gradient), (second, gate))) in outputs.zip(gradients).zip(&back).enumerate() {
-        let parts = of_input.chunks_mut(STRETCH * width).zip(of_skip.chunks_mut(STRETCH * width));
+        let parts = of_input
+            .chunks_mut(STRETCH * width)
+            .zip(of_skip.chunks_mut(STRETCH * width));
         let parts = parts.zip(gradient.chunks(STRETCH * width));
         let stretches = stretches(&found, group)?;
-        work.extend(stretches.into_iter().zip(parts).map(|(stretch, ((of_input, of_skip), gradient))| {
-            let back = (second.as_deref(), gate.as_slice());
-            let shard = Backward { stretch, gradient, back, of_input, of_skip };
-            (group, shard)
-        }));
+        work.extend(
+            stretches
+                .into_iter()
+                .zip(parts)
+                .map(|(stretch, ((of_input, of_skip), gradient))| {
+                    let back = (second.as_deref(), gate.as_slice());
+                    let shard = Backward {
+                        stretch,
+                        gradient,
+                        back,
+                        of_input,
+                        of_skip,
+                    };
+                    (group, shard)
+                }),
+        );
     }
     let level = Level::of_machine();
-    let parts: Vec<_> = work.into_par_iter().map(|(group, work)| (group, run(level, work))).collect();
+    let parts: Vec<_> = work
+        .into_par_iter()
+        .map(|(group, work)| (group, run(level, work)))
+        .collect();
     let has_second = found.second.is_some();
     let mut sums: Vec<_> = (0..groups).map(|_| WeightGradients::zeros(width, has_second)).collect();
     for (group, part) in &parts {
@@ -646,14 +880,35 @@ pub(in crate::kernels) fn residual_backward(inputs: &ResidualInputs<Flex>, gradi
             }
         }
     }
-    Some(of_sums(&sums, has_second, [tensor(of_input, [groups, rows, width]), tensor(of_skip, [groups, rows, width])], width))
+    Some(of_sums(
+        &sums,
+        has_second,
+        [
+            tensor(of_input, [groups, rows, width]),
+            tensor(of_skip, [groups, rows, width]),
+        ],
+        width,
+    ))
 }
 
 /// Groups' gradients one after the other, as tensors.
-fn of_sums(sums: &[WeightGradients], has_second: bool, [input, skip]: [Tensor<Flex, 3>; 2], width: usize) -> ResidualGradients<Flex> {
+fn of_sums(
+    sums: &[WeightGradients],
+    has_second: bool,
+    [input, skip]: [Tensor<Flex, 3>; 2],
+    width: usize,
+) -> ResidualGradients<Flex> {
     let groups = sums.len();
     let all = |of: &dyn Fn(&WeightGradients) -> Vec<f32>| sums.iter().flat_map(of).collect::<Vec<f32>>();
-    let second = |at: usize| move |sum: &WeightGradients| sum.second.as_ref().and_then(|parts| parts.get(at)).cloned().unwrap_or_default();
+    let second = |at: usize| {
+        move |sum: &WeightGradients| {
+            sum.second
+                .as_ref()
+                .and_then(|parts| parts.get(at))
+                .cloned()
+                .unwrap_or_default()
+        }
+    };
     ResidualGradients {
         input,
         skip,

@@ -15,7 +15,9 @@ use crate::model::{Draws, Pass};
 use crate::random::{mix, unit};
 
 fn random(count: usize, key: u64) -> Vec<f32> {
-    (0..count as u64).map(|at| (2.0 * unit(mix(key, at)) - 1.0) as f32).collect()
+    (0..count as u64)
+        .map(|at| (2.0 * unit(mix(key, at)) - 1.0) as f32)
+        .collect()
 }
 
 struct Elementary<'a> {
@@ -49,8 +51,14 @@ fn exponentials_are_as_exact_as_promised() {
         let found = run(level, Elementary { input: &input });
         for (x, [exp, sigmoid, tanh]) in input.iter().zip(found) {
             let x = f64::from(*x);
-            assert!((f64::from(exp) / x.exp() - 1.0).abs() < 3e-7, "{level:?} exp {x}: {exp}");
-            assert!((f64::from(sigmoid) - 1.0 / (1.0 + (-x).exp())).abs() < 3e-7, "{level:?} sigmoid {x}: {sigmoid}");
+            assert!(
+                (f64::from(exp) / x.exp() - 1.0).abs() < 3e-7,
+                "{level:?} exp {x}: {exp}"
+            );
+            assert!(
+                (f64::from(sigmoid) - 1.0 / (1.0 + (-x).exp())).abs() < 3e-7,
+                "{level:?} sigmoid {x}: {sigmoid}"
+            );
             assert!((f64::from(tanh) - x.tanh()).abs() < 5e-7, "{level:?} tanh {x}: {tanh}");
         }
     }
@@ -71,11 +79,28 @@ impl Work for Product<'_> {
         let Size { rows, columns, depth } = self.size;
         let start = self.a.as_ptr();
         let a = if self.is_transposed {
-            Left { start, row: 1, column: rows }
+            Left {
+                start,
+                row: 1,
+                column: rows,
+            }
         } else {
-            Left { start, row: depth, column: 1 }
+            Left {
+                start,
+                row: depth,
+                column: 1,
+            }
         };
-        let (b, c) = (Right { start: self.b.as_ptr(), row: columns }, Into { start: self.c.as_mut_ptr(), row: columns });
+        let (b, c) = (
+            Right {
+                start: self.b.as_ptr(),
+                row: columns,
+            },
+            Into {
+                start: self.c.as_mut_ptr(),
+                row: columns,
+            },
+        );
         // SAFETY: the matrices have these sizes; the machine is the caller's promise.
         unsafe { accumulate::<V>(self.size, a, b, c) }
     }
@@ -84,7 +109,14 @@ impl Work for Product<'_> {
 #[test]
 fn products_of_any_size_are_those_of_three_loops() {
     for level in Level::all() {
-        for (rows, columns, depth) in [(1, 1, 1), (8, 32, 7), (16, 128, 32), (13, 45, 5), (3, 17, 9), (21, 70, 1)] {
+        for (rows, columns, depth) in [
+            (1, 1, 1),
+            (8, 32, 7),
+            (16, 128, 32),
+            (13, 45, 5),
+            (3, 17, 9),
+            (21, 70, 1),
+        ] {
             let (a, b) = (random(rows * depth, 1), random(depth * columns, 2));
             let mut wanted = random(rows * columns, 3);
             let start = wanted.clone();
@@ -95,12 +127,28 @@ fn products_of_any_size_are_those_of_three_loops() {
                 }
             }
             for is_transposed in [false, true] {
-                let a = if is_transposed { transposed(&a, depth) } else { a.clone() };
+                let a = if is_transposed {
+                    transposed(&a, depth)
+                } else {
+                    a.clone()
+                };
                 let mut found = start.clone();
                 let size = Size { rows, columns, depth };
-                run(level, Product { size, a: &a, is_transposed, b: &b, c: &mut found });
+                run(
+                    level,
+                    Product {
+                        size,
+                        a: &a,
+                        is_transposed,
+                        b: &b,
+                        c: &mut found,
+                    },
+                );
                 for (found, wanted) in found.iter().zip(&wanted) {
-                    assert!((found - wanted).abs() < 1e-5, "{level:?} {rows} {columns} {depth}: {found} {wanted}");
+                    assert!(
+                        (found - wanted).abs() < 1e-5,
+                        "{level:?} {rows} {columns} {depth}: {found} {wanted}"
+                    );
                 }
             }
         }
@@ -123,7 +171,13 @@ fn check<const D: usize>(what: &str, found: Tensor<Flex, D>, wanted: Tensor<Flex
 
 #[test]
 fn recurrence_is_that_of_plain_operations() {
-    for (batch, steps, width, context) in [(1, 1, 4, 1), (3, 7, 5, 4), (17, 6, 32, 4), (40, 5, 24, 5), (2, 4, 48, 0)] {
+    for (batch, steps, width, context) in [
+        (1, 1, 4, 1),
+        (3, 7, 5, 4),
+        (17, 6, 32, 4),
+        (40, 5, 24, 5),
+        (2, 4, 48, 0),
+    ] {
         let weights = |key: u64| LstmWeights {
             input: flex([width, 4 * width], key),
             hidden: flex([width, 4 * width], key + 1),

@@ -47,7 +47,11 @@ fn network_without_static_or_known_variables_is_the_paper_read_aloud() {
         (set("fixed", 2, &[]), nothing.clone()),
         (nothing.clone(), nothing.clone()),
     ] {
-        let architecture = Architecture { fixed, known, ..architecture() };
+        let architecture = Architecture {
+            fixed,
+            known,
+            ..architecture()
+        };
         check(&architecture, 2, Holes::None);
         check(&architecture, 2, Holes::Many);
     }

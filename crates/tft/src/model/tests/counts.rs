@@ -9,7 +9,10 @@ fn check(architecture: &Architecture, published: usize) {
     // NVIDIA's static selection carries a context layer that nothing enters, and cuDNN's LSTMs have a second bias each.
     let dead = width * width + 2 * 4 * width;
     assert_eq!(count(&network) + dead, published);
-    let named: usize = parameter_names(&network).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let named: usize = parameter_names(&network)
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<usize>())
+        .sum();
     assert_eq!(named, count(&network));
 }
 

@@ -145,10 +145,18 @@ impl Draws {
     fn columns(&mut self, variables: &VariableSet, rows: usize, holes: Holes) -> PlainColumns {
         let mut columns = PlainColumns::default();
         for _ in 0..rows {
-            let present: Vec<bool> = (0..variables.len()).map(|_| holes == Holes::None || self.unit() > 0.33).collect();
+            let present: Vec<bool> = (0..variables.len())
+                .map(|_| holes == Holes::None || self.unit() > 0.33)
+                .collect();
             let continuous = variables.continuous.iter().zip(&present);
-            let continuous = continuous.map(|(_, is)| if *is { 4.0 * self.unit() - 2.0 } else { 0.0 }).collect();
-            let categorical = variables.table_rows.iter().map(|rows| (self.unit() * *rows as f64) as u32).collect();
+            let continuous = continuous
+                .map(|(_, is)| if *is { 4.0 * self.unit() - 2.0 } else { 0.0 })
+                .collect();
+            let categorical = variables
+                .table_rows
+                .iter()
+                .map(|rows| (self.unit() * *rows as f64) as u32)
+                .collect();
             columns.continuous.push(continuous);
             columns.categorical.push(categorical);
             columns.present.push(present);

@@ -40,13 +40,19 @@ fn check(loss: &Loss, holes: Holes, pass: Pass) {
         let changed = Tensor::from_data(TensorData::new(changed, [values.len()]), &device);
         of(&replace(network.clone(), &changed)).into_scalar()
     };
-    let largest = found.iter().fold(0.0_f64, |largest, gradient| largest.max(gradient.abs()));
+    let largest = found
+        .iter()
+        .fold(0.0_f64, |largest, gradient| largest.max(gradient.abs()));
     assert!(largest > 1e-3);
     for place in (0..values.len()).step_by(7) {
         let step = 1e-5;
         let wanted = (at(place, step) - at(place, -step)) / (2.0 * step);
         let error = (found[place] - wanted).abs();
-        assert!(error < 1e-6 * (1.0 + largest), "parameter {place}: {} {wanted}", found[place]);
+        assert!(
+            error < 1e-6 * (1.0 + largest),
+            "parameter {place}: {} {wanted}",
+            found[place]
+        );
     }
 }
 
@@ -62,7 +68,11 @@ fn gradients_with_missing_values_and_short_series_are_those_of_differences() {
 
 #[test]
 fn gradients_with_dropout_are_those_of_differences() {
-    check(&Loss::Huber { delta: 0.5 }, Holes::None, Pass::Train(Draws::of_step(8, 1)));
+    check(
+        &Loss::Huber { delta: 0.5 },
+        Holes::None,
+        Pass::Train(Draws::of_step(8, 1)),
+    );
 }
 
 /// The recurrence's own backward pass against what Burn derives from its forward pass.
@@ -71,7 +81,11 @@ fn recurrence_has_the_gradients_of_its_steps() {
     let (batch, steps, width, context) = (3, 7, 4, 4);
     let leaf = |key: u64| random([width, 4 * width], key).require_grad();
     let bias = |key: u64| random([4 * width], key).require_grad();
-    let weights = |key: u64| LstmWeights { input: leaf(key), hidden: leaf(key + 1), bias: bias(key + 2) };
+    let weights = |key: u64| LstmWeights {
+        input: leaf(key),
+        hidden: leaf(key + 1),
+        bias: bias(key + 2),
+    };
     let present = random([batch, steps], 20).greater_elem(-0.3).float();
     for steps_present in [None, Some(present)] {
         for context in [context, 0, steps] {
@@ -89,13 +103,19 @@ fn recurrence_has_the_gradients_of_its_steps() {
             let derived = lstm_forward(&inputs).hidden;
             let difference: f64 = (own.clone() - derived.clone()).abs().max().into_scalar();
             assert!(difference < 1e-12);
-            let (own, derived) = ((own * weight.clone()).sum().backward(), (derived * weight).sum().backward());
+            let (own, derived) = (
+                (own * weight.clone()).sum().backward(),
+                (derived * weight).sum().backward(),
+            );
             let check = |name: &str, own: Option<Vec<f64>>, derived: Option<Vec<f64>>| {
                 let own = own.unwrap_or_default();
                 // A graph gives no gradient to what nothing depends on; the operation gives zeros.
                 let derived = derived.unwrap_or_else(|| vec![0.0; own.len()]);
                 for (own, derived) in own.iter().zip(&derived) {
-                    assert!((own - derived).abs() < 1e-10, "{name}, context {context}: {own} {derived}");
+                    assert!(
+                        (own - derived).abs() < 1e-10,
+                        "{name}, context {context}: {own} {derived}"
+                    );
                 }
             };
             macro_rules! check {

@@ -32,7 +32,9 @@ fn of<const D: usize>(param: &Param<Tensor<Plain, D>>) -> Vec<f64> {
 /// x W, with W [inputs, outputs] by rows.
 fn times(x: &[f64], weight: &[f64]) -> Vec<f64> {
     let outputs = weight.len() / x.len();
-    (0..outputs).map(|o| (0..x.len()).map(|i| x[i] * weight[i * outputs + o]).sum()).collect()
+    (0..outputs)
+        .map(|o| (0..x.len()).map(|i| x[i] * weight[i * outputs + o]).sum())
+        .collect()
 }
 
 fn plus(x: &[f64], y: &[f64]) -> Vec<f64> {
@@ -42,7 +44,10 @@ fn plus(x: &[f64], y: &[f64]) -> Vec<f64> {
 
 fn linear(layer: &Linear<Plain>, x: &[f64]) -> Vec<f64> {
     let product = times(x, &of(&layer.weight));
-    layer.bias.as_ref().map_or(product.clone(), |bias| plus(&product, &of(bias)))
+    layer
+        .bias
+        .as_ref()
+        .map_or(product.clone(), |bias| plus(&product, &of(bias)))
 }
 
 fn sigmoid(x: f64) -> f64 {
@@ -55,13 +60,18 @@ fn naive_elu(x: &[f64]) -> Vec<f64> {
 
 fn glu(x: &[f64]) -> Vec<f64> {
     let (gate, value) = x.split_at(x.len() / 2);
-    gate.iter().zip(value).map(|(gate, value)| sigmoid(*gate) * value).collect()
+    gate.iter()
+        .zip(value)
+        .map(|(gate, value)| sigmoid(*gate) * value)
+        .collect()
 }
 
 fn layer_norm(x: &[f64], scale: &[f64], shift: &[f64]) -> Vec<f64> {
     let mean = x.iter().sum::<f64>() / x.len() as f64;
     let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64;
-    (0..x.len()).map(|i| (x[i] - mean) / (variance + 1e-3).sqrt() * scale[i] + shift[i]).collect()
+    (0..x.len())
+        .map(|i| (x[i] - mean) / (variance + 1e-3).sqrt() * scale[i] + shift[i])
+        .collect()
 }
 
 fn norm(layer: &LayerNorm<Plain>, x: &[f64]) -> Vec<f64> {
@@ -86,16 +96,31 @@ fn embed(embedding: &Embedding<Plain>, columns: &PlainColumns, row: usize, width
     let slopes = embedding.slopes.as_ref().map(of).unwrap_or_default();
     let intercepts = embedding.intercepts.as_ref().map(of).unwrap_or_default();
     let continuous = columns.continuous[row].iter().enumerate();
-    let continuous = continuous.map(|(j, x)| (0..width).map(|i| x * slopes[j * width + i] + intercepts[j * width + i]).collect());
+    let continuous = continuous.map(|(j, x)| {
+        (0..width)
+            .map(|i| x * slopes[j * width + i] + intercepts[j * width + i])
+            .collect()
+    });
     let tables: Vec<Vec<f64>> = embedding.tables.iter().map(of).collect();
     let category = |(j, row): (usize, &u32)| tables[j][*row as usize * width..][..width].to_vec();
-    continuous.chain(columns.categorical[row].iter().enumerate().map(category)).collect()
+    continuous
+        .chain(columns.categorical[row].iter().enumerate().map(category))
+        .collect()
 }
 
 /// What is selected of a row, and by which weights.
-fn select(net: &VariableSelection<Plain>, e: &[Vec<f64>], present: &[bool], context: Option<&[f64]>) -> (Vec<f64>, Vec<f64>) {
+fn select(
+    net: &VariableSelection<Plain>,
+    e: &[Vec<f64>],
+    present: &[bool],
+    context: Option<&[f64]>,
+) -> (Vec<f64>, Vec<f64>) {
     let (m, width) = (e.len(), e[0].len());
-    let all: Vec<f64> = e.iter().zip(present).flat_map(|(e, is)| e.iter().map(move |e| if *is { *e } else { 0.0 })).collect();
+    let all: Vec<f64> = e
+        .iter()
+        .zip(present)
+        .flat_map(|(e, is)| e.iter().map(move |e| if *is { *e } else { 0.0 }))
+        .collect();
     let joint = &net.joint;
     let mut first = plus(&times(&all, &of(&joint.first)), &of(&joint.bias));
     if let (Some(layer), Some(context)) = (&joint.context, context) {
@@ -107,7 +132,11 @@ fn select(net: &VariableSelection<Plain>, e: &[Vec<f64>], present: &[bool], cont
     if let Some(layer) = &joint.norm {
         logits = norm(layer, &logits);
     }
-    let powers: Vec<f64> = logits.iter().zip(present).map(|(x, is)| if *is { x.exp() } else { 0.0 }).collect();
+    let powers: Vec<f64> = logits
+        .iter()
+        .zip(present)
+        .map(|(x, is)| if *is { x.exp() } else { 0.0 })
+        .collect();
     let sum: f64 = powers.iter().sum();
     let weights: Vec<f64> = powers.iter().map(|x| if sum > 0.0 { x / sum } else { 0.0 }).collect();
 
@@ -149,9 +178,17 @@ fn attend(net: &InterpretableAttention<Plain>, theta: &[Vec<f64>], present: &[bo
         for head in 0..net.heads {
             let span = head * each..(head + 1) * each;
             let score = |n: usize| -> f64 {
-                let dot: f64 = query[t][span.clone()].iter().zip(&key[n][span.clone()]).map(|(q, k)| q * k).sum();
+                let dot: f64 = query[t][span.clone()]
+                    .iter()
+                    .zip(&key[n][span.clone()])
+                    .map(|(q, k)| q * k)
+                    .sum();
                 let is_seen = n <= t && (present[n] || n == t);
-                if is_seen { dot / (each as f64).sqrt() } else { f64::NEG_INFINITY }
+                if is_seen {
+                    dot / (each as f64).sqrt()
+                } else {
+                    f64::NEG_INFINITY
+                }
             };
             let weights = softmax(&(0..steps).map(score).collect::<Vec<_>>());
             for n in 0..steps {
@@ -207,9 +244,16 @@ pub fn forecast(net: &TemporalFusionTransformer<Plain>, example: &Example, windo
     let mut c = context_of(3).map_or(vec![0.0; width], <[f64]>::to_vec);
     let mut phi = Vec::new();
     for (step, x) in xi.iter().enumerate() {
-        let lstm = if step < context { &net.recurrence.encoder } else { &net.recurrence.decoder };
+        let lstm = if step < context {
+            &net.recurrence.encoder
+        } else {
+            &net.recurrence.decoder
+        };
         if present[step] {
-            let z = plus(&plus(&times(x, &of(&lstm.input)), &times(&h, &of(&lstm.hidden))), &of(&lstm.bias));
+            let z = plus(
+                &plus(&times(x, &of(&lstm.input)), &times(&h, &of(&lstm.hidden))),
+                &of(&lstm.bias),
+            );
             for i in 0..width {
                 let [gi, gf, gg, go] = [0, 1, 2, 3].map(|gate| z[gate * width + i]);
                 c[i] = sigmoid(gf) * c[i] + sigmoid(gi) * gg.tanh();
@@ -218,8 +262,15 @@ pub fn forecast(net: &TemporalFusionTransformer<Plain>, example: &Example, windo
         }
         phi.push(h.clone());
     }
-    let local: Vec<Vec<f64>> = phi.iter().zip(&xi).map(|(phi, xi)| gate_add_norm(&net.recurrence_gate, phi, xi)).collect();
-    let theta: Vec<Vec<f64>> = local.iter().map(|x| residual(&net.enrichment, x, context_of(1))).collect();
+    let local: Vec<Vec<f64>> = phi
+        .iter()
+        .zip(&xi)
+        .map(|(phi, xi)| gate_add_norm(&net.recurrence_gate, phi, xi))
+        .collect();
+    let theta: Vec<Vec<f64>> = local
+        .iter()
+        .map(|x| residual(&net.enrichment, x, context_of(1)))
+        .collect();
     let (answers, weights) = attend(&net.attention, &theta, &present);
     let mut forecast = Vec::new();
     for t in context..context + horizon {

@@ -37,7 +37,11 @@ fn windows_in_another_order_have_the_same_forecasts() {
     let network = network(&architecture);
     let example = Example::new(&architecture, 3, Holes::Many, 2);
     let order = [2, 0, 1];
-    let rows = |steps: usize| order.into_iter().flat_map(move |window| window * steps..(window + 1) * steps);
+    let rows = |steps: usize| {
+        order
+            .into_iter()
+            .flat_map(move |window| window * steps..(window + 1) * steps)
+    };
     let mut shuffled = example.clone();
     let fill = |to: &mut super::example::PlainColumns, from: &super::example::PlainColumns, steps: usize| {
         to.continuous = rows(steps).map(|row| from.continuous[row].clone()).collect();
@@ -72,9 +76,18 @@ fn short_series_has_the_forecast_of_a_shorter_context() {
     shorter.architecture.context -= missing;
     let keep = |row: usize| row % architecture.context >= missing;
     let rows = 2 * architecture.context;
-    shorter.past.continuous = (0..rows).filter(|row| keep(*row)).map(|row| example.past.continuous[row].clone()).collect();
-    shorter.past.categorical = (0..rows).filter(|row| keep(*row)).map(|row| example.past.categorical[row].clone()).collect();
-    shorter.past.present = (0..rows).filter(|row| keep(*row)).map(|row| example.past.present[row].clone()).collect();
+    shorter.past.continuous = (0..rows)
+        .filter(|row| keep(*row))
+        .map(|row| example.past.continuous[row].clone())
+        .collect();
+    shorter.past.categorical = (0..rows)
+        .filter(|row| keep(*row))
+        .map(|row| example.past.categorical[row].clone())
+        .collect();
+    shorter.past.present = (0..rows)
+        .filter(|row| keep(*row))
+        .map(|row| example.past.present[row].clone())
+        .collect();
     shorter.steps_present = vec![vec![true; architecture.context - missing]; 2];
     let network = network(&architecture);
     let mut small = network.clone();
@@ -89,7 +102,13 @@ fn weights_sum_to_one_and_see_no_later_step() {
     let architecture = architecture();
     let (network, steps) = (network(&architecture), architecture.context + architecture.horizon);
     let example = Example::new(&architecture, 2, Holes::None, 4);
-    let Explained { fixed, past, future, attention, .. } = network.forward(example.tensors(), Pass::Predict).unwrap();
+    let Explained {
+        fixed,
+        past,
+        future,
+        attention,
+        ..
+    } = network.forward(example.tensors(), Pass::Predict).unwrap();
     let attention = numbers(attention);
     let check = |weights: &[f64], width: usize| {
         for row in weights.chunks(width) {
@@ -102,7 +121,9 @@ fn weights_sum_to_one_and_see_no_later_step() {
     check(&attention, steps);
     for (row, weights) in attention.chunks(steps).enumerate() {
         let seen = architecture.context + row % architecture.horizon + 1;
-        assert!(weights[..seen].iter().all(|weight| *weight > 0.0) && weights[seen..].iter().all(|weight| *weight == 0.0));
+        assert!(
+            weights[..seen].iter().all(|weight| *weight > 0.0) && weights[seen..].iter().all(|weight| *weight == 0.0)
+        );
     }
 }
 
@@ -116,14 +137,25 @@ fn nothing_present_gives_finite_numbers() {
         }
     }
     example.steps_present = vec![vec![false; architecture.context]; 2];
-    assert!(forecast(&network(&architecture), &example).iter().all(|number| number.is_finite()));
+    assert!(
+        forecast(&network(&architecture), &example)
+            .iter()
+            .all(|number| number.is_finite())
+    );
 }
 
 #[test]
 fn dropout_follows_its_key_alone() {
     let architecture = architecture();
     let (network, example) = (network(&architecture), Example::new(&architecture, 2, Holes::None, 6));
-    let run = |step| numbers(network.forward(example.tensors(), Pass::Train(Draws::of_step(1, step))).unwrap().forecast);
+    let run = |step| {
+        numbers(
+            network
+                .forward(example.tensors(), Pass::Train(Draws::of_step(1, step)))
+                .unwrap()
+                .forecast,
+        )
+    };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
 }

@@ -16,7 +16,11 @@ fn panel() -> Panel {
     let wave = |entity: usize, step: usize| ((step + 5 * entity) as f32 / 3.0).sin();
     let cells = (0..2).flat_map(|entity| (0..length).map(move |step| (entity, step)));
     let value = |(entity, step): (usize, usize)| {
-        if step % 7 == 3 { f32::NAN } else { 10.0 * (entity as f32 + 1.0) + wave(entity, step) }
+        if step % 7 == 3 {
+            f32::NAN
+        } else {
+            10.0 * (entity as f32 + 1.0) + wave(entity, step)
+        }
     };
     Panel::new(Rows {
         entities: cells.clone().map(|(entity, _)| entity as u32).collect(),
@@ -63,7 +67,10 @@ fn settings() -> Settings {
         batch_size: 16,
         epochs: 3,
         learning_rate: 1e-2,
-        schedule: Schedule::WarmUpCosine { warm_up: 0.2, floor: 0.1 },
+        schedule: Schedule::WarmUpCosine {
+            warm_up: 0.2,
+            floor: 0.1,
+        },
         unknown_share: 0.1,
         ..Settings::default()
     }
@@ -88,7 +95,11 @@ fn train(settings: &Settings, seed: u64, way: Way) -> Result<Fitted<Train>, TftE
     let train: Vec<Window> = windows(&panel, shape, &(0..60), 1)?;
     let validation: Vec<Window> = windows(&panel, shape, &(60..80), 1)?;
     let dropout = if way.keep_all { 0.0 } else { 0.1 };
-    let architecture = Architecture { outputs: settings.loss.outputs(), dropout, ..architecture() };
+    let architecture = Architecture {
+        outputs: settings.loss.outputs(),
+        dropout,
+        ..architecture()
+    };
     let material = Material {
         architecture: &architecture,
         settings,
@@ -100,7 +111,10 @@ fn train(settings: &Settings, seed: u64, way: Way) -> Result<Fitted<Train>, TftE
         loading_threads: way.loading_threads,
         checkpoint: way.file.clone(),
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(way.threads.max(1)).build().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(way.threads.max(1))
+        .build()
+        .unwrap();
     let mut stop = |moment: Moment<'_>| {
         let is_over = match moment {
             Moment::Step { step, .. } => way.stop_at_step == Some(step),
@@ -114,9 +128,16 @@ fn train(settings: &Settings, seed: u64, way: Way) -> Result<Fitted<Train>, TftE
 
 #[test]
 fn loss_falls_to_a_fraction_and_the_best_weights_are_kept() {
-    let settings = Settings { epochs: 12, ..settings() };
+    let settings = Settings {
+        epochs: 12,
+        ..settings()
+    };
     let fitted = train(&settings, 1, Way::default()).unwrap();
-    let losses: Vec<f64> = fitted.history.iter().filter_map(|report| report.validation_loss).collect();
+    let losses: Vec<f64> = fitted
+        .history
+        .iter()
+        .filter_map(|report| report.validation_loss)
+        .collect();
     assert!(losses.last().unwrap() < &(losses[0] / 2.0), "{losses:?}");
     let (best, epoch) = fitted.checkpoint.progress.early_stopping.best.unwrap();
     assert_eq!(losses[epoch as usize - 1], best);
@@ -126,7 +147,11 @@ fn loss_falls_to_a_fraction_and_the_best_weights_are_kept() {
 fn any_number_of_threads_learns_the_same_weights() {
     let wanted = train(&settings(), 1, Way::default()).unwrap();
     for (threads, loading_threads) in [(1, 1), (2, 3), (3, 0)] {
-        let way = Way { threads, loading_threads, ..Way::default() };
+        let way = Way {
+            threads,
+            loading_threads,
+            ..Way::default()
+        };
         let found = train(&settings(), 1, way).unwrap();
         assert_eq!(found.checkpoint, wanted.checkpoint, "{threads} {loading_threads}");
         assert_eq!(found.history, wanted.history);
@@ -138,11 +163,23 @@ fn any_number_of_threads_learns_the_same_weights() {
 #[test]
 fn stopped_and_resumed_after_an_epoch_is_as_if_never_stopped() {
     let wanted = train(&settings(), 1, Way::default()).unwrap();
-    let first = train(&settings(), 1, Way { stop_after: Some(1), ..Way::default() }).unwrap();
+    let first = train(
+        &settings(),
+        1,
+        Way {
+            stop_after: Some(1),
+            ..Way::default()
+        },
+    )
+    .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("last.safetensors");
     first.checkpoint.write(&path).unwrap();
-    let way = Way { from: Some(Checkpoint::read(&path).unwrap()), threads: 2, ..Way::default() };
+    let way = Way {
+        from: Some(Checkpoint::read(&path).unwrap()),
+        threads: 2,
+        ..Way::default()
+    };
     let rest = train(&settings(), 1, way).unwrap();
     assert_eq!(rest.checkpoint, wanted.checkpoint);
     assert_eq!([first.history, rest.history].concat(), wanted.history);
@@ -152,11 +189,18 @@ fn stopped_and_resumed_after_an_epoch_is_as_if_never_stopped() {
 fn stopped_and_resumed_within_an_epoch_is_as_if_never_stopped() {
     let wanted = train(&settings(), 1, Way::default()).unwrap();
     for step in [1, 4] {
-        let way = Way { stop_at_step: Some(step), loading_threads: 2, ..Way::default() };
+        let way = Way {
+            stop_at_step: Some(step),
+            loading_threads: 2,
+            ..Way::default()
+        };
         let first = train(&settings(), 1, way).unwrap();
         assert_eq!((first.checkpoint.progress.step, first.history.len()), (step, 0));
         let bytes = first.checkpoint.to_bytes().unwrap();
-        let way = Way { from: Some(Checkpoint::from_bytes(&bytes).unwrap()), ..Way::default() };
+        let way = Way {
+            from: Some(Checkpoint::from_bytes(&bytes).unwrap()),
+            ..Way::default()
+        };
         let rest = train(&settings(), 1, way).unwrap();
         assert_eq!(rest.checkpoint, wanted.checkpoint, "step {step}");
         assert_eq!(rest.history, wanted.history, "step {step}");
@@ -167,37 +211,76 @@ fn stopped_and_resumed_within_an_epoch_is_as_if_never_stopped() {
 fn checkpoints_are_written_while_a_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("last.safetensors");
-    let settings = Settings { checkpoint_every: Some(2), ..settings() };
-    let way = Way { stop_at_step: Some(3), file: Some(path.clone()), ..Way::default() };
+    let settings = Settings {
+        checkpoint_every: Some(2),
+        ..settings()
+    };
+    let way = Way {
+        stop_at_step: Some(3),
+        file: Some(path.clone()),
+        ..Way::default()
+    };
     let fitted = train(&settings, 1, way).unwrap();
     assert_eq!(Checkpoint::read(&path).unwrap(), fitted.checkpoint);
 }
 
 #[test]
 fn checkpoint_of_another_run_is_refused() {
-    let first = train(&settings(), 1, Way { stop_after: Some(1), ..Way::default() }).unwrap();
-    let way = Way { from: Some(first.checkpoint), ..Way::default() };
+    let first = train(
+        &settings(),
+        1,
+        Way {
+            stop_after: Some(1),
+            ..Way::default()
+        },
+    )
+    .unwrap();
+    let way = Way {
+        from: Some(first.checkpoint),
+        ..Way::default()
+    };
     assert!(matches!(train(&settings(), 2, way), Err(TftError::Checkpoint { .. })));
 }
 
 #[test]
 fn batch_in_pieces_learns_what_the_whole_batch_does() {
     // Nothing is dropped or forgotten, so that both see the same.
-    let plain = Settings { unknown_share: 0.0, epochs: 1, loss: Loss::Mae, ..settings() };
+    let plain = Settings {
+        unknown_share: 0.0,
+        epochs: 1,
+        loss: Loss::Mae,
+        ..settings()
+    };
     let of = |micro_batches| {
-        let settings = Settings { micro_batches, ..plain.clone() };
-        let way = Way { keep_all: true, ..Way::default() };
+        let settings = Settings {
+            micro_batches,
+            ..plain.clone()
+        };
+        let way = Way {
+            keep_all: true,
+            ..Way::default()
+        };
         train(&settings, 1, way).unwrap().history[0]
     };
     let (whole, pieces) = (of(1), of(4));
-    assert!((whole.train_loss - pieces.train_loss).abs() < 1e-4, "{whole:?} {pieces:?}");
-    assert!((whole.gradient_norm - pieces.gradient_norm).abs() < 1e-3, "{whole:?} {pieces:?}");
+    assert!(
+        (whole.train_loss - pieces.train_loss).abs() < 1e-4,
+        "{whole:?} {pieces:?}"
+    );
+    assert!(
+        (whole.gradient_norm - pieces.gradient_norm).abs() < 1e-3,
+        "{whole:?} {pieces:?}"
+    );
 }
 
 #[test]
 fn every_loss_learns() {
     for loss in [Loss::Mae, Loss::Mse, Loss::Huber { delta: 1.0 }] {
-        let settings = Settings { loss, epochs: 6, ..settings() };
+        let settings = Settings {
+            loss,
+            epochs: 6,
+            ..settings()
+        };
         let history = train(&settings, 1, Way::default()).unwrap().history;
         assert!(history[5].train_loss < history[0].train_loss);
     }

@@ -17,7 +17,10 @@ fn ten_steps_are_those_of_the_formulas() {
     let count = 7;
     let draw = |key: u64| -> Vec<f64> { (0..count).map(|at| 2.0 * unit(mix(key, at)) - 1.0).collect() };
     for clip in [None, Some(0.5), Some(100.0)] {
-        let settings = AdamWSettings { weight_decay: 0.1, ..AdamWSettings::default() };
+        let settings = AdamWSettings {
+            weight_decay: 0.1,
+            ..AdamWSettings::default()
+        };
         let mut parameters = draw(0);
         let (mut m, mut v) = (vec![0.0; parameters.len()], vec![0.0; parameters.len()]);
         let mut found = tensor(&parameters);
@@ -30,7 +33,10 @@ fn ten_steps_are_those_of_the_formulas() {
                 let g = gradient[at] * scale;
                 m[at] = 0.9 * m[at] + 0.1 * g;
                 v[at] = 0.999 * v[at] + 0.001 * g * g;
-                let (m, v) = (m[at] / (1.0 - 0.9_f64.powi(step as i32)), v[at] / (1.0 - 0.999_f64.powi(step as i32)));
+                let (m, v) = (
+                    m[at] / (1.0 - 0.9_f64.powi(step as i32)),
+                    v[at] / (1.0 - 0.999_f64.powi(step as i32)),
+                );
                 parameters[at] -= rate * (0.1 * parameters[at] + m / (v.sqrt() + 1e-8));
             }
             let (after, found_norm) = optimiser.step(found, tensor(&gradient), rate, clip);
@@ -46,7 +52,13 @@ fn ten_steps_are_those_of_the_formulas() {
 #[test]
 fn gradient_of_zeros_changes_nothing_but_the_decay() {
     let start = tensor(&[1.0, -2.0]);
-    let mut optimiser = AdamW::new(AdamWSettings { weight_decay: 0.0, ..AdamWSettings::default() }, &start);
+    let mut optimiser = AdamW::new(
+        AdamWSettings {
+            weight_decay: 0.0,
+            ..AdamWSettings::default()
+        },
+        &start,
+    );
     let (after, norm) = optimiser.step(start, tensor(&[0.0, 0.0]), 0.1, Some(1.0));
     assert_eq!(after.into_data().to_vec::<f64>().unwrap(), [1.0, -2.0]);
     assert_eq!(norm.into_scalar(), 0.0);
