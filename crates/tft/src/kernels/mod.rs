@@ -3,16 +3,20 @@
 //! A kernel is a forward and a backward function on a backend without gradients, written here in Burn's operations, so that every
 //! backend has it. A backend with something faster overrides the two; the node in the graph (`Autodiff<B>`) is the same for all.
 //!
-//! Reading order: `residual`, `lstm`, then `cpu` (the same for processors, with explicit vectors).
+//! Reading order: `residual`, `lstm`, `attention`, then `cpu` (the same for processors, with explicit vectors).
 
+mod attention;
 mod cpu;
 mod lstm;
 mod residual;
 
+pub use attention::{AttentionGradients, AttentionInputs};
 pub use lstm::{LstmGradients, LstmInputs, LstmTrace, LstmWeights};
 pub use residual::{GroupedWeights, ResidualGradients, ResidualInputs, elu};
 #[cfg(test)]
-pub(crate) use {lstm::forward as lstm_forward, residual::forward as residual_forward};
+pub(crate) use {
+    attention::forward as attention_forward, lstm::forward as lstm_forward, residual::forward as residual_forward,
+};
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::{Autodiff, Flex};
@@ -30,6 +34,16 @@ pub trait Kernels: Backend {
     #[must_use]
     fn residual_backward(inputs: &ResidualInputs<Self>, gradient: Tensor<Self, 3>) -> ResidualGradients<Self> {
         residual::backward(inputs, gradient)
+    }
+    /// How much each step of the horizon attends to each step: [batch, horizon, steps].
+    #[must_use]
+    fn attention(inputs: AttentionInputs<Self>) -> Tensor<Self, 3> {
+        attention::forward(&inputs)
+    }
+    /// Gradients of the inputs from `gradient`, that of the weights: [batch, horizon, steps].
+    #[must_use]
+    fn attention_backward(inputs: &AttentionInputs<Self>, gradient: Tensor<Self, 3>) -> AttentionGradients<Self> {
+        attention::backward(inputs, gradient)
     }
     /// An encoder's steps and then a decoder's: the hidden state after each, [batch, steps, width].
     #[must_use]
@@ -53,6 +67,12 @@ pub trait Kernels: Backend {
 }
 
 impl Kernels for Flex {
+    fn attention(inputs: AttentionInputs<Self>) -> Tensor<Self, 3> {
+        cpu::attention_forward(&inputs).unwrap_or_else(|| attention::forward(&inputs))
+    }
+    fn attention_backward(inputs: &AttentionInputs<Self>, gradient: Tensor<Self, 3>) -> AttentionGradients<Self> {
+        cpu::attention_backward(inputs, &gradient).unwrap_or_else(|| attention::backward(inputs, gradient))
+    }
     fn residual(inputs: ResidualInputs<Self>) -> Tensor<Self, 3> {
         cpu::residual_forward(&inputs).unwrap_or_else(|| residual::forward(&inputs))
     }
@@ -78,6 +98,9 @@ impl Kernels for burn::backend::Cuda {}
 impl Kernels for burn::backend::NdArray<f64> {}
 
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
+    fn attention(inputs: AttentionInputs<Self>) -> Tensor<Self, 3> {
+        attention::tracked(inputs)
+    }
     fn residual(inputs: ResidualInputs<Self>) -> Tensor<Self, 3> {
         residual::tracked(inputs)
     }

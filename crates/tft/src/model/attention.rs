@@ -9,12 +9,12 @@
 //! before the values are, because the values are shared: one product in place of one a head, and the average is the explanation.
 
 use burn::module::Module;
-use burn::tensor::activation::softmax;
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
 
 use super::linear::Linear;
 use super::parameters::Parameters;
+use crate::kernels::{AttentionInputs, Kernels};
 
 /// The weights of all heads.
 #[derive(Module, Debug)]
@@ -54,44 +54,23 @@ impl<B: Backend> InterpretableAttention<B> {
             heads,
         }
     }
+}
 
+impl<B: Kernels> InterpretableAttention<B> {
     /// `input` [batch, steps, width], of which the last `horizon` steps ask; `steps_present` [batch, steps], if not all are.
     pub fn forward(&self, input: Tensor<B, 3>, horizon: usize, steps_present: Option<Tensor<B, 2>>) -> Attended<B> {
-        let [batch, steps, width] = input.dims();
-        let (heads, each, context) = (self.heads, width / self.heads.max(1), steps - horizon);
-        let by_head = |tensor: Tensor<B, 3>, steps: usize| tensor.reshape([batch, steps, heads, each]).swap_dims(1, 2);
-        let asking = input.clone().narrow(1, context, horizon);
-        let query = by_head(self.query.forward_steps(asking), horizon);
-        let key = by_head(self.key.forward_steps(input.clone()), steps);
+        let [_, steps, _] = input.dims();
+        let asking = input.clone().narrow(1, steps.saturating_sub(horizon), horizon);
+        let weights = B::attention(AttentionInputs {
+            query: self.query.forward_steps(asking),
+            key: self.key.forward_steps(input.clone()),
+            heads: self.heads,
+            steps_present,
+        });
         let value = self.value.forward_steps(input);
-
-        let scale = 1.0 / (each.max(1) as f64).sqrt();
-        let mut scores = query.matmul(key.swap_dims(2, 3)) * scale + causal_mask(context, horizon, &value.device());
-        if let Some(present) = steps_present {
-            let absent = present.equal_elem(0.0).reshape([batch, 1, 1, steps]);
-            scores = scores.mask_fill(absent.expand([batch, heads, horizon, steps]), f64::NEG_INFINITY);
-        }
-        let weights = softmax(scores, 3).mean_dim(1).reshape([batch, horizon, steps]);
         Attended {
             output: self.output.forward_steps(weights.clone().matmul(value)),
             weights,
         }
     }
-}
-
-/// 0 where step `context + row` may see step `column`, that is up to itself; -∞ after it: [1, 1, horizon, context + horizon].
-fn causal_mask<B: Backend>(context: usize, horizon: usize, device: &B::Device) -> Tensor<B, 4> {
-    let steps = context + horizon;
-    let value = |row: usize, column: usize| {
-        if column <= context + row {
-            0.0
-        } else {
-            f32::NEG_INFINITY
-        }
-    };
-    let values = (0..horizon).flat_map(|row| (0..steps).map(move |column| value(row, column)));
-    Tensor::from_data(
-        TensorData::new(values.collect::<Vec<f32>>(), [1, 1, horizon, steps]),
-        device,
-    )
 }

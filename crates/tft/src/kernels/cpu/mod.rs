@@ -4,8 +4,10 @@
 //! Windows are cut into shards of a fixed number, and what shards add up is added in their order: so results are the same bits for any
 //! number of threads. They may differ in the last bits between kinds of machines.
 //!
-//! Reading order: `simd` (vectors), `elementary` (exponentials), `rows`, `product` (matrices), `memory` (tensors), `residual`, `lstm`.
+//! Reading order: `simd` (vectors), `elementary` (exponentials), `rows`, `product` (matrices), `memory` (tensors), `residual`, `lstm`,
+//! `attention`.
 
+mod attention;
 mod elementary;
 mod lstm;
 mod memory;
@@ -17,5 +19,6 @@ mod simd;
 #[cfg(test)]
 mod tests;
 
+pub(super) use attention::{attention_backward, attention_forward};
 pub(super) use lstm::{lstm_backward, lstm_forward};
 pub(super) use residual::{residual_backward, residual_forward};

@@ -8,7 +8,8 @@ use burn::tensor::{Tensor, TensorData};
 use super::elementary::{exp, sigmoid, tanh};
 use super::product::{Into, Left, Right, Size, accumulate, transposed};
 use super::simd::{Level, Simd, Work, run};
-use super::{lstm_backward, lstm_forward, residual_backward, residual_forward};
+use super::{attention_backward, attention_forward, lstm_backward, lstm_forward, residual_backward, residual_forward};
+use crate::kernels::attention::{self, AttentionInputs};
 use crate::kernels::lstm::{self, LstmInputs, LstmWeights};
 use crate::kernels::residual::{self, GroupedWeights, ResidualInputs};
 use crate::model::{Draws, Pass};
@@ -246,6 +247,39 @@ fn residual_is_that_of_plain_operations() {
                     check("of second's bias", found.bias, wanted.bias);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn attention_is_that_of_plain_operations() {
+    for (batch, horizon, steps, width, heads) in [
+        (1, 1, 1, 4, 1),
+        (3, 5, 12, 6, 2),
+        (2, 20, 53, 32, 8),
+        (2, 16, 64, 40, 4),
+    ] {
+        let present = flex([batch, steps], 20).greater_elem(-0.4).float();
+        // The steps that ask are present.
+        let asking = Tensor::ones([batch, horizon], &Default::default());
+        let present = present.slice_assign([0..batch, steps - horizon..steps], asking);
+        for steps_present in [None, Some(present)] {
+            let inputs = AttentionInputs {
+                query: flex([batch, horizon, width], 1) * 3.0,
+                key: flex([batch, steps, width], 2) * 3.0,
+                heads,
+                steps_present,
+            };
+            check(
+                "weights",
+                attention_forward(&inputs).unwrap(),
+                attention::forward(&inputs),
+            );
+            let gradient = flex([batch, horizon, steps], 3);
+            let found = attention_backward(&inputs, &gradient).unwrap();
+            let wanted = attention::backward(&inputs, gradient);
+            check("of query", found.query, wanted.query);
+            check("of key", found.key, wanted.key);
         }
     }
 }

@@ -4,7 +4,10 @@ use burn::backend::Autodiff;
 use burn::tensor::{Tensor, TensorData};
 
 use super::example::{Example, Holes, Plain, architecture};
-use crate::kernels::{Kernels, LstmInputs, LstmWeights, lstm_forward};
+use crate::kernels::{
+    AttentionInputs, GroupedWeights, Kernels, LstmInputs, LstmWeights, ResidualInputs, attention_forward, lstm_forward,
+    residual_forward,
+};
 use crate::loss::Loss;
 use crate::model::{Draws, Pass, TemporalFusionTransformer};
 use crate::random::{mix, unit};
@@ -18,7 +21,18 @@ fn random<const D: usize>(shape: [usize; D], key: u64) -> Tensor<Graph, D> {
     Tensor::from_data(TensorData::new(values, shape), &Default::default())
 }
 
-fn check(loss: &Loss, holes: Holes, pass: Pass) {
+/// Gradients are the same; Burn gives none to what nothing depends on, where an operation gives zeros.
+fn check<const D: usize>(name: &str, own: Option<Tensor<Plain, D>>, derived: Option<Tensor<Plain, D>>) {
+    let of =
+        |gradient: Option<Tensor<Plain, D>>| gradient.map(|gradient| gradient.into_data().to_vec::<f64>().unwrap());
+    let own = of(own).unwrap();
+    let derived = of(derived).unwrap_or_else(|| vec![0.0; own.len()]);
+    for (own, derived) in own.iter().zip(&derived) {
+        assert!((own - derived).abs() < 1e-10, "{name}: {own} {derived}");
+    }
+}
+
+fn check_network(loss: &Loss, holes: Holes, pass: Pass) {
     let mut architecture = architecture();
     architecture.outputs = loss.outputs();
     let device = Default::default();
@@ -58,12 +72,12 @@ fn check(loss: &Loss, holes: Holes, pass: Pass) {
 
 #[test]
 fn gradients_of_the_network_are_those_of_differences() {
-    check(&Loss::Mse, Holes::None, Pass::Predict);
+    check_network(&Loss::Mse, Holes::None, Pass::Predict);
 }
 
 #[test]
 fn gradients_with_missing_values_and_short_series_are_those_of_differences() {
-    check(&Loss::Quantile(vec![0.2, 0.5, 0.7]), Holes::Many, Pass::Predict);
+    check_network(&Loss::Quantile(vec![0.2, 0.5, 0.7]), Holes::Many, Pass::Predict);
 }
 
 #[test]
@@ -107,21 +121,9 @@ fn recurrence_has_the_gradients_of_its_steps() {
                 (own * weight.clone()).sum().backward(),
                 (derived * weight).sum().backward(),
             );
-            let check = |name: &str, own: Option<Vec<f64>>, derived: Option<Vec<f64>>| {
-                let own = own.unwrap_or_default();
-                // A graph gives no gradient to what nothing depends on; the operation gives zeros.
-                let derived = derived.unwrap_or_else(|| vec![0.0; own.len()]);
-                for (own, derived) in own.iter().zip(&derived) {
-                    assert!(
-                        (own - derived).abs() < 1e-10,
-                        "{name}, context {context}: {own} {derived}"
-                    );
-                }
-            };
             macro_rules! check {
                 ($($tensor:expr),*) => {$(
-                    let of = |grads| $tensor.grad(grads).map(|gradient| gradient.into_data().to_vec::<f64>().unwrap());
-                    check(stringify!($tensor), of(&own), of(&derived));
+                    check(stringify!($tensor), $tensor.grad(&own), $tensor.grad(&derived));
                 )*};
             }
             check!(inputs.input, inputs.hidden, inputs.cell);
@@ -140,5 +142,70 @@ fn exponential_linear_unit_has_a_finite_slope_everywhere() {
     let wanted = values.map(|x: f32| if x >= 0.0 { 1.0 } else { x.exp() });
     for (slope, wanted) in slopes.iter().zip(wanted) {
         assert!((slope - wanted).abs() < 1e-6, "{slopes:?}");
+    }
+}
+
+/// The residual operation's own backward pass against what Burn derives from its forward pass.
+#[test]
+fn residual_has_the_gradients_of_its_steps() {
+    let (groups, rows, width) = (2, 5, 4);
+    let layer = |outputs: usize, key: u64| GroupedWeights {
+        weight: random([groups, width, outputs], key).require_grad(),
+        bias: random([groups, outputs], key + 1).require_grad(),
+    };
+    for has_second in [true, false] {
+        for pass in [Pass::Predict, Pass::Train(Draws::of_step(1, 2))] {
+            let inputs = ResidualInputs {
+                input: random([groups, rows, width], 1).require_grad(),
+                skip: random([groups, rows, width], 2).require_grad(),
+                second: has_second.then(|| layer(width, 3)),
+                gate: layer(2 * width, 5),
+                scale: random([groups, width], 7).require_grad(),
+                shift: random([groups, width], 8).require_grad(),
+                dropping: pass.dropping(0.3),
+            };
+            let weight = random([groups, rows, width], 9);
+            let own = (Graph::residual(inputs.clone()) * weight.clone()).sum().backward();
+            let derived = (residual_forward(&inputs) * weight).sum().backward();
+            macro_rules! check {
+                ($($tensor:expr),*) => {$(
+                    check(stringify!($tensor), $tensor.grad(&own), $tensor.grad(&derived));
+                )*};
+            }
+            check!(
+                inputs.input,
+                inputs.skip,
+                inputs.gate.weight,
+                inputs.gate.bias,
+                inputs.scale,
+                inputs.shift
+            );
+            if let Some(second) = &inputs.second {
+                check!(second.weight, second.bias);
+            }
+        }
+    }
+}
+
+/// The attention's own backward pass against what Burn derives from its forward pass.
+#[test]
+fn attention_has_the_gradients_of_its_steps() {
+    let (batch, horizon, steps, width) = (2, 3, 7, 4);
+    let present = Tensor::from_data(
+        [[0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0]],
+        &Default::default(),
+    );
+    for steps_present in [None, Some(present)] {
+        let inputs = AttentionInputs {
+            query: random([batch, horizon, width], 1).require_grad(),
+            key: random([batch, steps, width], 2).require_grad(),
+            heads: 2,
+            steps_present,
+        };
+        let weight = random([batch, horizon, steps], 3);
+        let own = (Graph::attention(inputs.clone()) * weight.clone()).sum().backward();
+        let derived = (attention_forward(&inputs) * weight).sum().backward();
+        check("query", inputs.query.grad(&own), inputs.query.grad(&derived));
+        check("key", inputs.key.grad(&own), inputs.key.grad(&derived));
     }
 }
