@@ -145,7 +145,9 @@ pub fn tracked<B: Kernels, C: CheckpointStrategy>(
         heads: inputs.heads,
         steps_present: inputs.steps_present.map(Tensor::inner),
     };
-    let nodes = [inputs.query.into_primitive(), inputs.key.into_primitive()].map(|primitive| primitive.tensor().node);
+    // Kept until the operation is in the graph: a node that nobody holds may be taken out of it.
+    let tensors = [inputs.query.into_primitive(), inputs.key.into_primitive()].map(TensorPrimitive::tensor);
+    let nodes = tensors.each_ref().map(|tensor| tensor.node.clone());
     let output = match Attention.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => {
             let output = B::attention(inner.clone()).into_primitive().tensor();
@@ -153,5 +155,6 @@ pub fn tracked<B: Kernels, C: CheckpointStrategy>(
         }
         OpsKind::UnTracked(prepared) => prepared.finish(B::attention(inner).into_primitive().tensor()),
     };
+    drop(tensors);
     Tensor::from_primitive(TensorPrimitive::Float(output))
 }

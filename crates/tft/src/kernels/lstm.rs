@@ -292,7 +292,8 @@ pub fn tracked<B: Kernels, C: CheckpointStrategy>(inputs: LstmInputs<Autodiff<B,
         hidden: dh,
         bias: db,
     } = inputs.decoder;
-    let nodes = [
+    // Kept until the operation is in the graph: a node that nobody holds may be taken out of it.
+    let tensors = [
         inputs.input.into_primitive(),
         ei.into_primitive(),
         eh.into_primitive(),
@@ -303,7 +304,8 @@ pub fn tracked<B: Kernels, C: CheckpointStrategy>(inputs: LstmInputs<Autodiff<B,
         inputs.hidden.into_primitive(),
         inputs.cell.into_primitive(),
     ]
-    .map(|primitive| primitive.tensor().node);
+    .map(TensorPrimitive::tensor);
+    let nodes = tensors.each_ref().map(|tensor| tensor.node.clone());
     let output = match Lstm.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => {
             let trace = B::lstm_forward(&inner);
@@ -312,6 +314,7 @@ pub fn tracked<B: Kernels, C: CheckpointStrategy>(inputs: LstmInputs<Autodiff<B,
         }
         OpsKind::UnTracked(prepared) => prepared.finish(B::lstm(inner).into_primitive().tensor()),
     };
+    drop(tensors);
     Tensor::from_primitive(TensorPrimitive::Float(output))
 }
 

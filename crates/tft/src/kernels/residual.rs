@@ -249,11 +249,13 @@ pub fn tracked<B: Kernels, C: CheckpointStrategy>(inputs: ResidualInputs<Autodif
         inputs.scale.into_primitive(),
         inputs.shift.into_primitive(),
     ];
-    let [input, skip, gate, gate_bias, scale, shift] = rest.map(|primitive| primitive.tensor().node);
+    // Kept until the operation is in the graph: a node that nobody holds may be taken out of it.
+    let rest = rest.map(TensorPrimitive::tensor);
+    let [input, skip, gate, gate_bias, scale, shift] = rest.each_ref().map(|tensor| tensor.node.clone());
     let output = match inputs.second {
         Some(GroupedWeights { weight, bias }) => {
-            let [weight, bias] =
-                [weight.into_primitive(), bias.into_primitive()].map(|primitive| primitive.tensor().node);
+            let layer = [weight.into_primitive(), bias.into_primitive()].map(TensorPrimitive::tensor);
+            let [weight, bias] = layer.each_ref().map(|tensor| tensor.node.clone());
             let nodes = [input, skip, weight, bias, gate, gate_bias, scale, shift];
             match Residual.prepare::<C>(nodes).compute_bound().stateful() {
                 OpsKind::Tracked(prepared) => {
@@ -274,6 +276,7 @@ pub fn tracked<B: Kernels, C: CheckpointStrategy>(inputs: ResidualInputs<Autodif
             }
         }
     };
+    drop(rest);
     Tensor::from_primitive(TensorPrimitive::Float(output))
 }
 

@@ -11,7 +11,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::elementary::exp;
 use super::memory::{contiguous, numbers, tensor};
 use super::product::{Into, Left, Right, Size, accumulate, transposed};
-use super::rows::{Elementwise, dot, each, sum};
+use super::rows::{Elementwise, dot, each, largest, sum};
 use super::simd::{Level, Simd, Work, run};
 use crate::kernels::attention::{AttentionGradients, AttentionInputs, scale_of};
 
@@ -139,15 +139,8 @@ impl Window<'_> {
             for row in 0..rows {
                 let scores = start.add(row * steps);
                 let seen = steps - horizon + first + row + 1;
-                for (at, present) in self.present.iter().take(seen).enumerate() {
-                    if *present == 0.0 {
-                        *scores.add(at) = UNSEEN;
-                    }
-                }
-                let mut largest = UNSEEN;
-                for at in 0..seen {
-                    largest = largest.max(*scores.add(at));
-                }
+                self.put_absent(scores, seen, UNSEEN);
+                let largest = largest::<V>(scores, seen, UNSEEN);
                 each::<V>(
                     seen,
                     Power {
@@ -156,6 +149,7 @@ impl Window<'_> {
                         largest,
                     },
                 );
+                self.put_absent(scores, seen, 0.0);
                 let total = sum::<V>(scores, seen);
                 each::<V>(
                     seen,
@@ -165,6 +159,20 @@ impl Window<'_> {
                     },
                 );
                 std::ptr::write_bytes(scores.add(seen), 0, steps - seen);
+            }
+        }
+    }
+
+    /// Puts a number where a step is absent.
+    ///
+    /// # Safety
+    /// `numbers` leads to `seen` numbers.
+    #[inline(always)]
+    unsafe fn put_absent(&self, numbers: *mut f32, seen: usize, number: f32) {
+        for (at, present) in self.present.iter().take(seen).enumerate() {
+            if *present == 0.0 {
+                // SAFETY: the caller's promise.
+                unsafe { *numbers.add(at) = number };
             }
         }
     }

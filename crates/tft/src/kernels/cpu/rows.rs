@@ -73,6 +73,29 @@ pub(super) unsafe fn dot<V: Simd>(one: *const f32, other: *const f32, length: us
     }
 }
 
+/// The largest of `length` numbers, and of `least`.
+///
+/// # Safety
+/// The machine has the vector, and the row has the numbers.
+#[inline(always)]
+pub(super) unsafe fn largest<V: Simd>(row: *const f32, length: usize, least: f32) -> f32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (mut vector, mut rest, mut at) = (V::splat(least), least, 0);
+        while at + V::LANES <= length {
+            vector = vector.max(V::load(row.add(at)));
+            at += V::LANES;
+        }
+        while at < length {
+            rest = f32::max(rest, *row.add(at));
+            at += 1;
+        }
+        let mut numbers = [least; 16];
+        vector.store(numbers.as_mut_ptr());
+        numbers.into_iter().fold(rest, f32::max)
+    }
+}
+
 /// The sum of a vector's numbers, half upon half.
 ///
 /// # Safety
