@@ -1,11 +1,13 @@
 //! Training, as a whole: it learns, and what it learns depends on the seed alone.
 
 use burn::backend::{Autodiff, Flex};
+use burn::module::AutodiffModule;
 
 use crate::TftError;
 use crate::data::{Block, Gathering, Panel, Rows, Scalers, Scaling, Shape, Window, windows};
 use crate::loss::Loss;
 use crate::model::{Architecture, Outputs, VariableSet};
+use crate::predict::{Asking, forecast};
 use crate::train::{Checkpoint, Control, Fitted, Material, Moment, Schedule, Settings, fit};
 
 type Train = Autodiff<Flex>;
@@ -283,5 +285,54 @@ fn every_loss_learns() {
         };
         let history = train(&settings, 1, Way::default()).unwrap().history;
         assert!(history[5].train_loss < history[0].train_loss);
+    }
+}
+
+#[test]
+fn forecasts_of_a_trained_network_follow_the_waves_in_their_own_units() {
+    let settings = Settings {
+        epochs: 25,
+        ..settings()
+    };
+    let fitted = train(&settings, 1, Way::default()).unwrap();
+    let panel = panel();
+    let shape = Shape { context: 8, horizon: 4 };
+    let scalers = Scalers::fit(&panel, 60, Scaling::Entity);
+    let asked = windows(&panel, shape, &(60..80), 1).unwrap();
+    let gathering = Gathering::new(&panel, &scalers, shape, 1);
+    let outputs = settings.loss.outputs();
+    let ask = |batch| {
+        let asking = Asking {
+            gathering: &gathering,
+            windows: &asked,
+            outputs: &outputs,
+            batch,
+            threads: 1,
+        };
+        forecast(&fitted.network.valid(), &asking, &Default::default()).unwrap()
+    };
+    let found = ask(16);
+    assert_eq!(found.values.len(), asked.len() * 4 * 3);
+    assert_eq!(found.crossings.forecasts, asked.len() as u64 * 4);
+    let (mut error, mut of_mean) = (0.0, 0.0);
+    for (window, quantiles) in asked.iter().zip(found.values.chunks(12)) {
+        for (ahead, quantiles) in quantiles.chunks(3).enumerate() {
+            assert!(quantiles.is_sorted());
+            let value = panel.observed().continuous[0][window.now as usize + 1 + ahead];
+            if value.is_finite() {
+                error += (value - quantiles[1]).abs();
+                of_mean += (value - 10.0 * (window.entity as f32 + 1.0)).abs();
+            }
+        }
+    }
+    assert!(error < of_mean / 2.0, "{error} {of_mean}");
+    for window in found.importance.past.chunks(3) {
+        assert!((window.iter().sum::<f32>() - 1.0).abs() < 1e-4);
+    }
+    for row in found.attention.chunks(12) {
+        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-4);
+    }
+    for (one, other) in found.values.iter().zip(ask(7).values) {
+        assert!((one - other).abs() < 1e-3);
     }
 }
