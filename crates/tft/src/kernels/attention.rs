@@ -150,10 +150,10 @@ pub fn tracked<B: Kernels, C: CheckpointStrategy>(
     let nodes = tensors.each_ref().map(|tensor| tensor.node.clone());
     let output = match Attention.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => {
-            let output = B::attention(inner.clone()).into_primitive().tensor();
+            let output = B::attention_weights(inner.clone()).into_primitive().tensor();
             prepared.finish(inner, output)
         }
-        OpsKind::UnTracked(prepared) => prepared.finish(B::attention(inner).into_primitive().tensor()),
+        OpsKind::UnTracked(prepared) => prepared.finish(B::attention_weights(inner).into_primitive().tensor()),
     };
     drop(tensors);
     Tensor::from_primitive(TensorPrimitive::Float(output))

@@ -37,7 +37,7 @@ pub trait Kernels: Backend {
     }
     /// How much each step of the horizon attends to each step: [batch, horizon, steps].
     #[must_use]
-    fn attention(inputs: AttentionInputs<Self>) -> Tensor<Self, 3> {
+    fn attention_weights(inputs: AttentionInputs<Self>) -> Tensor<Self, 3> {
         attention::forward(&inputs)
     }
     /// Gradients of the inputs from `gradient`, that of the weights: [batch, horizon, steps].
@@ -67,7 +67,7 @@ pub trait Kernels: Backend {
 }
 
 impl Kernels for Flex {
-    fn attention(inputs: AttentionInputs<Self>) -> Tensor<Self, 3> {
+    fn attention_weights(inputs: AttentionInputs<Self>) -> Tensor<Self, 3> {
         cpu::attention_forward(&inputs).unwrap_or_else(|| attention::forward(&inputs))
     }
     fn attention_backward(inputs: &AttentionInputs<Self>, gradient: Tensor<Self, 3>) -> AttentionGradients<Self> {
@@ -98,7 +98,7 @@ impl Kernels for burn::backend::Cuda {}
 impl Kernels for burn::backend::NdArray<f64> {}
 
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
-    fn attention(inputs: AttentionInputs<Self>) -> Tensor<Self, 3> {
+    fn attention_weights(inputs: AttentionInputs<Self>) -> Tensor<Self, 3> {
         attention::tracked(inputs)
     }
     fn residual(inputs: ResidualInputs<Self>) -> Tensor<Self, 3> {

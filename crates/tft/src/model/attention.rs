@@ -61,7 +61,7 @@ impl<B: Kernels> InterpretableAttention<B> {
     pub fn forward(&self, input: Tensor<B, 3>, horizon: usize, steps_present: Option<Tensor<B, 2>>) -> Attended<B> {
         let [_, steps, _] = input.dims();
         let asking = input.clone().narrow(1, steps.saturating_sub(horizon), horizon);
-        let weights = B::attention(AttentionInputs {
+        let weights = B::attention_weights(AttentionInputs {
             query: self.query.forward_steps(asking),
             key: self.key.forward_steps(input.clone()),
             heads: self.heads,

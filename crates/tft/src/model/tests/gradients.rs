@@ -203,7 +203,9 @@ fn attention_has_the_gradients_of_its_steps() {
             steps_present,
         };
         let weight = random([batch, horizon, steps], 3);
-        let own = (Graph::attention(inputs.clone()) * weight.clone()).sum().backward();
+        let own = (Graph::attention_weights(inputs.clone()) * weight.clone())
+            .sum()
+            .backward();
         let derived = (attention_forward(&inputs) * weight).sum().backward();
         check("query", inputs.query.grad(&own), inputs.query.grad(&derived));
         check("key", inputs.key.grad(&own), inputs.key.grad(&derived));
