@@ -159,10 +159,10 @@ fn batch_holds_what_the_rows_hold() {
                 .flat_map(|window| twin.back(*window))
                 .map(|step| step.is_none())
                 .collect();
-            check_columns(&found.past, &of(Twin::back, true), &absent);
+            check_columns(&found.past, &of(|twin, window| twin.back(window), true), &absent);
             check_columns(
                 &found.future.unwrap(),
-                &of(Twin::ahead, false),
+                &of(|twin, window| twin.ahead(window), false),
                 &vec![false; windows.len() * SHAPE.horizon],
             );
             let steps = found.steps_present.map_or_else(|| vec![1.0; absent.len()], numbers);

@@ -82,7 +82,7 @@ fn gradients_with_missing_values_and_short_series_are_those_of_differences() {
 
 #[test]
 fn gradients_with_dropout_are_those_of_differences() {
-    check(
+    check_network(
         &Loss::Huber { delta: 0.5 },
         Holes::None,
         Pass::Train(Draws::of_step(8, 1)),
