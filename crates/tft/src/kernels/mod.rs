@@ -12,7 +12,7 @@ mod residual;
 
 pub use attention::{AttentionGradients, AttentionInputs};
 pub use lstm::{LstmGradients, LstmInputs, LstmTrace, LstmWeights};
-pub use residual::{GroupedWeights, ResidualGradients, ResidualInputs, elu};
+pub use residual::{GroupedWeights, ResidualGradients, ResidualInputs, elu, sigmoid};
 #[cfg(test)]
 pub(crate) use {
     attention::forward as attention_forward, lstm::forward as lstm_forward, residual::forward as residual_forward,

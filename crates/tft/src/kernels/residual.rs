@@ -16,7 +16,7 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::activation::relu;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorPrimitive};
 
@@ -72,6 +72,12 @@ pub struct ResidualGradients<B: Backend> {
 #[must_use]
 pub fn elu<B: Backend, const D: usize>(input: Tensor<B, D>) -> Tensor<B, D> {
     relu(input.clone()) + (input.clamp_max(0.0).exp() - 1.0)
+}
+
+/// 1 / (1 + e⁻ˣ), as (1 + tanh(x / 2)) / 2: in the tensor's own precision (Burn's is computed in 32 bits on some backends), and finite.
+#[must_use]
+pub fn sigmoid<B: Backend, const D: usize>(input: Tensor<B, D>) -> Tensor<B, D> {
+    (input * 0.5).tanh() * 0.5 + 0.5
 }
 
 fn layer<B: Backend>(input: Tensor<B, 3>, weights: &GroupedWeights<B>) -> Tensor<B, 3> {

@@ -99,7 +99,11 @@ impl Loss {
                 let near = size.clone().clamp_max(*delta);
                 near.clone() * near.clone() * 0.5 + (size - near) * *delta
             }
-            Self::Poisson => forecast.clone().exp() - target * forecast,
+            Self::Poisson => {
+                // What is not known may be forecast as anything: its exponential must not overflow, or the product with 0 is no number.
+                let forecast = forecast * known.clone();
+                forecast.clone().exp() - target * forecast
+            }
         };
         LossSum {
             // Dimension by dimension: a sum over everything at once is cut by threads when it is large.

@@ -2,14 +2,13 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::activation::sigmoid;
 use burn::tensor::backend::Backend;
 
 use super::architecture::Architecture;
 use super::dropout::Pass;
 use super::linear::Linear;
 use super::parameters::Parameters;
-use crate::kernels::{Kernels, ResidualInputs};
+use crate::kernels::{Kernels, ResidualInputs, sigmoid};
 
 /// σ(a) ⊙ b, where a is the first half of the last dimension and b the second: [.., 2 · width] → [.., width] (equation 5).
 #[must_use]

@@ -204,8 +204,9 @@ fn stopped_and_resumed_within_an_epoch_is_as_if_never_stopped() {
             ..Way::default()
         };
         let rest = train(&settings(), 1, way).unwrap();
-        assert_eq!(rest.checkpoint, wanted.checkpoint, "step {step}");
         assert_eq!(rest.history, wanted.history, "step {step}");
+        assert_eq!(rest.checkpoint.progress, wanted.checkpoint.progress, "step {step}");
+        assert!(rest.checkpoint == wanted.checkpoint, "step {step}");
     }
 }
 
