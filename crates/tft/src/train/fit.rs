@@ -9,6 +9,7 @@ use burn::tensor::{ElementConversion, Tensor, TensorData};
 use super::checkpoint::{Checkpoint, Progress};
 use super::early_stopping::Verdict;
 use super::flat;
+use super::graph::one_graph;
 use super::optimiser::AdamW;
 use super::settings::Settings;
 use crate::TftError;
@@ -290,6 +291,7 @@ where
         batch: &Batch,
         piece: usize,
     ) -> Result<(Tensor<B::InnerBackend, 1>, LossSum<B::InnerBackend>), TftError> {
+        let _alone = one_graph();
         let tensors = batch.tensors::<B>(self.shape, &self.device);
         let draws = Draws::of_step(mix(self.material.seed, 3), self.progress.step).part(piece as u64);
         let forecast = self.network.forward(tensors.windows, Pass::Train(draws))?.forecast;

@@ -1,6 +1,6 @@
 //! How the network learns.
 //!
-//! Reading order: `settings` (what may be said), `flat` (all parameters in one buffer), `optimiser` (clipping and AdamW on it), `schedule`
+//! Reading order: `settings` (what may be said), `flat` (all parameters in one buffer), `graph`, `optimiser` (clipping and AdamW on it), `schedule`
 //! (learning rates), `early_stopping`, `checkpoint` (what is kept to go on from), `fit` (the loop).
 //!
 //! The same seed gives the same weights, for any number of threads, stopped and resumed or not: everything drawn at random is a hash of
@@ -10,6 +10,7 @@ mod checkpoint;
 mod early_stopping;
 mod fit;
 mod flat;
+mod graph;
 mod optimiser;
 mod schedule;
 mod settings;
@@ -21,6 +22,7 @@ pub use checkpoint::{Checkpoint, Progress, write_atomically};
 pub use early_stopping::{EarlyStopping, Verdict};
 pub use fit::{Control, Fitted, Material, Moment, Report, evaluate, fit};
 pub use flat::{gradients, parameters, replace};
+pub use graph::one_graph;
 pub use optimiser::{AdamW, AdamWSettings, sum_in_order};
 pub use schedule::{Plateau, Schedule};
 pub use settings::Settings;

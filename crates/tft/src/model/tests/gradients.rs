@@ -11,7 +11,7 @@ use crate::kernels::{
 use crate::loss::Loss;
 use crate::model::{Draws, Pass, TemporalFusionTransformer};
 use crate::random::{mix, unit};
-use crate::train::{gradients, parameters, replace};
+use crate::train::{gradients, one_graph, parameters, replace};
 
 type Graph = Autodiff<Plain>;
 
@@ -33,6 +33,7 @@ fn check<const D: usize>(name: &str, own: Option<Tensor<Plain, D>>, derived: Opt
 }
 
 fn check_network(loss: &Loss, holes: Holes, pass: Pass) {
+    let _alone = one_graph();
     let mut architecture = architecture();
     architecture.outputs = loss.outputs();
     let device = Default::default();
@@ -92,6 +93,7 @@ fn gradients_with_dropout_are_those_of_differences() {
 /// The recurrence's own backward pass against what Burn derives from its forward pass.
 #[test]
 fn recurrence_has_the_gradients_of_its_steps() {
+    let _alone = one_graph();
     let (batch, steps, width, context) = (3, 7, 4, 4);
     let leaf = |key: u64| random([width, 4 * width], key).require_grad();
     let bias = |key: u64| random([4 * width], key).require_grad();
@@ -135,6 +137,7 @@ fn recurrence_has_the_gradients_of_its_steps() {
 
 #[test]
 fn exponential_linear_unit_has_a_finite_slope_everywhere() {
+    let _alone = one_graph();
     let values = [-1e4, -80.0, -1.0, 0.0, 1.0, 80.0, 89.0, 1e4];
     let input = Tensor::<Autodiff<burn::backend::Flex>, 1>::from_floats(values, &Default::default()).require_grad();
     let grads = crate::kernels::elu(input.clone()).sum().backward();
@@ -148,6 +151,7 @@ fn exponential_linear_unit_has_a_finite_slope_everywhere() {
 /// The residual operation's own backward pass against what Burn derives from its forward pass.
 #[test]
 fn residual_has_the_gradients_of_its_steps() {
+    let _alone = one_graph();
     let (groups, rows, width) = (2, 5, 4);
     let layer = |outputs: usize, key: u64| GroupedWeights {
         weight: random([groups, width, outputs], key).require_grad(),
@@ -190,6 +194,7 @@ fn residual_has_the_gradients_of_its_steps() {
 /// The attention's own backward pass against what Burn derives from its forward pass.
 #[test]
 fn attention_has_the_gradients_of_its_steps() {
+    let _alone = one_graph();
     let (batch, horizon, steps, width) = (2, 3, 7, 4);
     let present = Tensor::from_data(
         [[0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0]],
