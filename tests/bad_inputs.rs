@@ -430,7 +430,7 @@ const DEFINITIONS: [Case<'_>; 17] = [
     ),
     (
         "kind that is not supported yet",
-        "feature_groups/racks.toml: name = \"racks\"⏎version = 2⏎entity = [\"host\"]⏎event_time = \"ts\"⏎[derive]⏎from = [\"local:v1\"]⏎[[features]]⏎name = \"habit\"⏎of = \"host\"⏎target_encoding = \"cpu\"⏎\napply",
+        "feature_groups/racks.toml: name = \"racks\"⏎version = 2⏎entity = [\"host\"]⏎event_time = \"ts\"⏎[derive]⏎from = [\"local:v1\"]⏎[[features]]⏎name = \"cpu\"⏎of = \"cpu\"⏎type = \"float64\"⏎expect = { min = 0, on_violation = \"quarantine\" }⏎\napply",
     ),
     (
         "query that asks the clock",

@@ -114,6 +114,30 @@ fn derived_groups_follow_their_sources_into_a_dataset() {
 }
 
 #[test]
+fn gap_counts_the_groups_between_that_a_view_does_not_name() {
+    let sandbox = repository();
+    let labels = FEATURES.replace("\"features\"", "\"labels\"");
+    sandbox.write("feature_groups/labels.toml", &labels);
+    let view = VIEW
+        .replace("\"view\"", "\"aside\"")
+        .replace("features:v1", "labels:v1");
+    sandbox.write("feature_views/aside.toml", &view);
+    sandbox.ok("apply");
+    sandbox.write("one.csv", &rows(0..500));
+    sandbox.ok("featuregroup ingest metrics --from one.csv");
+    sandbox.ok("featuregroup materialize labels");
+    sandbox.ok("featuregroup materialize smoother");
+    sandbox.ok("dataset create aside:v1");
+    // 20 minutes: 10 of the means, in `features`, which only `smoother` names.
+    let sum =
+        "label horizon 5m (`labels:v1.cpu_max_next_5m`) + longest lookback 20m (`smoother:v1.highest_mean`) = 25m";
+    for shown in ["dataset show aside:v1", "featureview show aside"] {
+        let shown = sandbox.ok(shown).stdout;
+        assert!(shown.contains(sum), "{shown}");
+    }
+}
+
+#[test]
 fn derived_groups_are_not_ingested_into_and_others_not_materialized() {
     let sandbox = repository();
     sandbox.write("one.csv", &rows(0..5));

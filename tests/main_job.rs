@@ -355,3 +355,34 @@ fn history_of_an_alias_says_who_moved_it() {
     assert_eq!(by(Some(""), Some("bert")), "bert");
     assert!(!by(None, None).is_empty());
 }
+
+#[test]
+fn file_of_ones_own_becomes_a_model_with_a_label_that_is_computed() {
+    let sandbox = Sandbox::empty();
+    let line = |minute: u32| {
+        let time = format!(
+            "2026-01-{:02} {:02}:{:02}:00",
+            1 + minute / 1440,
+            minute / 60 % 24,
+            minute % 60
+        );
+        format!("web,{time},{},a\ndb,{time},{},b\n", minute / 5 % 17, minute / 5 % 11)
+    };
+    let rows: String = (0..2000).map(|five| line(five * 5)).collect();
+    sandbox.write("mine.csv", &format!("Host,When,CPU usage [%],kind\n{rows}"));
+    sandbox.ok("init own --from mine.csv --entity Host --time When --target 'CPU usage [%]' --time-zone UTC");
+    let own = |line: &str| sandbox.ok(&format!("{line} --repository own"));
+    let labels = sandbox.read("own/feature_groups/labels.toml");
+    assert!(labels.contains("of = \"cpu_usage\"\nlead = \"1h\""), "{labels}");
+    own("apply");
+    own("featuregroup ingest metrics --from mine.csv");
+    own("featuregroup materialize labels");
+    // The last hour of both hosts has no label yet.
+    let open = "select count(*) as n from labels where cpu_usage_max_next_1h is null";
+    assert_eq!(own(&format!("query --csv '{open}'")).stdout, "n\n24\n");
+    own("train --view forecast_fv:v1");
+    own("dataset verify forecast_fv:v1/1");
+    let gap = "label horizon 1h (`labels:v1.cpu_usage_max_next_1h`) + longest lookback 0s = 1h";
+    let shown = own("dataset show forecast_fv:v1/1").stdout;
+    assert!(shown.contains(gap), "{shown}");
+}

@@ -85,12 +85,9 @@ pub fn derive_gap(view: &FeatureView, groups: &BTreeMap<GroupRef, FeatureGroup>)
     Ok(resolve_view(view, groups)?.gap())
 }
 
-/// How far ahead of its event time a column looks.
-pub(crate) fn horizon_of(
-    group: &FeatureGroup,
-    column: &ColumnName,
-    groups: &BTreeMap<GroupRef, FeatureGroup>,
-) -> Duration {
+/// How far ahead of its event time a column of a group looks; `groups` has those that it is derived from.
+#[must_use]
+pub fn horizon_of(group: &FeatureGroup, column: &ColumnName, groups: &BTreeMap<GroupRef, FeatureGroup>) -> Duration {
     Spans {
         groups,
         own: own_horizon,

@@ -30,7 +30,7 @@ pub use expectation::{Check, Expect, Expectation, GroupExpect, Level, Monotonic}
 pub use feature_group::*;
 pub use feature_view::*;
 pub use fingerprint::{Fingerprint, canonical, fingerprint};
-pub use gap::{GapSum, derive_gap};
+pub use gap::{GapSum, derive_gap, horizon_of};
 pub use name::*;
 pub use nearest::nearest;
 pub use parse::{Parsed, parse_feature_group, parse_feature_view, parse_pipeline};

@@ -85,15 +85,21 @@ pub async fn groups(registry: &Registry) -> Outcome<BTreeMap<GroupRef, FeatureGr
     Ok(groups)
 }
 
-/// The groups that a view reads.
+/// The groups that a view reads, and all that they are derived from: how far columns look follows from those too.
 pub async fn groups_of(registry: &Registry, view: &FeatureView) -> Outcome<BTreeMap<GroupRef, FeatureGroup>> {
     let mut groups = BTreeMap::new();
-    for reference in view.groups() {
+    let mut left: Vec<GroupRef> = view.groups().into_iter().cloned().collect();
+    while let Some(reference) = left.pop() {
+        if groups.contains_key(&reference) {
+            continue;
+        }
         let wanted = Wanted {
             name: reference.name.clone(),
             version: Some(reference.version),
         };
-        groups.insert(reference.clone(), group(registry, &wanted).await?.definition);
+        let group = group(registry, &wanted).await?.definition;
+        left.extend(group.derive.iter().flat_map(|derive| derive.from.iter().cloned()));
+        groups.insert(reference, group);
     }
     Ok(groups)
 }

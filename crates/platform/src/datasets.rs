@@ -30,7 +30,7 @@ pub async fn create(
     let reference = view.reference();
     let groups = applied::groups_of(registry, view).await?;
     let store = repository.store()?;
-    for group in groups.values() {
+    for group in view.groups().into_iter().filter_map(|reference| groups.get(reference)) {
         ingestions::reconcile(&store, registry, group).await?;
     }
     let pins = pin_view(&store, view, &groups).await?;

@@ -34,6 +34,9 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::Outcome;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A feature-store-centric ML platform: metrics files in, a gated, registered, reproducible model out.
 #[derive(Parser)]
 #[command(name = "platform", version, max_term_width = 100, disable_help_subcommand = true)]

@@ -45,7 +45,7 @@ const fn window(
 }
 
 /// Aggregates first, then the other functions.
-pub const FUNCTIONS: [Function; 26] = [
+pub const FUNCTIONS: [Function; 27] = [
     window(
         "mean",
         "of = \"x\", window = \"1h\", aggregate = \"mean\"",
@@ -268,6 +268,17 @@ pub const FUNCTIONS: [Function; 26] = [
         gives: OF_COLUMN,
         looks: "back by `max_age`",
     },
+    Function {
+        name: "target_encoding",
+        example: "of = \"x\", target_encoding = \"y\", smoothing = 5.0",
+        definition: "(sum + smoothing m) / (n + smoothing): sum and n are those of the labels y of all entities' rows with the same x, and m is \
+                     the mean of all labels; of rows before t whose horizon is over at t and, where the source declares `known_at`, that were known \
+                     by t; `smoothing` is 20 unless said otherwise",
+        unit: "that of y",
+        nulls: "NULL labels do not count; NULL when x is NULL, or no label counts yet",
+        gives: "float64",
+        looks: "back as far as there are rows",
+    },
 ];
 
 /// `docs/reference/features.md`.
@@ -279,7 +290,7 @@ pub fn features_page() -> String {
          time `t`. Windows are spans of time, `(t - window, t]`: a row at exactly `t - window` is outside, the row at `t` and others with \
          the same event time are inside. Rows that a correction has superseded do not count. NaN is NULL. Integers are taken as float64, a bool as 0 or 1.\n\n\
          The gap between the parts of a time split counts how far a feature looks back, and how far a label looks ahead. An expanding \
-         `zscore` looks back as far as there are rows, which no gap can be: it is not counted.\n\n\
+         `zscore` and a `target_encoding` look back as far as there are rows, which no gap can be: that is not counted.\n\n\
          | function | written | gives | looks |\n|---|---|---|---|\n",
     );
     for function in &FUNCTIONS {

@@ -338,11 +338,6 @@ pub(super) fn check_group(table: &Table<'_>, group: &FeatureGroup) {
         if table.get("expect").is_some() {
             table.require("type", "the type, for `expect` is about it", "type = \"float64\"");
         }
-        if matches!(feature.derivation, Some(Derivation::TargetEncoding { .. })) {
-            let problem = table.problem("target_encoding", "`target_encoding` is not supported yet");
-            let hint = "hash = 1024, or leave the category to the learner".to_owned();
-            table.notes.not_yet(problem.hint(hint));
-        }
         if derive.sql.is_some() {
             check_queried(&table, feature.derivation.is_some());
         } else if KEYS.iter().all(|key| table.get(key).is_none()) {

@@ -76,10 +76,10 @@ impl Columns {
     }
 
     /// The fingerprint of all the rows, and what their columns hold.
-    pub(super) fn finish(self) -> (Fingerprint, Vec<ColumnStatistics>) {
+    pub(super) fn finish(&mut self) -> (Fingerprint, Vec<ColumnStatistics>) {
         let Ok(statistics) =
             self.each(|_, column| Ok::<_, Infallible>(column.statistics.take().map(Collector::finish)));
-        let columns = self.columns.into_iter();
+        let columns = std::mem::take(&mut self.columns).into_iter();
         let contents = columns.map(|column| column.into_inner().unwrap_or_else(PoisonError::into_inner).content);
         let fingerprint = ContentHasher::of_columns(contents.collect(), self.rows).finish();
         (fingerprint, statistics.into_iter().flatten().collect())

@@ -113,6 +113,8 @@ fn write(
     };
     for chunks in groups {
         append(&mut writer, chunks).map_err(parquet_error(path))?;
+        // Little is left to wait for at the end.
+        writer.inner().sync().map_err(file_error(path))?;
     }
     let ended: Result<Hashed, ParquetError> = writer.into_inner();
     let Hashed { file, sha256, bytes } = ended.map_err(parquet_error(path))?;
@@ -131,6 +133,13 @@ struct Hashed {
     file: BufWriter<File>,
     sha256: Sha256,
     bytes: u64,
+}
+
+impl Hashed {
+    /// Waits until what has left the buffer is on disk.
+    fn sync(&self) -> io::Result<()> {
+        self.file.get_ref().sync_data()
+    }
 }
 
 impl Write for Hashed {

@@ -219,9 +219,10 @@ impl PartWriter {
             self.file = Some(self.new_file()?);
         }
         self.close_file()?;
+        // While the last file goes to disk.
+        let (fingerprint, statistics) = self.columns.finish();
         self.await_closed()?;
         sync_folder(&self.folder)?;
-        let (fingerprint, statistics) = self.columns.finish();
         Ok(Written {
             rows: self.rows,
             span: self.span,

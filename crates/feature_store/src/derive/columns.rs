@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::{cast, filter_record_batch, take};
-use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef, TimestampMicrosecondType};
 use definitions::FeatureGroup;
 
-use super::features::Features;
+use super::encoded::{ENCODED_KNOWN_AT, encoded_name};
+use super::features::{Features, Output};
 use super::kernel::{Operand, OrderedRows, compute_features};
 use super::latest::latest_known;
 use super::stretch::Stretch;
@@ -76,11 +77,16 @@ impl Columns {
         }
         for output in &self.features.outputs {
             columns.push(match output {
-                Operand::Column(place) => asked(inputs.get(*place).ok_or_else(|| missing(*place))?)?,
-                Operand::Computed(place) => computed.get(*place).ok_or_else(|| missing(*place))?.clone(),
+                Output::Of(Operand::Column(place)) => asked(inputs.get(*place).ok_or_else(|| missing(*place))?)?,
+                Output::Of(Operand::Computed(place)) => computed.get(*place).ok_or_else(|| missing(*place))?.clone(),
+                Output::Encoded(place) => asked(&named(&encoded_name(*place))?)?,
             });
         }
-        columns.push(self.latest(stretch, &named(KNOWN_AT)?)?);
+        let mut known = self.latest(stretch, &named(KNOWN_AT)?)?;
+        if let Some(encoded) = rows.column_by_name(ENCODED_KNOWN_AT) {
+            known = later(&known, &asked(encoded)?)?;
+        }
+        columns.push(known);
         let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; stretch.asked.len()]));
         columns.extend([zeros.clone(), zeros]);
         let fitting = columns
@@ -104,6 +110,16 @@ impl Columns {
         );
         Ok(Arc::new(TimestampMicrosecondArray::from(latest).with_timezone("UTC")))
     }
+}
+
+/// The later one of two times, row by row.
+fn later(known: &ArrayRef, other: &ArrayRef) -> Result<ArrayRef, StoreError> {
+    let (one, two) = (
+        known.as_primitive::<TimestampMicrosecondType>(),
+        other.as_primitive::<Int64Type>(),
+    );
+    let later: TimestampMicrosecondArray = arrow::compute::binary(one, two, i64::max)?;
+    Ok(Arc::new(later.with_timezone("UTC")))
 }
 
 /// Gives rows the number of their materialisation, and their own, which begin at this one.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use definitions::{ColumnName, Derivation, Duration, FeatureGroup, Minus, Past};
+use definitions::{ColumnName, Derivation, Duration, FeatureGroup, GroupRef, Minus, Past, horizon_of};
 
+use super::encoded::Encoding;
 use super::kernel::{Aggregate, CalendarPart, Computation, Filling, Operand, Reach, reach_of};
 use super::touched::Frame;
 use crate::StoreError;
@@ -15,19 +16,36 @@ pub(super) struct Features {
     pub columns: Vec<ColumnName>,
     /// What the kernel computes.
     pub computations: Vec<Computation>,
+    /// What stands beside the rows before the kernel sees them, for it is made of all entities' rows.
+    pub encodings: Vec<Encoding>,
     /// For each feature of the group, where its values are.
-    pub outputs: Vec<Operand>,
+    pub outputs: Vec<Output>,
+}
+
+/// Where a feature's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// What the kernel read or computed.
+    Of(Operand),
+    /// An encoding.
+    Encoded(usize),
 }
 
 impl Features {
-    /// What is computed for this group.
+    /// What is computed for this group, which comes from these sources. The groups are those that they come from in turn: they know how far a
+    /// label looks ahead.
     ///
     /// # Errors
     /// `NotComputed` for a feature that no function computes.
-    pub fn of(group: &FeatureGroup) -> Result<Self, StoreError> {
+    pub fn of(
+        group: &FeatureGroup,
+        sources: &[FeatureGroup],
+        groups: &BTreeMap<GroupRef, FeatureGroup>,
+    ) -> Result<Self, StoreError> {
         let mut features = Self {
             columns: Vec::new(),
             computations: Vec::new(),
+            encodings: Vec::new(),
             outputs: Vec::new(),
         };
         let mut places = BTreeMap::new();
@@ -36,6 +54,17 @@ impl Features {
                 group: group.reference(),
                 column: feature.name.to_string(),
             })?;
+            if let Derivation::TargetEncoding { of, label, smoothing } = how {
+                let source = sources.iter().find(|source| source.feature(label.as_str()).is_some());
+                let horizon = source.map(|source| horizon_of(source, label, groups));
+                features.encode(Encoding {
+                    category: of.clone(),
+                    label: label.clone(),
+                    horizon: horizon.unwrap_or_default().micros(),
+                    smoothing: *smoothing,
+                });
+                continue;
+            }
             let mut place = |column: &ColumnName| {
                 *places.entry(column.clone()).or_insert_with(|| {
                     features.columns.push(column.clone());
@@ -47,7 +76,7 @@ impl Features {
                 group: group.reference(),
                 column: feature.name.to_string(),
             })?;
-            features.outputs.push(output);
+            features.outputs.push(Output::Of(output));
         }
         Ok(features)
     }
@@ -134,10 +163,19 @@ impl Features {
                     definitions::Filling::Text(text) => Filling::Text(text.clone()),
                 },
             },
-            // Its rows are those of all entities, which do not come in one stretch.
+            // Its rows are those of all entities: see `encoded`.
             Derivation::TargetEncoding { .. } => return None,
         };
         Some(self.push(computation))
+    }
+
+    /// Adds an encoding; the same one twice is made once.
+    fn encode(&mut self, encoding: Encoding) {
+        let there = self.encodings.iter().position(|other| *other == encoding);
+        self.outputs.push(Output::Encoded(there.unwrap_or_else(|| {
+            self.encodings.push(encoding);
+            self.encodings.len() - 1
+        })));
     }
 
     /// The place of a computation; the same one twice is computed once.

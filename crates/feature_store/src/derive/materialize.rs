@@ -15,15 +15,17 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
-use definitions::{ColumnName, EventTime, FeatureGroup, Fingerprint, KnownAt, WallTime, fingerprint};
+use definitions::{ColumnName, EventTime, FeatureGroup, Fingerprint, GroupRef, KnownAt, WallTime, fingerprint};
 use deltalake::DeltaTable;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::columns::Columns;
 use super::commit::commit_materialization;
+use super::encoded::{Encoding, Sorting, beside, encoded};
 use super::features::Features;
 use super::joined::{Other, joined};
 use super::kernel::Reach;
@@ -82,13 +84,15 @@ pub struct MaterializeRequest {
     pub group: FeatureGroup,
     /// Its sources, in the order of `from`.
     pub sources: Vec<FeatureGroup>,
+    /// The definitions of all that they are derived from in turn; there may be more.
+    pub groups: BTreeMap<GroupRef, FeatureGroup>,
     /// Which rows.
     pub extent: Extent,
     /// When it is.
     pub now: WallTime,
     /// Threads to compute with.
     pub threads: NonZeroUsize,
-    /// What the sorts of a query may hold in memory, in bytes.
+    /// What the sorts of a query, or of target encodings, may hold in memory, in bytes.
     pub memory: u64,
     /// The program, with its version, for the receipt.
     pub software: String,
@@ -172,10 +176,19 @@ impl How {
                 check_query(group, &request.sources).await?;
                 Ok(Self::Query(reach_of_query(group)))
             }
-            Some(_) if !request.sources.is_empty() => Ok(Self::Features(Features::of(group)?)),
+            Some(_) if !request.sources.is_empty() => {
+                Ok(Self::Features(Features::of(group, &request.sources, &request.groups)?))
+            }
             _ => Err(StoreError::NotDerived {
                 group: group.reference(),
             }),
+        }
+    }
+
+    fn encodings(&self) -> &[Encoding] {
+        match self {
+            Self::Features(features) => &features.encodings,
+            Self::Query(_) => &[],
         }
     }
 
@@ -194,6 +207,10 @@ impl How {
             };
             let before = before.sources.get(at);
             touched.add_all(source.touched_since(store, before, &frames, whom).await?);
+            let labels = self.encodings().iter().map(Encoding::frame).collect::<Vec<_>>();
+            if !labels.is_empty() {
+                touched.add_all(source.touched_since(store, before, &labels, Whom::Every).await?);
+            }
         }
         Ok(touched)
     }
@@ -214,7 +231,7 @@ impl Work<'_> {
         let next = next_ingestion(self.table, &reference, request.now).await?;
         let spill = SpillFolder::new(&request.store)?;
         let mut writer = DerivedWriter::new(&request.store, self.table, &request.group, next.ingest_id, spill.path())?;
-        let read = match self.write(&mut writer, touched).await {
+        let read = match self.write(&mut writer, touched, spill.path()).await {
             Ok(read) => read,
             Err(error) => {
                 writer.discard().await;
@@ -227,10 +244,15 @@ impl Work<'_> {
     }
 
     /// Reads, computes and writes; gives the number of rows read of each source.
-    async fn write(&self, writer: &mut DerivedWriter<'_>, touched: Touched) -> Result<Vec<u64>, StoreError> {
+    async fn write(
+        &self,
+        writer: &mut DerivedWriter<'_>,
+        touched: Touched,
+        spill: &Path,
+    ) -> Result<Vec<u64>, StoreError> {
         let request = self.request;
         match &self.how {
-            How::Features(features) => self.write_features(writer, touched, features).await,
+            How::Features(features) => self.write_features(writer, touched, features, spill).await,
             How::Query(_) => {
                 let present = pin_group(&request.store, &request.group, PinAt::Newest).await?;
                 let query = Query {
@@ -257,13 +279,13 @@ impl Work<'_> {
         writer: &mut DerivedWriter<'_>,
         touched: Touched,
         features: &Features,
+        spill: &Path,
     ) -> Result<Vec<u64>, StoreError> {
         let (request, reach) = (self.request, features.reach());
         let Some((source, others)) = self.sources.split_first() else {
             return Ok(Vec::new());
         };
-        let from = needed_for(touched.hull(), reach).begin();
-        let rows = rows_with_others(&request.store, source, others, &features.columns, from).await?;
+        let rows = self.rows_with_encodings(features, &touched, spill).await?;
         let cut = Cut {
             keys: source.group.entity.len(),
             reach,
@@ -305,6 +327,36 @@ impl Work<'_> {
         Ok(std::iter::once(read)
             .chain(others.iter().map(|other| other.pin.rows()))
             .collect())
+    }
+
+    /// The rows of the first source that touched ones are made of, with the columns that are read and their encodings.
+    async fn rows_with_encodings(
+        &self,
+        features: &Features,
+        touched: &Touched,
+        spill: &Path,
+    ) -> Result<Rows, StoreError> {
+        let Some((source, others)) = self.sources.split_first() else {
+            return Ok(futures::stream::empty().boxed());
+        };
+        let store = &self.request.store;
+        // Encodings are of all rows, one for each, so all rows are read.
+        let from = match features.encodings.is_empty() {
+            true => needed_for(touched.hull(), features.reach()).begin(),
+            false => None,
+        };
+        let sorting = Sorting {
+            memory: self.request.memory / features.encodings.len().max(1) as u64,
+            folder: spill,
+        };
+        let mut encodings = Vec::with_capacity(features.encodings.len());
+        for encoding in &features.encodings {
+            let read = [encoding.category.clone(), encoding.label.clone()];
+            let rows = rows_with_others(store, source, others, &read, None).await?;
+            encodings.push(encoded(rows, &source.group, encoding, sorting)?);
+        }
+        let rows = rows_with_others(store, source, others, &features.columns, from).await?;
+        Ok(beside(rows, encodings))
     }
 
     fn receipt(&self, written: &Written, read: &[u64], ingest_id: i64) -> Result<IngestReceipt, StoreError> {

@@ -1,12 +1,13 @@
 //! Derived groups: features that are declared over the rows of other groups instead of being ingested.
 //!
 //! `kernel` computes declared features from rows in order. `materialize` keeps a derived group's table up to date with its sources
-//! (`source`): `features` is what a definition asks of the kernel, `touched` which rows have to be computed, `rows`, `joined` and `stretch` bring
-//! their sources' rows, `columns` and `latest` make derived rows of them, `writer` and `commit` put these into the table, with what was `seen`.
+//! (`source`): `features` is what a definition asks of the kernel, `touched` which rows have to be computed, `rows`, `joined`, `encoded` and `stretch`
+//! bring their sources' rows, `columns` and `latest` make derived rows of them, `writer` and `commit` put these into the table, with what was `seen`.
 //! `query` computes groups that are declared in SQL.
 
 mod columns;
 mod commit;
+mod encoded;
 mod features;
 mod joined;
 mod kernel;

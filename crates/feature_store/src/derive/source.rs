@@ -75,14 +75,14 @@ impl Source {
                 return Ok(Touched::every(Span::ALL));
             };
             let keys = converter.convert_columns(&key_columns(&batch, &self.group))?;
+            let keys: Vec<_> = keys.iter().collect();
             for (touched, frame) in by_frame.iter_mut().zip(frames) {
-                let spans = times.values().iter().map(|time| frame.touched_by(*time));
+                let mut spans = times.values().iter().map(|time| frame.touched_by(*time));
                 match whom {
                     Whom::Every => touched.add_every(spans),
-                    Whom::Own => keys
-                        .iter()
-                        .zip(spans)
-                        .for_each(|(key, span)| touched.add(key.as_ref(), span)),
+                    Whom::Own => keys.chunk_by(|key, next| key == next).for_each(|run| {
+                        touched.add(run.first().map_or(&[], AsRef::as_ref), spans.by_ref().take(run.len()))
+                    }),
                 }
             }
         }

@@ -8,6 +8,7 @@
     reason = "tests may"
 )]
 
+mod encodings;
 mod joined;
 mod queries;
 
@@ -18,11 +19,11 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
-use definitions::{Catalog, EventTime, FeatureGroup, WallTime};
+use definitions::{Catalog, EventTime, FeatureGroup, GroupRef, WallTime};
 use futures::TryStreamExt;
 use proptest::prelude::*;
 
-use super::features::Features;
+use super::features::{Features, Output};
 use super::kernel::{Operand, OrderedRows, Segment, compute_features};
 use super::{Extent, MaterializeRequest, Materialized, materialize};
 use crate::ingest::{Earnest, IngestRequest, Repeat, ingest};
@@ -133,6 +134,7 @@ impl Bench {
                 .map(|from| self.groups[from.name.as_str()].clone())
                 .collect(),
             group,
+            groups: self.by_reference(),
             extent,
             now: self.now,
             threads: NonZeroUsize::new(2).unwrap(),
@@ -143,13 +145,13 @@ impl Bench {
         .await
     }
 
+    fn by_reference(&self) -> BTreeMap<GroupRef, FeatureGroup> {
+        let groups = self.groups.values();
+        groups.map(|group| (group.reference(), group.clone())).collect()
+    }
+
     async fn select(&self, sql: &str) -> RecordBatch {
-        let groups = self
-            .groups
-            .values()
-            .map(|group| (group.reference(), group.clone()))
-            .collect();
-        let answer = query::query(&self.store, &groups, sql).await.unwrap();
+        let answer = query::query(&self.store, &self.by_reference(), sql).await.unwrap();
         let batches: Vec<RecordBatch> = answer.batches.try_collect().await.unwrap();
         concat_batches(&answer.schema, &batches).unwrap()
     }
@@ -184,7 +186,7 @@ impl Bench {
     /// What the kernel gives for all rows that count at once.
     async fn at_once(&self, name: &str) -> String {
         let group = &self.groups[name];
-        let features = Features::of(group).unwrap();
+        let features = Features::of(group, &[], &BTreeMap::new()).unwrap();
         let rows = self.select("select * from m order by host, ts").await;
         let times = rows
             .column_by_name("ts")
@@ -226,8 +228,9 @@ impl Bench {
             fields.push((
                 feature.name.as_str(),
                 match output {
-                    Operand::Column(at) => columns[*at].clone(),
-                    Operand::Computed(at) => computed[*at].clone(),
+                    Output::Of(Operand::Column(at)) => columns[*at].clone(),
+                    Output::Of(Operand::Computed(at)) => computed[*at].clone(),
+                    Output::Encoded(_) => panic!("encodings have tests of their own"),
                 },
             ));
         }

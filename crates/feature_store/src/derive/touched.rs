@@ -82,15 +82,17 @@ impl Touched {
         }
     }
 
-    /// Adds a span of one entity. Spans of an entity come with ascending firsts.
-    pub fn add(&mut self, key: &[u8], span: Span) {
+    /// Adds spans of one entity, which come with ascending firsts, those that came before included.
+    pub fn add(&mut self, key: &[u8], more: impl IntoIterator<Item = Span>) {
         let spans = match self.single.get_mut(key) {
             Some(spans) => spans,
             None => self.single.entry(key.into()).or_default(),
         };
-        match spans.last_mut() {
-            Some(last) if last.last >= span.first.saturating_sub(1) => last.last = last.last.max(span.last),
-            _ => spans.push(span),
+        for span in more {
+            match spans.last_mut() {
+                Some(last) if last.last >= span.first.saturating_sub(1) => last.last = last.last.max(span.last),
+                _ => spans.push(span),
+            }
         }
     }
 
@@ -212,9 +214,9 @@ mod tests {
         let span = |first, last| Span { first, last };
         let mut touched = Touched::default();
         assert!(touched.is_empty());
-        touched.add(b"a", span(1, 3));
-        touched.add(b"a", span(4, 6));
-        touched.add(b"a", span(9, 9));
+        touched.add(b"a", [span(1, 3)]);
+        touched.add(b"a", [span(4, 6)]);
+        touched.add(b"a", [span(9, 9)]);
         touched.add_every([span(5, 7)]);
         assert_eq!(touched.of(b"a"), [span(1, 7), span(9, 9)]);
         assert_eq!(touched.of(b"b"), [span(5, 7)]);

@@ -3,6 +3,7 @@
 //! A row's label counts at t when its horizon is over: `time + horizon <= t`, and never for its own time, whatever the horizon. Rows come in time
 //! order, so labels come due in row order: one hand that moves forward, one exact sum per category and one of all.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::column::Column;
@@ -59,21 +60,57 @@ impl Encoding<'_> {
                 due += 1;
             }
             let category = each.get(at(past.codes, row) as usize);
-            output.number(category.map_or(f64::NAN, |sum| self.smoothed(*sum, all, past.span)));
+            output.number(category.map_or(f64::NAN, |sum| smoothed(*sum, all, past.span, self.smoothing)));
         }
     }
 
     fn is_due(&self, time: i64, now: i64) -> bool {
         time < now && time.checked_add(self.horizon).is_some_and(|over| over <= now)
     }
+}
 
-    fn smoothed<const N: usize>(&self, category: Sum<N>, all: Sum<N>, span: Span) -> f64 {
-        let mean = all.value(span) / all.count as f64;
-        let weight = category.count as f64 + self.smoothing;
-        match weight > 0.0 {
-            true => (category.value(span) + self.smoothing * mean) / weight,
-            false => mean,
+fn smoothed<const N: usize>(category: Sum<N>, all: Sum<N>, span: Span, smoothing: f64) -> f64 {
+    let mean = all.value(span) / all.count as f64;
+    let weight = category.count as f64 + smoothing;
+    match weight > 0.0 {
+        true => (category.value(span) + smoothing * mean) / weight,
+        false => mean,
+    }
+}
+
+/// The same sums for labels that come one by one, of all entities. Nobody knows which sizes are to come, so its sums are of full width: 280 bytes
+/// for each category.
+#[derive(Debug, Default)]
+pub(in super::super) struct Tally {
+    all: Sum<FULL>,
+    each: HashMap<Box<[u8]>, Sum<FULL>>,
+}
+
+/// Limbs for a sum of any float64s.
+const FULL: usize = 34;
+
+impl Tally {
+    /// A label counts from now on; `None`: for the mean of all only. What is not finite does not count.
+    pub(in super::super) fn add(&mut self, category: Option<&[u8]>, label: f64) {
+        if !label.is_finite() {
+            return;
         }
+        self.all.add(label, Span::ALL);
+        let Some(category) = category else { return };
+        match self.each.get_mut(category) {
+            Some(sum) => sum.add(label, Span::ALL),
+            None => {
+                let mut sum = Sum::default();
+                sum.add(label, Span::ALL);
+                self.each.insert(category.into(), sum);
+            }
+        }
+    }
+
+    /// The encoding of a category; `None`: no label counts yet.
+    pub(in super::super) fn value(&self, category: &[u8], smoothing: f64) -> Option<f64> {
+        let sum = self.each.get(category).copied().unwrap_or_default();
+        Some(smoothed(sum, self.all, Span::ALL, smoothing)).filter(|value| !value.is_nan())
     }
 }
 

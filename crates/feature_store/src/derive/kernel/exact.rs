@@ -59,6 +59,12 @@ impl Parts {
 }
 
 impl Span {
+    /// Of any finite numbers.
+    pub(super) const ALL: Self = Self {
+        unit: -1_074,
+        top: 1_024,
+    };
+
     /// Of numbers.
     pub(super) fn of(numbers: impl Iterator<Item = Parts>) -> Self {
         let around = |span: Self, parts: Parts| Self {

@@ -132,6 +132,7 @@ async fn one(
         store: store.clone(),
         group: group.clone(),
         sources,
+        groups: groups.clone(),
         extent,
         now: WallTime::now(),
         threads: NonZeroUsize::new(context.threads).unwrap_or(NonZeroUsize::MIN),

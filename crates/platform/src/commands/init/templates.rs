@@ -28,7 +28,6 @@ pub fn for_file(inferred: &Inferred) -> Vec<(String, String)> {
         ("feature_groups/labels.toml".to_owned(), labels(inferred)),
         ("feature_views/forecast_fv.toml".to_owned(), view(inferred)),
         ("pipelines/forecast.toml".to_owned(), pipeline(inferred)),
-        ("labels.sql".to_owned(), labels_query(inferred)),
     ]
 }
 
@@ -88,18 +87,20 @@ fn metrics(inferred: &Inferred) -> String {
     text
 }
 
+/// The label: what the target does within the horizon, computed from the rows themselves.
 fn labels(inferred: &Inferred) -> String {
+    let (target, horizon, time) = (&inferred.target, inferred.horizon, inferred.time.as_str());
     format!(
         "name = \"labels\"\nversion = 1\ndescription = {}\nentity = [{}]\nevent_time = {}\n\n\
-         [[features]]\nname = {}\ntype = \"float64\"\nhorizon = \"{}\"   # how far the label looks ahead: the split's gap comes from it\n",
-        quoted(&format!(
-            "made from metrics by labels.sql: the largest {} within {}",
-            inferred.target, inferred.horizon
-        )),
+         # Computed: `platform featuregroup materialize labels`. A row's label is there once its time is over.\n\
+         [derive]\nfrom = [\"metrics:v1\"]\n\n\
+         [[features]]\nname = {}\nof = {}\nlead = \"{horizon}\"   # over ({time}, {time} + {horizon}]: the split's gap comes from it\n\
+         aggregate = \"max\"        # or mean, last, count, \"quantile(0.9)\", …\n",
+        quoted(&format!("the largest {target} within {horizon}")),
         entity_list(inferred),
-        quoted(inferred.time.as_str()),
+        quoted(time),
         quoted(&inferred.label()),
-        inferred.horizon,
+        quoted(target.as_str()),
     )
 }
 
@@ -129,26 +130,5 @@ fn pipeline(inferred: &Inferred) -> String {
             "forecasts the largest {} within {}",
             inferred.target, inferred.horizon
         )),
-    )
-}
-
-fn labels_query(inferred: &Inferred) -> String {
-    let keys: Vec<&str> = inferred.entity.iter().map(|column| column.name.as_str()).collect();
-    let quote = |name: &str| format!("\"{name}\"");
-    let keys = keys.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
-    let (time, target, label) = (
-        quote(inferred.time.as_str()),
-        quote(inferred.target.as_str()),
-        quote(&inferred.label()),
-    );
-    let micros = inferred.horizon.micros();
-    format!(
-        "-- For every row: the largest {target} in (t, t + {horizon}]; NULL where that time is not over yet.\n\
-         select {keys}, {time},\n       \
-         case when {time} + interval '{micros} microseconds' <= max({time}) over (partition by {keys})\n            \
-         then cast(max({target}) over (partition by {keys} order by {time}\n                 \
-         range between interval '1 microsecond' following and interval '{micros} microseconds' following) as double)\n       \
-         end as {label}\n  from metrics\n order by {keys}, {time}\n",
-        horizon = inferred.horizon,
     )
 }
