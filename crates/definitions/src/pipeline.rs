@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ColumnName, Name, ViewRef};
 
 /// The metrics that a pipeline may name. `pinball` is written with its quantile: `pinball(0.9)`.
-pub const METRICS: [&str; 13] = [
+pub const METRICS: [&str; 15] = [
     "mae",
     "rmse",
     "mse",
@@ -21,6 +21,8 @@ pub const METRICS: [&str; 13] = [
     "accuracy",
     "precision",
     "recall",
+    "mase",
+    "weighted_quantile_loss",
 ];
 
 /// Which learner trains.
@@ -31,6 +33,8 @@ pub enum LearnerKind {
     Lightgbm,
     /// The Temporal Fusion Transformer.
     Tft,
+    /// Two linear maps from what was to what will be.
+    Dlinear,
     /// By the number of rows.
     Auto,
 }
@@ -62,6 +66,9 @@ pub struct Train {
     /// `[train.lightgbm]`: the learner checks the names and values, not this crate.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lightgbm: BTreeMap<String, Parameter>,
+    /// `[train.tft]`: the learner checks the names and values, not this crate.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tft: BTreeMap<String, Parameter>,
 }
 
 /// A forecast made without learning, that a model has to beat.
@@ -180,6 +187,30 @@ pub struct Pipeline {
     pub gate: Gates,
     /// What people should know.
     pub card: Card,
+}
+
+impl LearnerKind {
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lightgbm => "lightgbm",
+            Self::Tft => "tft",
+            Self::Dlinear => "dlinear",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+impl std::str::FromStr for LearnerKind {
+    type Err = crate::ReferenceError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = [Self::Lightgbm, Self::Tft, Self::Dlinear, Self::Auto];
+        known.into_iter().find(|kind| kind.word() == text).ok_or_else(|| crate::ReferenceError {
+            found: text.to_owned(),
+            wanted: "`lightgbm`, `tft`, `dlinear` or `auto`",
+        })
+    }
 }
 
 impl Pipeline {

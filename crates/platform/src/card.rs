@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use definitions::{EventTime, Fingerprint, Pipeline, Role, Split, Versioned, WallTime};
+use definitions::{EventTime, Fingerprint, LearnerKind, Pipeline, Role, Split, Versioned, WallTime};
 use evaluation::{
     CardData, CardEvidence, CardFeature, CardFile, CardFold, CardGroup, CardJoin, CardPart, CardSplit, CardTraining,
     GateReport,
@@ -24,6 +24,8 @@ pub struct Origin<'a> {
     pub dataset: String,
     /// The learner's parameters, defaults included.
     pub parameters: &'a Value,
+    /// Who learned.
+    pub learner: LearnerKind,
     /// The programs at work.
     pub software: &'a BTreeMap<String, String>,
     /// When the model is registered.
@@ -90,7 +92,7 @@ fn training(origin: &Origin<'_>, trained: &Trained) -> CardTraining {
     CardTraining {
         pipeline: origin.pipeline.name.to_string(),
         pipeline_fingerprint: origin.pipeline_fingerprint.to_string(),
-        learner: "lightgbm".to_owned(),
+        learner: origin.learner.word().to_owned(),
         objective: trained.signature.objective.clone(),
         parameters: parameters.map(|(name, value)| (name.clone(), shown(value))).collect(),
         seed: origin.pipeline.seed,
@@ -122,7 +124,13 @@ fn data(origin: &Origin<'_>, trained: &Trained) -> CardData {
         groups: groups(manifest),
         parts: parts(manifest, trained),
         split: split(manifest),
-        warnings: manifest.warnings.iter().cloned().chain(lost_gap(manifest)).collect(),
+        warnings: manifest
+            .warnings
+            .iter()
+            .cloned()
+            .chain(lost_gap(manifest))
+            .chain(trained.warnings.iter().cloned())
+            .collect(),
     }
 }
 

@@ -5,6 +5,7 @@
 //! bring their sources' rows, `columns` and `latest` make derived rows of them, `writer` and `commit` put these into the table, with what was `seen`.
 //! `query` computes groups that are declared in SQL.
 
+mod calendar;
 mod columns;
 mod commit;
 mod encoded;
@@ -21,6 +22,7 @@ mod stretch;
 mod touched;
 mod writer;
 
+pub use calendar::calendar_column;
 pub use kernel::{
     Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, compute_features, reach_of,
     types_of,

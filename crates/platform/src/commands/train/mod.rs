@@ -6,7 +6,7 @@ use clap::Args;
 use definitions::{DatasetRef, LearnerKind, Name, WallTime};
 use evaluation::{GateReport, LeakFinding, add_leaks, check_gates};
 use feature_store::dataset::{Arguments, Manifest};
-use learning::IterationReport;
+use learning::{Control, TrainingMoment};
 use registry::{IfUnchanged, NewRun, Registry, RunId};
 use serde_json::json;
 
@@ -31,7 +31,7 @@ pub struct Train {
     /// The pipeline. [default: the one that trains on the view]
     #[arg(long, value_name = "NAME")]
     pipeline: Option<Name>,
-    /// The learner, instead of the pipeline's: lightgbm.
+    /// The learner, instead of the pipeline's: lightgbm, or, for a view with `[forecast]`, tft or dlinear.
     #[arg(long, value_name = "LEARNER")]
     learner: Option<String>,
 }
@@ -52,7 +52,7 @@ impl Train {
             .hint(format!("platform train --view {trained_on} --pipeline {name}")));
         }
         check_applied(&repository, &pipeline)?;
-        check_learner(self.learner.as_deref(), pipeline.definition.train.learner)?;
+        let learner = learner_of(self.learner.as_deref(), pipeline.definition.train.learner)?;
         let dataset = match self.dataset {
             Some(number) => {
                 registry
@@ -90,6 +90,7 @@ impl Train {
             registry: &registry,
             pipeline: &pipeline,
             manifest: &manifest,
+            learner: training::kind_of(learner, &manifest),
         };
         run.make(&dataset).await
     }
@@ -111,16 +112,12 @@ fn check_applied(repository: &Repository, pipeline: &Fingerprinted<definitions::
     }
 }
 
-fn check_learner(asked: Option<&str>, declared: LearnerKind) -> Outcome {
-    match (asked, declared) {
-        (Some("lightgbm" | "auto"), _) | (None, LearnerKind::Lightgbm | LearnerKind::Auto) => Ok(()),
-        (Some(other), _) => {
-            Err(Failure::input(format!("learner `{other}`: wanted `lightgbm`")).hint("--learner lightgbm"))
-        }
-        (None, LearnerKind::Tft) => {
-            Err(Failure::input("learner `tft` is not supported yet").hint("[train] learner = \"lightgbm\""))
-        }
-    }
+fn learner_of(asked: Option<&str>, declared: LearnerKind) -> Outcome<LearnerKind> {
+    let Some(asked) = asked else { return Ok(declared) };
+    let parsed = asked.parse();
+    parsed.map_err(|error: definitions::ReferenceError| {
+        Failure::input(format!("learner `{asked}`: wanted {}", error.wanted)).hint("--learner lightgbm")
+    })
 }
 
 /// One attempt to train.
@@ -130,18 +127,19 @@ struct Attempt<'a> {
     registry: &'a Registry,
     pipeline: &'a Fingerprinted<definitions::Pipeline>,
     manifest: &'a Manifest,
+    learner: LearnerKind,
 }
 
 impl Attempt<'_> {
     async fn make(&self, dataset: &registry::Dataset) -> Outcome {
         let pipeline = &self.pipeline.definition;
-        let (parameters, software) = (training::model_parameters(pipeline)?, software::versions());
+        let (parameters, software) = (training::model_parameters(pipeline, self.learner)?, software::versions());
         let rivals = training::load_rivals(self.repository, self.registry, pipeline, self.context.threads).await?;
         let new = NewRun {
             pipeline: pipeline.name.clone(),
             pipeline_fingerprint: self.pipeline.fingerprint,
             dataset: dataset.reference.clone(),
-            learner: "lightgbm".to_owned(),
+            learner: self.learner.word().to_owned(),
             seed: pipeline.seed,
             parameters: parameters.clone(),
             software: serde_json::to_value(&software)?,
@@ -155,6 +153,7 @@ impl Attempt<'_> {
             manifest: self.manifest,
             dataset: dataset.reference.to_string(),
             parameters: &parameters,
+            learner: self.learner,
             software: &software,
             at: WallTime::now(),
         };
@@ -188,6 +187,9 @@ impl Attempt<'_> {
             pipeline: origin.pipeline,
             rivals,
             threads: self.context.threads,
+            learner: self.learner,
+            checkpoint: None,
+            resume: None,
         })?;
         let poisoned = poison::poisoned_future(self.repository, self.manifest).await?;
         trained.leaks.push(poisoned);
@@ -195,7 +197,7 @@ impl Attempt<'_> {
         let mut gates = check_gates(&origin.pipeline.gate, &trained.evaluation);
         add_leaks(&mut gates, origin.pipeline.gate.leaks, &trained.leaks);
         if !self.context.json {
-            print_trained(run, &trained, &gates)?;
+            print_trained(run, self.learner, &trained, &gates)?;
         }
         if !gates.passed {
             self.registry
@@ -235,11 +237,23 @@ impl Attempt<'_> {
 /// Trains, with progress.
 pub fn fit(lesson: &Lesson<'_>) -> Outcome<Trained> {
     let progress = Progress::start("training", 0);
-    let mut watch = |report: &IterationReport| {
-        let first = report.measured.first();
-        let note =
-            first.map(|measured| format!("{} {} {}", measured.set, measured.metric, screen::value(measured.value)));
-        progress.at(report.iteration as u64, report.of as u64, &note.unwrap_or_default());
+    let says_steps = lesson.kind() == LearnerKind::Tft;
+    let mut note = String::new();
+    let mut watch = |moment: TrainingMoment<'_>| {
+        match moment {
+            TrainingMoment::Step { step, of } => progress.at(step, of, &note),
+            TrainingMoment::Iteration(report) => {
+                let first = report.measured.first();
+                let said = first
+                    .map(|measured| format!("{} {} {}", measured.set, measured.metric, screen::value(measured.value)));
+                note = said.unwrap_or_default();
+                // Steps, where there are any, say more than iterations.
+                if !says_steps {
+                    progress.at(report.iteration as u64, report.of as u64, &note);
+                }
+            }
+        }
+        Control::Continue
     };
     tokio::task::block_in_place(|| training::train(lesson, &mut watch))
 }
@@ -256,6 +270,9 @@ fn warn(trained: &Trained) {
                 "warning: {rows} of {part} {are} of a class that the training part does not have, and in no metric"
             ));
         }
+    }
+    for warning in &trained.warnings {
+        screen::say(format!("warning: {warning}"));
     }
     if trained.is_blind {
         screen::say(
@@ -277,11 +294,17 @@ fn print_leaks(trained: &Trained) -> Outcome {
     found.try_for_each(|check| screen::line(format!("  {check}")))
 }
 
-fn print_trained(run: RunId, trained: &Trained, gates: &GateReport) -> Outcome {
+fn print_trained(run: RunId, learner: LearnerKind, trained: &Trained, gates: &GateReport) -> Outcome {
+    let (rows, rounds) = match learner {
+        LearnerKind::Lightgbm | LearnerKind::Auto => ("row", "round"),
+        LearnerKind::Tft => ("window", "epoch"),
+        LearnerKind::Dlinear => ("window", "target"),
+    };
     screen::line(format!(
-        "trained lightgbm on {}: {}, the best is {}, fit {:.2} s",
-        screen::things(trained.train_rows, "row"),
-        screen::things(trained.history.len(), "round"),
+        "trained {} on {}: {}, the best is {}, fit {:.2} s",
+        learner.word(),
+        screen::things(trained.train_rows, rows),
+        screen::things(trained.history.len(), rounds),
         trained.best_iteration,
         trained.fit_time.as_secs_f64()
     ))?;
