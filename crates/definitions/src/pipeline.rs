@@ -81,6 +81,8 @@ pub enum Baseline {
     Mean,
     /// The entity's label one season earlier, or as many whole seasons as it takes for it to be known.
     SeasonalNaive(crate::Duration),
+    /// Two linear maps from what was to what will be, fitted on the training windows of a view with `[forecast]`.
+    Dlinear,
 }
 
 /// `[evaluate]`
@@ -237,6 +239,7 @@ impl std::fmt::Display for Baseline {
             Self::LastValue => f.write_str("last_value"),
             Self::Mean => f.write_str("mean"),
             Self::SeasonalNaive(season) => write!(f, "seasonal_naive({season})"),
+            Self::Dlinear => f.write_str("dlinear"),
         }
     }
 }
@@ -250,10 +253,11 @@ impl std::str::FromStr for Baseline {
         match (text, season.map(str::parse::<crate::Duration>)) {
             ("last_value", _) => Ok(Self::LastValue),
             ("mean", _) => Ok(Self::Mean),
+            ("dlinear", _) => Ok(Self::Dlinear),
             (_, Some(Ok(season))) if season > crate::Duration::ZERO => Ok(Self::SeasonalNaive(season)),
             _ => Err(crate::ReferenceError {
                 found: text.to_owned(),
-                wanted: "a baseline: `last_value`, `mean` or `seasonal_naive(1d)`",
+                wanted: "a baseline: `last_value`, `mean`, `seasonal_naive(1d)` or `dlinear`",
             }),
         }
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use definitions::{EventTime, Fingerprint, LearnerKind, Pipeline, Role, Split, Versioned, WallTime};
 use evaluation::{
-    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardGroup, CardJoin, CardPart, CardSplit, CardTraining,
-    GateReport,
+    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardForecast, CardGroup, CardJoin, CardPart, CardSplit, CardTraining,
+    CardVariable, GateReport,
 };
 use feature_store::dataset::{JoinReport, Manifest};
 use serde_json::Value;
@@ -54,6 +54,7 @@ pub fn evidence(
         folds: folds(trained),
         leaks: trained.leaks.clone(),
         importance: trained.importance.iter().map(feature).collect(),
+        forecast: forecast(trained),
         gates: gates.clone(),
         files: files
             .0
@@ -73,6 +74,32 @@ fn feature(of: &crate::training::FeatureImportance) -> CardFeature {
         splits: of.importance.splits,
         mean_absolute_shap: of.mean_absolute_contribution,
     }
+}
+
+fn forecast(trained: &Trained) -> Option<CardForecast> {
+    let (signature, explanation) = (trained.signature.forecast.as_ref()?, trained.explanation.as_ref()?);
+    let kinds = [
+        ("static", &explanation.fixed),
+        ("past", &explanation.past),
+        ("future", &explanation.future),
+    ];
+    let of_kinds = kinds.iter().flat_map(|(kind, variables)| variables.iter().map(move |of| (kind, of)));
+    Some(CardForecast {
+        context: signature.context,
+        horizon: signature.horizon,
+        frequency: signature.frequency.to_string(),
+        known_future: signature.known_future.clone(),
+        variables: of_kinds
+            .map(|(kind, of)| CardVariable {
+                kind: (*kind).to_owned(),
+                variable: of.variable.clone(),
+                p10: of.weight.p10,
+                p50: of.weight.p50,
+                p90: of.weight.p90,
+            })
+            .collect(),
+        attention: explanation.attention_by_lag(),
+    })
 }
 
 fn folds(trained: &Trained) -> Vec<CardFold> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Catalog;
 use crate::resolve::{resolve, some_of, unknown_reference};
-use crate::{FeatureGroup, FeatureView, GroupRef, LearnerKind, Parsed, Pipeline, Problem, ResolvedView, Role, ViewRef, nearest};
+use crate::{Baseline, FeatureGroup, FeatureView, GroupRef, LearnerKind, Parsed, Pipeline, Problem, ResolvedView, Role, ViewRef, nearest};
 
 impl Catalog {
     pub(super) fn check_pipeline(
@@ -25,6 +25,7 @@ impl Catalog {
         };
         check_learner(pipeline, &resolved, problems);
         if resolved.panel.is_none() {
+            check_no_dlinear(pipeline, &resolved, problems);
             check_target(pipeline, &resolved, problems);
             check_inputs(pipeline, &resolved, problems);
         } else {
@@ -66,6 +67,18 @@ fn check_learner(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, problems:
     };
     let problem = pipeline.problem("train.learner", what).wanted(wanted).found(found);
     problems.push(problem.hint(hint.to_owned()));
+}
+
+/// Linear maps need windows.
+fn check_no_dlinear(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, problems: &mut Vec<Problem>) {
+    if !pipeline.definition.baselines().contains(&Baseline::Dlinear) {
+        return;
+    }
+    let is_evaluated = pipeline.definition.evaluate.baselines.contains(&Baseline::Dlinear);
+    let path = if is_evaluated { "evaluate.baselines" } else { "gate.beats" };
+    let problem = pipeline.problem(path, format!("baseline `dlinear` of `{}`", resolved.view));
+    let problem = problem.wanted("a view with `[forecast]`").found("none in the view");
+    problems.push(problem.hint("remove `dlinear`".to_owned()));
 }
 
 /// Every target of a forecast is learned at once.

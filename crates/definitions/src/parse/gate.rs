@@ -162,7 +162,7 @@ fn beats(field: &Field<'_>) -> Vec<Rival> {
     for element in field.list().unwrap_or_default() {
         let Some(text) = element.text() else { continue };
         let wanted =
-            "a baseline (`last_value`, `mean`, `seasonal_naive(1d)`) or an alias of the model, such as `champion`";
+            "a baseline (`last_value`, `mean`, `seasonal_naive(1d)`, `dlinear`) or an alias of the model, such as `champion`";
         let rival = match (
             text.parse().map(Rival::Baseline),
             text.parse::<Name>(),

@@ -6,7 +6,8 @@
 //!     part        1 1 0 4 2 1 1 1             0: there was no row for the step
 //! ```
 //!
-//! A step of an entity that has no row gets one of which everything is missing. Of several rows in one step, the last counts. Rows
+//! A step of an entity that has no row gets one of which everything is missing. Of a static column that changes nevertheless, the first
+//! value counts: a later one was not known before. Of several rows in one step, the last counts. Rows
 //! whose key has a NULL are left out. Cost: one sort of the rows; memory: four bytes a value.
 
 use std::collections::BTreeMap;
@@ -58,6 +59,8 @@ pub struct PanelNotes {
     pub in_one_step: u64,
     /// Steps between an entity's first and last row that have no row.
     pub holes: u64,
+    /// Entities of which a static column has several values: the first counts.
+    pub changing: u64,
 }
 
 /// Many series of the same variables.
@@ -96,7 +99,7 @@ impl Panel {
     /// Puts rows of several parts onto the grid. Rows may come in any order.
     ///
     /// # Errors
-    /// `Input` for columns that are missing; `Column` for a type that cannot be learned from, and for a static column that changes.
+    /// `Input` for columns that are missing; `Column` for a type that cannot be learned from; `Label` for a target that is no number.
     pub fn new(rows: &[(PartNumber, RecordBatch)], columns: &PanelColumns) -> Result<Self, LearningError> {
         let parts: Vec<PartNumber> = rows
             .iter()
@@ -127,19 +130,23 @@ impl Panel {
         observed.extend(variables(&columns.observed)?);
         let names = names(&keys, &sorted.samples)?;
         let fixed = variables(&columns.fixed)?;
-        let fixed = fixed.iter().map(|of| of_entities(of, &sorted, &names)).collect::<Result<_, _>>()?;
+        let fixed: Vec<(Variable, u64)> = fixed.iter().map(|of| of_entities(of, &sorted)).collect();
+        let notes = PanelNotes {
+            changing: fixed.iter().map(|(_, changing)| changing).sum(),
+            ..sorted.notes
+        };
         Ok(Self {
             keys: key_rows(columns, &keys, &sorted.samples)?,
             names,
             grid,
             variables: Variables {
-                fixed,
+                fixed: fixed.into_iter().map(|(variable, _)| variable).collect(),
                 known: spread(variables(&columns.known)?),
                 observed: spread(observed),
             },
             targets: columns.targets.len(),
             parts: sorted.places.iter().map(|place| place.and_then(|row| parts.get(row)).copied().unwrap_or_default()).collect(),
-            notes: sorted.notes,
+            notes,
             starts: sorted.starts,
             first_steps: sorted.first_steps,
         })
@@ -258,26 +265,18 @@ fn sort(keys: &[ArrayRef], times: &[Option<i64>], grid: Grid) -> Result<Sorted, 
     })
 }
 
-/// The one value of each entity: the first that is known.
-fn of_entities(variable: &Variable, sorted: &Sorted, names: &[String]) -> Result<Variable, LearningError> {
-    let mut rows = Vec::new();
-    for (entity, pair) in sorted.starts.windows(2).enumerate() {
+/// The one value of each entity, the first that is known; and how many entities have others later.
+fn of_entities(variable: &Variable, sorted: &Sorted) -> (Variable, u64) {
+    let (mut rows, mut changing) = (Vec::new(), 0);
+    for pair in sorted.starts.windows(2) {
         let [start, end] = pair else { continue };
         let series = sorted.places.get(*start..*end).unwrap_or_default();
         let mut known = series.iter().flatten().copied().filter(|row| variable.is_known(*row));
         let first = known.next();
-        if let Some(first) = first
-            && known.any(|row| !variable.is_same(first, row))
-        {
-            return Err(LearningError::Column {
-                column: variable.name.clone(),
-                wanted: "one value for each entity, because it is in `static`",
-                found: format!("several for `{}`", shown(names.get(entity).map_or("", String::as_str))),
-            });
-        }
+        changing += u64::from(first.is_some_and(|first| known.any(|row| !variable.is_same(first, row))));
         rows.push(first);
     }
-    Ok(variable.at(&rows))
+    (variable.at(&rows), changing)
 }
 
 /// Between the values of a key that has several columns.

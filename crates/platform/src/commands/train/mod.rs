@@ -2,6 +2,8 @@
 
 mod record;
 
+use std::path::PathBuf;
+
 use clap::Args;
 use definitions::{DatasetRef, LearnerKind, Name, WallTime};
 use evaluation::{GateReport, LeakFinding, add_leaks, check_gates};
@@ -12,12 +14,12 @@ use serde_json::json;
 
 use crate::applied::{self, Fingerprinted, Wanted};
 use crate::card::Origin;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, at_path};
 use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::screen::{self, Table};
 use crate::training::{self, Lesson, RivalModel, Trained};
-use crate::{Context, confusion, datasets, folds, holder, poison, software};
+use crate::{Context, confusion, datasets, folds, forecasts, holder, interrupt, poison, software};
 
 /// Train, evaluate, gate and register a model.
 #[derive(Args)]
@@ -34,6 +36,9 @@ pub struct Train {
     /// The learner, instead of the pipeline's: lightgbm, or, for a view with `[forecast]`, tft or dlinear.
     #[arg(long, value_name = "LEARNER")]
     learner: Option<String>,
+    /// Go on where the same training was interrupted: for learner tft.
+    #[arg(long)]
+    resume: bool,
 }
 
 impl Train {
@@ -91,6 +96,7 @@ impl Train {
             pipeline: &pipeline,
             manifest: &manifest,
             learner: training::kind_of(learner, &manifest),
+            progress: progress_of(&repository, &pipeline, &manifest, training::kind_of(learner, &manifest), self.resume)?,
         };
         run.make(&dataset).await
     }
@@ -120,6 +126,41 @@ fn learner_of(asked: Option<&str>, declared: LearnerKind) -> Outcome<LearnerKind
     })
 }
 
+/// Where a learner that takes long keeps how far it is, and where it goes on from.
+#[derive(Clone, Default)]
+struct Kept {
+    checkpoint: Option<PathBuf>,
+    resume: Option<PathBuf>,
+}
+
+fn progress_of(
+    repository: &Repository,
+    pipeline: &Fingerprinted<definitions::Pipeline>,
+    manifest: &Manifest,
+    learner: LearnerKind,
+    resume: bool,
+) -> Outcome<Kept> {
+    if learner != LearnerKind::Tft {
+        if resume {
+            let what = format!("--resume: learner `{}` is quick, and keeps nothing to go on from", learner.word());
+            return Err(Failure::input(what).hint("the same command without --resume"));
+        }
+        return Ok(Kept::default());
+    }
+    let folder = repository.storage.join("checkpoints");
+    std::fs::create_dir_all(&folder).map_err(at_path(&folder))?;
+    let name = format!("{}-{}.safetensors", pipeline.definition.name, manifest.fingerprint.short());
+    let path = folder.join(name);
+    if resume && !path.exists() {
+        let what = format!("--resume: there is no interrupted training in `{}`", repository.shown(&path));
+        return Err(Failure::input(what).hint("the same command without --resume"));
+    }
+    Ok(Kept {
+        resume: resume.then(|| path.clone()),
+        checkpoint: Some(path),
+    })
+}
+
 /// One attempt to train.
 struct Attempt<'a> {
     context: &'a Context,
@@ -128,6 +169,7 @@ struct Attempt<'a> {
     pipeline: &'a Fingerprinted<definitions::Pipeline>,
     manifest: &'a Manifest,
     learner: LearnerKind,
+    progress: Kept,
 }
 
 impl Attempt<'_> {
@@ -188,9 +230,13 @@ impl Attempt<'_> {
             rivals,
             threads: self.context.threads,
             learner: self.learner,
-            checkpoint: None,
-            resume: None,
+            checkpoint: self.progress.checkpoint.clone(),
+            resume: self.progress.resume.clone(),
         })?;
+        if let Some(path) = &self.progress.checkpoint {
+            // It is done: there is nothing to go on with. What stays is removed by `platform gc`.
+            drop(std::fs::remove_file(path));
+        }
         let poisoned = poison::poisoned_future(self.repository, self.manifest).await?;
         trained.leaks.push(poisoned);
         warn(&trained);
@@ -253,8 +299,9 @@ pub fn fit(lesson: &Lesson<'_>) -> Outcome<Trained> {
                 }
             }
         }
-        Control::Continue
+        if interrupt::is_asked() { Control::Stop } else { Control::Continue }
     };
+    let _listening = lesson.checkpoint.as_ref().map(|_| interrupt::listen());
     tokio::task::block_in_place(|| training::train(lesson, &mut watch))
 }
 
@@ -308,6 +355,28 @@ fn print_trained(run: RunId, learner: LearnerKind, trained: &Trained, gates: &Ga
         trained.best_iteration,
         trained.fit_time.as_secs_f64()
     ))?;
+    if trained.explanation.is_some() {
+        print_forecasts(trained)?;
+    } else {
+        print_rows(trained)?;
+    }
+    if let Some(report) = &trained.folds {
+        folds::print(&serde_json::to_value(report)?)?;
+        screen::line("the model is that of the last fold")?;
+    }
+    let judged = trained.evaluation.gated_part();
+    if let Some((part, matrix)) = judged.and_then(|part| Some((&part.part, part.confusion.as_ref()?))) {
+        confusion::print(part, matrix, run.0)?;
+    }
+    print_leaks(trained)?;
+    for check in &gates.checks {
+        screen::line(format!("{} {check}", if check.passed { "passed" } else { "FAILED" }))?;
+    }
+    Ok(())
+}
+
+/// Everybody's scores of each part.
+fn print_rows(trained: &Trained) -> Outcome {
     let mut table = Table::new(&["part", "subject", "rows", "metric", "value"]);
     for part in &trained.evaluation.parts {
         let model = part.model.iter().map(|score| ("model".to_owned(), part.rows, score));
@@ -328,18 +397,15 @@ fn print_trained(run: RunId, learner: LearnerKind, trained: &Trained, gates: &Ga
             ]);
         }
     }
-    table.print()?;
-    if let Some(report) = &trained.folds {
-        folds::print(&serde_json::to_value(report)?)?;
-        screen::line("the model is that of the last fold")?;
+    table.print()
+}
+
+/// How good forecasts are, and what they rest on.
+fn print_forecasts(trained: &Trained) -> Outcome {
+    for part in &trained.evaluation.parts {
+        if let Some(forecast) = &part.forecast {
+            forecasts::print(&part.part, forecast)?;
+        }
     }
-    let judged = trained.evaluation.gated_part();
-    if let Some((part, matrix)) = judged.and_then(|part| Some((&part.part, part.confusion.as_ref()?))) {
-        confusion::print(part, matrix, run.0)?;
-    }
-    print_leaks(trained)?;
-    for check in &gates.checks {
-        screen::line(format!("{} {check}", if check.passed { "passed" } else { "FAILED" }))?;
-    }
-    Ok(())
+    trained.explanation.as_ref().map_or(Ok(()), forecasts::explain)
 }

@@ -6,7 +6,7 @@ use evaluation::{
 };
 use feature_store::split::Part;
 use learning::{
-    Explanation, ForecastModel, Forecasts, Panel, Shape, Window, point_forecasts, season_steps, training_means,
+    Control, Dlinear, Explanation, ForecastData, ForecastModel, Forecaster, Forecasts, Panel, Shape, Window, point_forecasts, season_steps, training_means,
     training_scales,
 };
 use registry::ModelVersionRecord;
@@ -63,20 +63,7 @@ impl LoadedForecaster {
         let Ok(forecasts) = self.model.forecast(panel, windows) else {
             return Ok(silent);
         };
-        let levels = self.model.levels();
-        if levels == asked.quantiles {
-            return Ok(ForecastValues {
-                values: forecasts.values,
-                is_point: levels.is_empty(),
-            });
-        }
-        // Of other quantiles, the middle one can be compared.
-        let middle = Forecasts::middle(levels);
-        let values = forecasts.values.iter().skip(middle).step_by(levels.len().max(1));
-        Ok(ForecastValues {
-            values: values.copied().collect(),
-            is_point: true,
-        })
+        Ok(asked.compared(self.model.as_ref(), forecasts))
     }
 }
 
@@ -85,6 +72,32 @@ struct Asked<'a> {
     shape: Shape,
     targets: &'a [String],
     quantiles: &'a [f64],
+}
+
+impl Asked<'_> {
+    /// Forecasts as they can be compared: of other quantiles, the middle one.
+    fn compared(&self, model: &dyn ForecastModel, forecasts: Forecasts) -> ForecastValues {
+        let levels = model.levels();
+        if levels == self.quantiles {
+            return ForecastValues {
+                values: forecasts.values,
+                is_point: false,
+            };
+        }
+        let values = forecasts.values.iter().skip(Forecasts::middle(levels)).step_by(levels.len().max(1));
+        ForecastValues {
+            values: values.copied().collect(),
+            is_point: true,
+        }
+    }
+}
+
+/// The baseline that has to learn, where the pipeline asks for it.
+fn learned(lesson: &Lesson<'_>, data: &ForecastData<'_>) -> Outcome<Option<Box<dyn ForecastModel>>> {
+    if !lesson.pipeline.baselines().contains(&Baseline::Dlinear) {
+        return Ok(None);
+    }
+    Ok(Some(Dlinear.fit(data, &mut |_| Control::Continue)?))
 }
 
 /// What is to be measured.
@@ -116,10 +129,11 @@ fn season(lesson: &Lesson<'_>, panel: &Panel) -> Outcome<i64> {
 pub fn evaluate(
     lesson: &Lesson<'_>,
     model: &dyn ForecastModel,
-    panel: &Panel,
+    data: &ForecastData<'_>,
     metrics: &[Metric],
 ) -> Outcome<(Evaluation, Explanation)> {
-    let shape = model.shape();
+    let (panel, shape) = (data.panel, model.shape());
+    let learned = learned(lesson, data)?;
     let targets: Vec<String> = panel.variables.observed.iter().take(panel.targets).map(|of| of.name.clone()).collect();
     let is_point = model.levels().is_empty();
     let quantiles = if is_point { &OF_A_POINT } else { model.levels() };
@@ -150,7 +164,7 @@ pub fn evaluate(
                 values: forecasts.values,
                 is_point,
             },
-            rivals: &rivals(lesson, panel, &windows, &asked, &means)?,
+            rivals: &rivals(lesson, panel, &windows, &asked, &means, learned.as_deref())?,
         };
         evaluated.push(evaluate_forecasts(metrics, &input)?);
         // Test comes last.
@@ -184,17 +198,21 @@ fn rivals(
     windows: &[Window],
     asked: &Asked<'_>,
     means: &[f32],
+    learned: Option<&dyn ForecastModel>,
 ) -> Outcome<Vec<ForecastRival>> {
     let mut rivals = Vec::new();
     for baseline in lesson.pipeline.baselines() {
-        let forecast = point_forecasts(baseline, panel, windows, asked.shape, means)?;
+        let forecasts = match (baseline, learned) {
+            (Baseline::Dlinear, Some(learned)) => asked.compared(learned, learned.forecast(panel, windows)?),
+            _ => ForecastValues {
+                values: point_forecasts(baseline, panel, windows, asked.shape, means)?.values,
+                is_point: true,
+            },
+        };
         rivals.push(ForecastRival {
             rival: Rival::Baseline(baseline),
             model_version: None,
-            forecasts: Some(ForecastValues {
-                values: forecast.values,
-                is_point: true,
-            }),
+            forecasts: Some(forecasts),
         });
     }
     for rival in lesson.rivals {

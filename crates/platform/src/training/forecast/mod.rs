@@ -17,6 +17,7 @@ use learning::{
 
 use super::{Lesson, Trained};
 use crate::failure::{Failure, Outcome};
+use crate::interrupt;
 
 pub use learners::{load_forecaster, parameters};
 pub use measure::LoadedForecaster;
@@ -65,7 +66,10 @@ pub fn train(
     let started = Instant::now();
     let model = learner.forecaster.fit(&data, watch)?;
     let fit_time = started.elapsed();
-    let (evaluation, explanation) = measure::evaluate(lesson, model.as_ref(), &panel, &metrics)?;
+    if interrupt::is_asked() {
+        return Err(Failure::input("interrupted: what was learned so far is kept").hint("the same command with --resume"));
+    }
+    let (evaluation, explanation) = measure::evaluate(lesson, model.as_ref(), &data, &metrics)?;
     Ok(Trained {
         preprocessing: None,
         signature: signature(lesson, report, model.levels(), learner.objective),
@@ -104,6 +108,12 @@ fn warnings(notes: PanelNotes) -> Vec<String> {
         warnings.push(format!(
             "{} rows lie in one step with a later row of the same entity, and are left out: is `frequency` too long?",
             notes.in_one_step
+        ));
+    }
+    if notes.changing > 0 {
+        warnings.push(format!(
+            "{} values in `static` change later: the first of each entity counts; out of `static`, a column is followed as it changes",
+            notes.changing
         ));
     }
     if notes.without_key > 0 {
