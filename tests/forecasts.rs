@@ -34,7 +34,10 @@ fn ready(view: &str, pipeline: &str) -> Sandbox {
         for hour in (0..240_u64).filter(|hour| (host, *hour) != (1, 100)) {
             let wave = (hour as f64 / 24.0 * std::f64::consts::TAU).sin();
             let noise = ((hour * 7919 + host * 104_729) % 101) as f64 / 50.0;
-            let (cpu, memory) = (50.0 + 20.0 * wave + 5.0 * host as f64 + noise, 30.0 - 10.0 * wave + noise);
+            let (cpu, memory) = (
+                50.0 + 20.0 * wave + 5.0 * host as f64 + noise,
+                30.0 - 10.0 * wave + noise,
+            );
             let state = if hour % 7 == 0 { "busy" } else { "idle" };
             metrics.push_str(&format!("h{host},{},{cpu},{memory},{state}\n", time(hour)));
         }
@@ -65,13 +68,20 @@ fn a_dataset_of_a_panel_says_what_is_known_when_and_keeps_its_parts_apart() {
     assert_eq!(panel["targets"], serde_json::json!(["cpu", "memory"]));
     assert_eq!(panel["observed"], serde_json::json!(["state", "cpu_mean"]));
     assert_eq!(panel["static"], serde_json::json!(["kind"]));
-    assert_eq!((panel["context"].as_u64(), panel["horizon"].as_u64()), (Some(12), Some(4)));
+    assert_eq!(
+        (panel["context"].as_u64(), panel["horizon"].as_u64()),
+        (Some(12), Some(4))
+    );
     // 4 steps ahead, 12 steps back, 3 hours more.
     assert_eq!(manifest["gap"]["horizon"], "4h");
     assert_eq!(manifest["gap"]["lookback"], "15h");
     assert_eq!(manifest["certificate"]["gap"], "19h");
     let columns = manifest["gap_rows"]["columns"].as_array().unwrap().len();
-    assert_eq!(columns, manifest["columns"].as_array().unwrap().len(), "windows look back at rows in gaps");
+    assert_eq!(
+        columns,
+        manifest["columns"].as_array().unwrap().len(),
+        "windows look back at rows in gaps"
+    );
     sandbox.ok("dataset verify fv:v1");
     let again = sandbox.ok("--threads 1 dataset create fv:v1 --force --json").json();
     assert_eq!(again["fingerprint"], manifest["fingerprint"]);
@@ -81,18 +91,37 @@ fn a_dataset_of_a_panel_says_what_is_known_when_and_keeps_its_parts_apart() {
 fn a_model_of_a_panel_is_trained_registered_asked_and_made_again() {
     let sandbox = ready(VIEW, PIPELINE);
     let screen = sandbox.ok("train --view fv:v1").stdout;
-    for line in ["trained dlinear on ", "weighted_quantile_loss", "seasonal_naive(1d)", "registered m:v1"] {
+    for line in [
+        "trained dlinear on ",
+        "weighted_quantile_loss",
+        "seasonal_naive(1d)",
+        "registered m:v1",
+    ] {
         assert!(screen.contains(line), "no `{line}` in:\n{screen}");
     }
     let run = sandbox.ok("run show 1 --json").json();
     let test = &run["report"]["forecast"]["test"];
-    assert_eq!(test["subjects"].as_array().unwrap().len(), 4, "the model and three baselines");
+    assert_eq!(
+        test["subjects"].as_array().unwrap().len(),
+        4,
+        "the model and three baselines"
+    );
     assert_eq!(test["subjects"][0]["targets"][1]["steps"].as_array().unwrap().len(), 4);
-    let said = sandbox.ok(&format!("predict m --entities entities.csv --at {} --to f.csv", time(239)));
-    assert!(said.stdout.contains("2 forecasts of m:v1, 4 steps of 1h"), "{}", said.stdout);
+    let said = sandbox.ok(&format!(
+        "predict m --entities entities.csv --at {} --to f.csv",
+        time(239)
+    ));
+    assert!(
+        said.stdout.contains("2 forecasts of m:v1, 4 steps of 1h"),
+        "{}",
+        said.stdout
+    );
     let forecasts = sandbox.read("f.csv");
     let lines: Vec<&str> = forecasts.lines().collect();
-    assert_eq!(lines[0], "host,ts,cpu_q0.1,cpu_q0.5,cpu_q0.9,memory_q0.1,memory_q0.5,memory_q0.9");
+    assert_eq!(
+        lines[0],
+        "host,ts,cpu_q0.1,cpu_q0.5,cpu_q0.9,memory_q0.1,memory_q0.5,memory_q0.9"
+    );
     assert_eq!(lines.len(), 1 + 2 * 4, "{forecasts}");
     assert!(lines[1].starts_with("h0,2026-01-11T00:00:00"), "{forecasts}");
     for line in &lines[1..] {
@@ -111,18 +140,29 @@ fn a_model_of_a_panel_is_trained_registered_asked_and_made_again() {
 fn what_is_known_in_advance_is_looked_up_or_asked_for() {
     let view = VIEW
         .replace("known_future = [", "known_future = [\"planned\", ")
-        .replace("[split]", "[[features]]\ngroup = \"plans:v1\"\ncolumns = [\"planned\"]\nmax_age = \"30m\"\n[split]");
+        .replace(
+            "[split]",
+            "[[features]]\ngroup = \"plans:v1\"\ncolumns = [\"planned\"]\nmax_age = \"30m\"\n[split]",
+        );
     let sandbox = ready(&view, PIPELINE);
     let plan = |hours: std::ops::Range<u64>, host: u64| -> String {
-        hours.map(|hour| format!("h{host},{},{}\n", time(hour), hour % 5)).collect()
+        hours
+            .map(|hour| format!("h{host},{},{}\n", time(hour), hour % 5))
+            .collect()
     };
     let head = "host,ts,planned\n";
-    sandbox.write("plans.csv", &format!("{head}{}{}{}", plan(0..244, 0), plan(0..240, 1), plan(0..241, 2)));
+    sandbox.write(
+        "plans.csv",
+        &format!("{head}{}{}{}", plan(0..244, 0), plan(0..240, 1), plan(0..241, 2)),
+    );
     sandbox.ok("featuregroup ingest plans --from plans.csv");
     sandbox.ok("train --view fv:v1");
     let ask = format!("predict m --entities entities.csv --at {} --to f.csv", time(239));
     let said = sandbox.refused(&ask);
-    assert!(said.contains("3 values must be known in advance, and are not: `planned` of h2 at 2026-01-11T01:00:00Z"), "{said}");
+    assert!(
+        said.contains("3 values must be known in advance, and are not: `planned` of h2 at 2026-01-11T01:00:00Z"),
+        "{said}"
+    );
     assert!(said.contains("hint: --known FILE"), "{said}");
     sandbox.write("known.csv", &format!("{head}{}", plan(241..244, 2)));
     sandbox.ok(&format!("{ask} --known known.csv"));
@@ -135,13 +175,37 @@ fn what_is_known_in_advance_is_looked_up_or_asked_for() {
 #[test]
 fn views_and_pipelines_that_cannot_forecast_are_refused() {
     let cases = [
-        (VIEW.replace("\"hour_cos\"]\n[[features]]\ngroup = \"metrics", "\"cpu_mean\"]\n[[features]]\ngroup = \"metrics"), PIPELINE.to_owned(),
-         "`cpu_mean` is not known in advance"),
-        (VIEW.replace("static = [\"kind\"]", "static = [\"kin\"]"), PIPELINE.to_owned(), "did you mean `kind`?"),
-        (VIEW.replace("\"cpu\", \"memory\"]", "\"state\"]"), PIPELINE.to_owned(), "`metrics:v1.state` cannot be forecast"),
-        (VIEW.to_owned(), PIPELINE.replace("dlinear", "lightgbm"), "learner `lightgbm` cannot forecast `fv:v1`"),
-        (VIEW.replace("validation = 0.2\ntest = 0.2", "validation = 0.2\ntest = 0.2\ngap = \"1h\""), PIPELINE.to_owned(),
-         "horizon 4 x 1h"),
+        (
+            VIEW.replace(
+                "\"hour_cos\"]\n[[features]]\ngroup = \"metrics",
+                "\"cpu_mean\"]\n[[features]]\ngroup = \"metrics",
+            ),
+            PIPELINE.to_owned(),
+            "`cpu_mean` is not known in advance",
+        ),
+        (
+            VIEW.replace("static = [\"kind\"]", "static = [\"kin\"]"),
+            PIPELINE.to_owned(),
+            "did you mean `kind`?",
+        ),
+        (
+            VIEW.replace("\"cpu\", \"memory\"]", "\"state\"]"),
+            PIPELINE.to_owned(),
+            "`metrics:v1.state` cannot be forecast",
+        ),
+        (
+            VIEW.to_owned(),
+            PIPELINE.replace("dlinear", "lightgbm"),
+            "learner `lightgbm` cannot forecast `fv:v1`",
+        ),
+        (
+            VIEW.replace(
+                "validation = 0.2\ntest = 0.2",
+                "validation = 0.2\ntest = 0.2\ngap = \"1h\"",
+            ),
+            PIPELINE.to_owned(),
+            "horizon 4 x 1h",
+        ),
     ];
     for (view, pipeline, wanted) in cases {
         let sandbox = Sandbox::new();

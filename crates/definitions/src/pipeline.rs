@@ -208,10 +208,13 @@ impl std::str::FromStr for LearnerKind {
     type Err = crate::ReferenceError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = [Self::Lightgbm, Self::Tft, Self::Dlinear, Self::Auto];
-        known.into_iter().find(|kind| kind.word() == text).ok_or_else(|| crate::ReferenceError {
-            found: text.to_owned(),
-            wanted: "`lightgbm`, `tft`, `dlinear` or `auto`",
-        })
+        known
+            .into_iter()
+            .find(|kind| kind.word() == text)
+            .ok_or_else(|| crate::ReferenceError {
+                found: text.to_owned(),
+                wanted: "`lightgbm`, `tft`, `dlinear` or `auto`",
+            })
     }
 }
 

@@ -9,6 +9,6 @@ mod markdown;
 mod render;
 mod usage;
 
-pub use forecast::{CardForecast, CardVariable};
 pub use evidence::*;
+pub use forecast::{CardForecast, CardVariable};
 pub use render::render_card;

@@ -175,7 +175,13 @@ impl Sums {
 
     fn add(&mut self, row: Row<'_>, quantiles: &[f64]) {
         let truth = row.truth;
-        let said = |at: usize| row.said.get(at).or(row.said.first()).copied().map_or(f64::NAN, f64::from);
+        let said = |at: usize| {
+            row.said
+                .get(at)
+                .or(row.said.first())
+                .copied()
+                .map_or(f64::NAN, f64::from)
+        };
         let error = truth - said(middle(quantiles));
         self.rows += 1;
         self.absolute += error.abs();
@@ -221,7 +227,12 @@ impl Sums {
                     risk: *risk,
                 })
                 .collect(),
-            coverage: intervals(quantiles).into_iter().zip(&self.covered).filter(|_| has_coverage).map(coverage).collect(),
+            coverage: intervals(quantiles)
+                .into_iter()
+                .zip(&self.covered)
+                .filter(|_| has_coverage)
+                .map(coverage)
+                .collect(),
         }
     }
 }
@@ -229,7 +240,10 @@ impl Sums {
 /// The quantile nearest to a half.
 fn middle(quantiles: &[f64]) -> usize {
     let far = |quantile: &f64| (quantile - 0.5).abs();
-    let nearest = quantiles.iter().enumerate().min_by(|one, other| far(one.1).total_cmp(&far(other.1)));
+    let nearest = quantiles
+        .iter()
+        .enumerate()
+        .min_by(|one, other| far(one.1).total_cmp(&far(other.1)));
     nearest.map_or(0, |(at, _)| at)
 }
 
@@ -253,7 +267,11 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn width(&self) -> usize {
-        if self.values.is_point { 1 } else { self.input.quantiles.len() }
+        if self.values.is_point {
+            1
+        } else {
+            self.input.quantiles.len()
+        }
     }
 
     fn get(&self, at: usize) -> Option<Row<'a>> {
@@ -341,10 +359,7 @@ fn scores_of(
 ///
 /// # Errors
 /// A metric that does not fit.
-pub fn evaluate_forecasts(
-    metrics: &[Metric],
-    input: &ForecastInput<'_>,
-) -> Result<PartEvaluation, EvaluationError> {
+pub fn evaluate_forecasts(metrics: &[Metric], input: &ForecastInput<'_>) -> Result<PartEvaluation, EvaluationError> {
     let model = Rows {
         input,
         values: input.model,

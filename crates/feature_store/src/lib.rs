@@ -38,8 +38,7 @@ pub mod split;
 pub use blame::{Blame, BlamedValue, Origin, Revision, blame};
 pub use derive::{
     Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, calendar_column, check_query,
-    compute_features,
-    reach_of, sql_schema, types_of,
+    compute_features, reach_of, sql_schema, types_of,
 };
 pub use entity::Entity;
 pub use error::{Location, Reason, StoreError, Violation, Violations};

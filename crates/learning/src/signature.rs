@@ -63,7 +63,10 @@ impl ForecastSignature {
         if self.quantiles.is_empty() {
             return vec![target.to_owned()];
         }
-        self.quantiles.iter().map(|quantile| format!("{target}_q{quantile}")).collect()
+        self.quantiles
+            .iter()
+            .map(|quantile| format!("{target}_q{quantile}"))
+            .collect()
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use definitions::{EventTime, Fingerprint, LearnerKind, Pipeline, Role, Split, Versioned, WallTime};
 use evaluation::{
-    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardForecast, CardGroup, CardJoin, CardPart, CardSplit, CardTraining,
-    CardVariable, GateReport,
+    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardForecast, CardGroup, CardJoin, CardPart, CardSplit,
+    CardTraining, CardVariable, GateReport,
 };
 use feature_store::dataset::{JoinReport, Manifest};
 use serde_json::Value;
@@ -83,7 +83,9 @@ fn forecast(trained: &Trained) -> Option<CardForecast> {
         ("past", &explanation.past),
         ("future", &explanation.future),
     ];
-    let of_kinds = kinds.iter().flat_map(|(kind, variables)| variables.iter().map(move |of| (kind, of)));
+    let of_kinds = kinds
+        .iter()
+        .flat_map(|(kind, variables)| variables.iter().map(move |of| (kind, of)));
     Some(CardForecast {
         context: signature.context,
         horizon: signature.horizon,

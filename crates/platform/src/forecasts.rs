@@ -20,14 +20,36 @@ pub fn print(part: &str, evaluation: &ForecastEvaluation) -> Outcome {
         screen::things(evaluation.windows, "window"),
         screen::things(horizon, "step")
     ))?;
-    let intervals = evaluation.subjects.first().map(|model| model.all.coverage.as_slice()).unwrap_or_default();
-    let intervals: Vec<String> = intervals.iter().map(|of| format!("in {} %", (of.interval * 1e3).round() / 10.0)).collect();
-    let mut head = vec!["subject", "target", "step", "mae", "rmse", "mase", "smape", "quantile loss"];
+    let intervals = evaluation
+        .subjects
+        .first()
+        .map(|model| model.all.coverage.as_slice())
+        .unwrap_or_default();
+    let intervals: Vec<String> = intervals
+        .iter()
+        .map(|of| format!("in {} %", (of.interval * 1e3).round() / 10.0))
+        .collect();
+    let mut head = vec![
+        "subject",
+        "target",
+        "step",
+        "mae",
+        "rmse",
+        "mase",
+        "smape",
+        "quantile loss",
+    ];
     head.extend(intervals.iter().map(String::as_str));
     let mut table = Table::new(&head);
     let mut add = |subject: &str, target: &str, step: &str, scores: &ForecastScores| {
         let mut row = vec![subject.to_owned(), target.to_owned(), step.to_owned()];
-        let values = [scores.mae, scores.rmse, scores.mase, scores.smape, scores.weighted_quantile_loss];
+        let values = [
+            scores.mae,
+            scores.rmse,
+            scores.mase,
+            scores.smape,
+            scores.weighted_quantile_loss,
+        ];
         row.extend(values.map(screen::optional_value));
         row.extend((0..intervals.len()).map(|at| {
             let share = scores.coverage.get(at).map(|of| format!("{:.1} %", of.share * 100.0));
@@ -93,7 +115,11 @@ fn attention(by_lag: &[(i64, f64)]) -> Outcome {
     most.sort_by_key(|(lag, _)| *lag);
     let mut table = Table::new(&["step from now", "attention", ""]);
     for (lag, weight) in most.into_iter().filter(|_| highest > 0.0) {
-        table.row([format!("{lag:+}"), format!("{:.1} %", weight * 100.0), bar(weight, highest)]);
+        table.row([
+            format!("{lag:+}"),
+            format!("{:.1} %", weight * 100.0),
+            bar(weight, highest),
+        ]);
     }
     if table.is_empty() {
         return Ok(());
@@ -104,5 +130,9 @@ fn attention(by_lag: &[(i64, f64)]) -> Outcome {
 
 fn bar(value: f64, whole: f64) -> String {
     let letters = (value / whole * BAR).round();
-    "#".repeat(if letters.is_finite() && letters > 0.0 { letters as usize } else { 0 })
+    "#".repeat(if letters.is_finite() && letters > 0.0 {
+        letters as usize
+    } else {
+        0
+    })
 }

@@ -27,7 +27,9 @@ pub struct ForecastPredictor {
 
 impl std::fmt::Debug for ForecastPredictor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ForecastPredictor").field("forecast", &self.forecast).finish_non_exhaustive()
+        f.debug_struct("ForecastPredictor")
+            .field("forecast", &self.forecast)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,7 +58,11 @@ impl ForecastPredictor {
         let Some(forecast) = signature.forecast.clone() else {
             return Err(mismatch("a signature with `forecast`".to_owned(), "none".to_owned()));
         };
-        let said = (forecast.context as usize, forecast.horizon as usize, forecast.quantiles.as_slice());
+        let said = (
+            forecast.context as usize,
+            forecast.horizon as usize,
+            forecast.quantiles.as_slice(),
+        );
         let shape = model.shape();
         let found = (shape.context, shape.horizon, model.levels());
         if said != found {
@@ -85,7 +91,9 @@ impl ForecastPredictor {
     #[must_use]
     pub fn times_ahead(&self, now: i64) -> Vec<i64> {
         let (grid, step) = (self.model.grid(), self.model.grid().step(now));
-        (1..=i64::from(self.forecast.horizon)).map(|ahead| grid.time(step + ahead)).collect()
+        (1..=i64::from(self.forecast.horizon))
+            .map(|ahead| grid.time(step + ahead))
+            .collect()
     }
 
     /// The step of a time in UTC microseconds.
@@ -169,7 +177,10 @@ impl ForecastPredictor {
             let own = batch.column_by_name(&name);
             let is_ahead = part == AHEAD && !columns.known.contains(&name);
             let is_key = columns.keys.contains(&name) || name == columns.event_time;
-            let data_type = typed.iter().find(|(of, _)| **of == name).map_or(DataType::Float64, |(_, of)| of.clone());
+            let data_type = typed
+                .iter()
+                .find(|(of, _)| **of == name)
+                .map_or(DataType::Float64, |(_, of)| of.clone());
             let array = match own {
                 Some(array) if is_key || !is_ahead => arrow::compute::cast(array, &data_type)?,
                 _ => new_null_array(&data_type, batch.num_rows()),
@@ -193,7 +204,11 @@ impl ForecastPredictor {
                     count += 1;
                     if named.len() < NAMED {
                         let time = definitions::EventTime(panel.grid.time(step));
-                        named.push(format!("`{}` of {} at {time}", variable.name, panel.shown(window.entity as usize)));
+                        named.push(format!(
+                            "`{}` of {} at {time}",
+                            variable.name,
+                            panel.shown(window.entity as usize)
+                        ));
                     }
                 }
             }
@@ -210,25 +225,50 @@ impl ForecastPredictor {
 
     fn named(&self, panel: &Panel, windows: &[Window], values: &[f32]) -> Result<RecordBatch, ServingError> {
         let horizon = self.forecast.horizon as usize;
-        let entities = windows.iter().flat_map(|window| std::iter::repeat_n(window.entity, horizon));
+        let entities = windows
+            .iter()
+            .flat_map(|window| std::iter::repeat_n(window.entity, horizon));
         let places = UInt32Array::from_iter_values(entities);
-        let mut fields: Vec<Field> = panel.keys.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
-        let mut arrays = panel.keys.columns().iter().map(|key| take(key, &places, None)).collect::<Result<Vec<_>, _>>()?;
+        let mut fields: Vec<Field> = panel
+            .keys
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.as_ref().clone())
+            .collect();
+        let mut arrays = panel
+            .keys
+            .columns()
+            .iter()
+            .map(|key| take(key, &places, None))
+            .collect::<Result<Vec<_>, _>>()?;
         let times = windows.iter().flat_map(|window| {
             let grid = panel.grid;
             (1..=horizon as i64).map(move |ahead| grid.time(window.now + ahead))
         });
         let times = TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC");
         let time_name = self.signature.event_time.clone().unwrap_or_default();
-        fields.push(Field::new(time_name, arrow::array::Array::data_type(&times).clone(), false));
+        fields.push(Field::new(
+            time_name,
+            arrow::array::Array::data_type(&times).clone(),
+            false,
+        ));
         arrays.push(Arc::new(times));
         let width = self.forecast.quantiles.len().max(1) * self.forecast.targets.len();
-        let names = self.forecast.targets.iter().flat_map(|target| self.forecast.outputs(target));
+        let names = self
+            .forecast
+            .targets
+            .iter()
+            .flat_map(|target| self.forecast.outputs(target));
         for (at, name) in names.enumerate() {
             if fields.iter().any(|field| *field.name() == name) {
                 return Err(ServingError::Clash { column: name });
             }
-            let column = values.iter().skip(at).step_by(width.max(1)).map(|value| f64::from(*value));
+            let column = values
+                .iter()
+                .skip(at)
+                .step_by(width.max(1))
+                .map(|value| f64::from(*value));
             let column: Float64Array = column.map(|value| value.is_finite().then_some(value)).collect();
             fields.push(Field::new(name, DataType::Float64, true));
             arrays.push(Arc::new(column));

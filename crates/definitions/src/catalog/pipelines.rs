@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Catalog;
 use crate::resolve::{resolve, some_of, unknown_reference};
-use crate::{Baseline, FeatureGroup, FeatureView, GroupRef, LearnerKind, Parsed, Pipeline, Problem, ResolvedView, Role, ViewRef, nearest};
+use crate::{
+    Baseline, FeatureGroup, FeatureView, GroupRef, LearnerKind, Parsed, Pipeline, Problem, ResolvedView, Role, ViewRef,
+    nearest,
+};
 
 impl Catalog {
     pub(super) fn check_pipeline(
@@ -75,7 +78,11 @@ fn check_no_dlinear(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, proble
         return;
     }
     let is_evaluated = pipeline.definition.evaluate.baselines.contains(&Baseline::Dlinear);
-    let path = if is_evaluated { "evaluate.baselines" } else { "gate.beats" };
+    let path = if is_evaluated {
+        "evaluate.baselines"
+    } else {
+        "gate.beats"
+    };
     let problem = pipeline.problem(path, format!("baseline `dlinear` of `{}`", resolved.view));
     let problem = problem.wanted("a view with `[forecast]`").found("none in the view");
     problems.push(problem.hint("remove `dlinear`".to_owned()));
@@ -86,7 +93,10 @@ fn check_no_target(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, problem
     let Some(target) = &pipeline.definition.train.target else {
         return;
     };
-    let problem = pipeline.problem("train.target", format!("`target` in `[train]`, but `{}` forecasts", resolved.view));
+    let problem = pipeline.problem(
+        "train.target",
+        format!("`target` in `[train]`, but `{}` forecasts", resolved.view),
+    );
     let problem = problem.wanted("no `target`: all `targets` of the view are learned at once");
     let problem = problem.found(format!("`{target}`"));
     problems.push(problem.hint("remove `target`".to_owned()));

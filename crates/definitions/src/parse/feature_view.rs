@@ -319,7 +319,11 @@ fn forecast(field: &Field<'_>) -> Option<Forecast> {
 fn check_once(table: &Table<'_>, key: &str, names: &[ColumnName], others: &[ColumnName]) {
     for name in names.iter().filter(|name| others.contains(name)) {
         let problem = table.problem(key, format!("`{name}` is named twice in {}", table.place));
-        let problem = problem.wanted("a column in one of `targets`, `static` and `known_future`").found("two");
-        table.notes.problem(problem.hint(format!("take `{name}` out of `{key}`")));
+        let problem = problem
+            .wanted("a column in one of `targets`, `static` and `known_future`")
+            .found("two");
+        table
+            .notes
+            .problem(problem.hint(format!("take `{name}` out of `{key}`")));
     }
 }

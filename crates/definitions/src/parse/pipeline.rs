@@ -122,7 +122,10 @@ fn train(field: &Field<'_>) -> Option<Train> {
     let kind = learner.and_then(|field| field.choice(&LEARNERS));
     let of = |key: &str| {
         let place = format!("`[train.{key}]`");
-        table.get(key).map(|field| parameters(&field, &place)).unwrap_or_default()
+        table
+            .get(key)
+            .map(|field| parameters(&field, &place))
+            .unwrap_or_default()
     };
     Some(Train {
         learner: kind?,

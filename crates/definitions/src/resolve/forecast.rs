@@ -79,8 +79,15 @@ impl<'a> Resolver<'a> {
     fn is_selected(&self, name: &ColumnName) -> bool {
         let gives = |selection: &crate::FeatureSelection| {
             let all = self.groups.get(&selection.group).filter(|_| selection.all_columns);
-            let every = all.iter().flat_map(|group| &group.features).map(|feature| &feature.name);
-            let own = self.view.forecast.as_ref().filter(|forecast| forecast.group == selection.group);
+            let every = all
+                .iter()
+                .flat_map(|group| &group.features)
+                .map(|feature| &feature.name);
+            let own = self
+                .view
+                .forecast
+                .as_ref()
+                .filter(|forecast| forecast.group == selection.group);
             let mut columns = selection.columns.iter().chain(&selection.helpers).chain(every);
             columns.any(|column| {
                 let is_target = own.is_some_and(|forecast| selection.all_columns && forecast.targets.contains(column));
@@ -102,9 +109,8 @@ impl<'a> Resolver<'a> {
         for (at, name) in forecast.known_future.iter().enumerate() {
             self.check_known(forecast, name, &format!("forecast.known_future[{at}]"));
         }
-        let is_observed = |name: &&ColumnName| {
-            !forecast.static_columns.contains(name) && !forecast.known_future.contains(name)
-        };
+        let is_observed =
+            |name: &&ColumnName| !forecast.static_columns.contains(name) && !forecast.known_future.contains(name);
         let inputs = self.columns.iter().filter(|column| column.role == Role::Feature);
         Some(ResolvedPanel {
             observed: inputs.map(|column| &column.name).filter(is_observed).cloned().collect(),
@@ -119,8 +125,13 @@ impl<'a> Resolver<'a> {
 
     fn check_panel(&mut self, forecast: &Forecast, panel: &FeatureGroup) {
         if panel.event_time.is_none() {
-            let problem = self.problem("forecast.group", format!("`{}` has no series to forecast", panel.reference()));
-            let problem = problem.wanted("a group with an event time").found("a static feature group");
+            let problem = self.problem(
+                "forecast.group",
+                format!("`{}` has no series to forecast", panel.reference()),
+            );
+            let problem = problem
+                .wanted("a group with an event time")
+                .found("a static feature group");
             self.problems
                 .push(problem.hint("name the group whose rows are measurements over time".to_owned()));
         }
@@ -131,7 +142,8 @@ impl<'a> Resolver<'a> {
             };
             let problem = self.problem("split.strategy", what).wanted("`time` or `group`");
             let found = format!("`{}`", split.strategy());
-            self.problems.push(problem.found(found).hint("strategy = \"time\"".to_owned()));
+            self.problems
+                .push(problem.found(found).hint("strategy = \"time\"".to_owned()));
         }
         for (at, target) in forecast.targets.iter().enumerate() {
             let Some(data_type) = panel.column_type(target.as_str()) else {
@@ -140,10 +152,15 @@ impl<'a> Resolver<'a> {
             use DataType::{Float32, Float64, Int32, Int64};
             if !matches!(data_type, Int32 | Int64 | Float32 | Float64) {
                 let what = format!("`{}.{target}` cannot be forecast", panel.reference());
-                let problem = self.problem(&format!("forecast.targets[{at}]"), what).wanted("a number");
+                let problem = self
+                    .problem(&format!("forecast.targets[{at}]"), what)
+                    .wanted("a number");
                 let found = format!("type `{}`", data_type.word());
-                self.problems
-                    .push(problem.found(found).hint("forecast how often or how much instead".to_owned()));
+                self.problems.push(
+                    problem
+                        .found(found)
+                        .hint("forecast how often or how much instead".to_owned()),
+                );
             }
         }
     }
@@ -170,7 +187,10 @@ impl<'a> Resolver<'a> {
         let Some(column) = self.columns.iter().find(|column| column.name == *name) else {
             return;
         };
-        let feature = self.groups.get(&column.group).and_then(|group| group.feature(column.column.as_str()));
+        let feature = self
+            .groups
+            .get(&column.group)
+            .and_then(|group| group.feature(column.column.as_str()));
         let computed = feature.and_then(|feature| feature.derivation.as_ref());
         let is_known = match computed {
             None | Some(Derivation::Calendar { .. }) => true,
@@ -179,10 +199,14 @@ impl<'a> Resolver<'a> {
         };
         if let (Some(computed), false) = (computed, is_known) {
             let what = format!("`{name}` is not known in advance");
-            let wanted = format!("the calendar, a lag of at least {}, or what is planned", forecast.ahead());
+            let wanted = format!(
+                "the calendar, a lag of at least {}, or what is planned",
+                forecast.ahead()
+            );
             let problem = self.problem(path, what).wanted(wanted).found(computed.to_string());
-            self.problems
-                .push(problem.hint(format!("take `{name}` out of `known_future`: then it is known up to now")));
+            self.problems.push(problem.hint(format!(
+                "take `{name}` out of `known_future`: then it is known up to now"
+            )));
         }
     }
 }

@@ -255,9 +255,15 @@ fn a_panel_says_what_is_known_when_and_how_far_apart_parts_are() {
                 [[features]]\ngroup = \"weather:v3\"\ncolumns = [\"*\"]\nprefix = \"own_\"\n\
                 [[features]]\ngroup = \"carriers:v1\"\ncolumns = [\"alliance\"]\non = { airport = \"code\", wind = \"number\" }\n";
     // A static group is joined on what the panel has; here on nothing that fits.
-    let refused = resolve_view(&view(text), &groups(&[WEATHER, CARRIERS])).unwrap_err().to_string();
+    let refused = resolve_view(&view(text), &groups(&[WEATHER, CARRIERS]))
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("number"), "{refused}");
-    let text = text.split("[[features]]\ngroup = \"carriers").next().unwrap().replace("static = [\"alliance\"]\n", "");
+    let text = text
+        .split("[[features]]\ngroup = \"carriers")
+        .next()
+        .unwrap()
+        .replace("static = [\"alliance\"]\n", "");
     let resolved = resolve_view(&view(&text), &groups(&[WEATHER])).unwrap();
     assert_eq!(
         table(&resolved),
@@ -266,7 +272,10 @@ fn a_panel_says_what_is_known_when_and_how_far_apart_parts_are() {
     );
     let panel = resolved.panel.as_ref().unwrap();
     let names = |columns: &[ColumnName]| columns.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!((names(&panel.known_future), names(&panel.observed)), (vec!["temp".to_owned()], vec!["own_temp".to_owned()]));
+    assert_eq!(
+        (names(&panel.known_future), names(&panel.observed)),
+        (vec!["temp".to_owned()], vec!["own_temp".to_owned()])
+    );
     assert_eq!(
         resolved.gap().to_string(),
         "label horizon 6h (`horizon 6 x 1h`) + longest lookback 1d1h (`context 24 x 1h + weather:v3.temp`) = 1d7h"

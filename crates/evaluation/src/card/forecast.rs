@@ -50,9 +50,25 @@ pub(super) fn scores(text: &mut Markdown, evaluation: &ForecastEvaluation) {
         count(evaluation.horizon),
         evaluation.quantiles
     ));
-    let intervals = evaluation.subjects.first().map(|of| of.all.coverage.as_slice()).unwrap_or_default();
-    let covered: Vec<String> = intervals.iter().map(|of| format!("in {} %", (of.interval * 1e3).round() / 10.0)).collect();
-    let mut head = vec!["compared", "target", "step", "MAE", "RMSE", "MASE", "sMAPE", "quantile loss"];
+    let intervals = evaluation
+        .subjects
+        .first()
+        .map(|of| of.all.coverage.as_slice())
+        .unwrap_or_default();
+    let covered: Vec<String> = intervals
+        .iter()
+        .map(|of| format!("in {} %", (of.interval * 1e3).round() / 10.0))
+        .collect();
+    let mut head = vec![
+        "compared",
+        "target",
+        "step",
+        "MAE",
+        "RMSE",
+        "MASE",
+        "sMAPE",
+        "quantile loss",
+    ];
     head.extend(covered.iter().map(String::as_str));
     let row = |subject: &str, target: &str, step: String, of: &ForecastScores| {
         let mut cells = vec![subject.to_owned(), target.to_owned(), step];
@@ -65,7 +81,11 @@ pub(super) fn scores(text: &mut Markdown, evaluation: &ForecastEvaluation) {
     };
     let mut rows = Vec::new();
     for of in &evaluation.subjects {
-        let subject = if of.subject == "model" { "this model" } else { of.subject.as_str() };
+        let subject = if of.subject == "model" {
+            "this model"
+        } else {
+            of.subject.as_str()
+        };
         for target in &of.targets {
             rows.push(row(subject, &target.target, "all".to_owned(), &target.all));
         }
@@ -86,7 +106,9 @@ pub(super) fn variables(text: &mut Markdown, forecast: &CardForecast) {
         text.paragraph("The learner does not say what its forecasts go by.");
         return;
     }
-    text.paragraph("How much of its kind each variable is, from 0 to 1, over the windows of the part that gates look at.");
+    text.paragraph(
+        "How much of its kind each variable is, from 0 to 1, over the windows of the part that gates look at.",
+    );
     let rows = forecast.variables.iter().map(|of| {
         let numbers = [of.p10, of.p50, of.p90].map(|value| number(Some(value)));
         let mut cells = vec![of.kind.clone(), format!("`{}`", of.variable)];
@@ -98,6 +120,8 @@ pub(super) fn variables(text: &mut Markdown, forecast: &CardForecast) {
     most.sort_by(|one, other| other.1.total_cmp(&one.1));
     most.truncate(STEPS_SHOWN);
     most.sort_by_key(|(lag, _)| *lag);
-    let rows = most.iter().map(|(lag, weight)| vec![format!("{lag:+}"), number(Some(*weight))]);
+    let rows = most
+        .iter()
+        .map(|(lag, weight)| vec![format!("{lag:+}"), number(Some(*weight))]);
     text.table(&["step from now", "attention"], rows);
 }

@@ -74,7 +74,8 @@ fn class_words(classes: &[String]) -> String {
 }
 
 fn ask_rows(text: &mut Markdown, model: &str) {
-    text.paragraph(        "With the platform: on rows that hold the inputs, or on entities and times, whose inputs it looks up itself.",
+    text.paragraph(
+        "With the platform: on rows that hold the inputs, or on entities and times, whose inputs it looks up itself.",
     );
     text.code(
         "sh",

@@ -71,6 +71,10 @@ fn nothing_to_measure_is_not_zero() {
     };
     let targets = ["cpu".to_owned()];
     let part = evaluate_forecasts(&[Metric::Mae, Metric::Mase], &input(&targets, &model, &[])).unwrap();
-    assert!(part.model.iter().all(|score| score.value.is_none() && score.note.is_some()));
+    assert!(
+        part.model
+            .iter()
+            .all(|score| score.value.is_none() && score.note.is_some())
+    );
     assert_eq!(part.forecast.unwrap().subjects[0].all.mae, None);
 }

@@ -42,7 +42,9 @@ impl<'a> GapWriter<'a> {
     pub(super) fn new(plan: &Plan, target: &Target<'a>) -> Self {
         let has_folds = matches!(target.split, Some(Split::WalkForward { .. }));
         let has_windows = plan.resolved.panel.is_some();
-        let is_kept = |column: &ResolvedColumn| has_folds || has_windows || matches!(column.role, Role::Key | Role::EventTime | Role::Label);
+        let is_kept = |column: &ResolvedColumn| {
+            has_folds || has_windows || matches!(column.role, Role::Key | Role::EventTime | Role::Label)
+        };
         let all = plan.resolved.columns.iter().enumerate();
         let (kept, columns): (Vec<usize>, Vec<String>) = all
             .filter(|(_, column)| is_kept(column))

@@ -95,7 +95,11 @@ pub fn training_means(panel: &Panel, part: PartNumber) -> Vec<f32> {
             sum += f64::from(value);
             count += 1;
         }
-        if count == 0 { f32::NAN } else { (sum / count as f64) as f32 }
+        if count == 0 {
+            f32::NAN
+        } else {
+            (sum / count as f64) as f32
+        }
     };
     panel.variables.observed.iter().take(panel.targets).map(mean).collect()
 }

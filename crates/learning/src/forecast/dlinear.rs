@@ -82,7 +82,11 @@ fn look(panel: &Panel, window: Window, context: usize, target: usize) -> Option<
     let mean = known.iter().sum::<f64>() / known.len() as f64;
     let variance = known.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / known.len() as f64;
     let spread = variance.sqrt();
-    let scale = if spread > mean.abs() * 1e-6 && spread > f64::MIN_POSITIVE { spread } else { 1.0 };
+    let scale = if spread > mean.abs() * 1e-6 && spread > f64::MIN_POSITIVE {
+        spread
+    } else {
+        1.0
+    };
     let mut last = 0.0;
     let mut values = Vec::with_capacity(context);
     for value in raw {
@@ -104,7 +108,9 @@ fn moving_average(values: &[f64]) -> Vec<f64> {
     let half = (AVERAGE / 2) as i64;
     let mean = |at: usize| {
         let around = (at as i64 - half)..=(at as i64 + half);
-        let sum: f64 = around.map(|place| values.get(place.clamp(0, last) as usize).copied().unwrap_or_default()).sum();
+        let sum: f64 = around
+            .map(|place| values.get(place.clamp(0, last) as usize).copied().unwrap_or_default())
+            .sum();
         sum / AVERAGE as f64
     };
     (0..values.len()).map(mean).collect()
@@ -159,7 +165,12 @@ impl Normal {
             *diagonal += ridge;
         }
         factorise(&mut self.inputs, width);
-        Some(self.targets.iter().map(|target| substitute(&self.inputs, width, target)).collect())
+        Some(
+            self.targets
+                .iter()
+                .map(|target| substitute(&self.inputs, width, target))
+                .collect(),
+        )
     }
 }
 
@@ -190,13 +201,17 @@ fn substitute(lower: &[f64], width: usize, right: &[f64]) -> Vec<f64> {
     let at = |row: usize, column: usize| lower.get(row * width + column).copied().unwrap_or_default();
     let mut found = right.to_vec();
     for row in 0..width {
-        let known: f64 = (0..row).map(|column| at(row, column) * found.get(column).copied().unwrap_or_default()).sum();
+        let known: f64 = (0..row)
+            .map(|column| at(row, column) * found.get(column).copied().unwrap_or_default())
+            .sum();
         if let Some(cell) = found.get_mut(row) {
             *cell = (*cell - known) / at(row, row);
         }
     }
     for row in (0..width).rev() {
-        let known: f64 = (row + 1..width).map(|below| at(below, row) * found.get(below).copied().unwrap_or_default()).sum();
+        let known: f64 = (row + 1..width)
+            .map(|below| at(below, row) * found.get(below).copied().unwrap_or_default())
+            .sum();
         if let Some(cell) = found.get_mut(row) {
             *cell = (*cell - known) / at(row, row);
         }
@@ -206,13 +221,18 @@ fn substitute(lower: &[f64], width: usize, right: &[f64]) -> Vec<f64> {
 
 /// At most so many of them, evenly spread.
 fn spread(windows: &[Window], most: usize) -> impl Iterator<Item = Window> {
-    windows.iter().copied().step_by(windows.len().div_ceil(most.max(1)).max(1))
+    windows
+        .iter()
+        .copied()
+        .step_by(windows.len().div_ceil(most.max(1)).max(1))
 }
 
 /// What came, on the window's scale; NaN where it is not known.
 fn came(panel: &Panel, window: Window, horizon: usize, target: usize, seen: &Seen) -> Vec<f64> {
     let step = |ahead: i64| f64::from(panel.target(window.entity as usize, window.now + ahead, target));
-    (1..=horizon as i64).map(|ahead| (step(ahead) - seen.mean) / seen.scale).collect()
+    (1..=horizon as i64)
+        .map(|ahead| (step(ahead) - seen.mean) / seen.scale)
+        .collect()
 }
 
 fn learn(data: &ForecastData<'_>, target: usize) -> Maps {
@@ -229,7 +249,11 @@ fn learn(data: &ForecastData<'_>, target: usize) -> Maps {
     }
     let nothing = || vec![vec![0.0; 2 * context + 1]; horizon];
     let weights = normal.solve().unwrap_or_else(nothing);
-    let judged = if data.validation.is_empty() { data.train } else { data.validation };
+    let judged = if data.validation.is_empty() {
+        data.train
+    } else {
+        data.validation
+    };
     let mut left: Vec<Vec<f64>> = vec![Vec::new(); horizon];
     for window in spread(judged, MOST_WINDOWS) {
         let Some(seen) = look(panel, window, context, target) else {
@@ -241,7 +265,11 @@ fn learn(data: &ForecastData<'_>, target: usize) -> Maps {
             left.extend(rest.is_finite().then_some(rest));
         }
     }
-    let name = panel.variables.observed.get(target).map(|variable| variable.name.clone());
+    let name = panel
+        .variables
+        .observed
+        .get(target)
+        .map(|variable| variable.name.clone());
     Maps {
         target: name.unwrap_or_default(),
         weights,
@@ -256,14 +284,23 @@ fn quantiles(mut numbers: Vec<f64>) -> Vec<f64> {
         let place = level * numbers.len().saturating_sub(1) as f64;
         numbers.get(place.round() as usize).copied().unwrap_or_default()
     };
-    LEVELS.iter().map(|level| if *level == 0.5 { 0.0 } else { at(*level) - at(0.5) }).collect()
+    LEVELS
+        .iter()
+        .map(|level| if *level == 0.5 { 0.0 } else { at(*level) - at(0.5) })
+        .collect()
 }
 
 impl Forecaster for Dlinear {
     fn fit(&self, data: &ForecastData<'_>, watch: TrainingWatch<'_>) -> Result<Box<dyn ForecastModel>, LearningError> {
         if data.train.is_empty() {
             return Err(LearningError::Label {
-                label: data.panel.variables.observed.first().map(|of| of.name.clone()).unwrap_or_default(),
+                label: data
+                    .panel
+                    .variables
+                    .observed
+                    .first()
+                    .map(|of| of.name.clone())
+                    .unwrap_or_default(),
                 reason: format!("the training part has no window of {} steps ahead", data.shape.horizon),
             });
         }
@@ -308,7 +345,11 @@ impl DlinearModel {
     /// The targets' places in a panel.
     fn places(&self, panel: &Panel) -> Result<Vec<usize>, LearningError> {
         let place = |maps: &Maps| {
-            let found = panel.variables.observed.iter().position(|variable| variable.name == maps.target);
+            let found = panel
+                .variables
+                .observed
+                .iter()
+                .position(|variable| variable.name == maps.target);
             found.ok_or_else(|| LearningError::Input {
                 problems: vec![format!("`{}` is missing", maps.target)],
             })
@@ -334,15 +375,24 @@ impl ForecastModel for DlinearModel {
         let places = self.places(panel)?;
         let mut values = Vec::with_capacity(windows.len() * self.horizon * places.len() * LEVELS.len());
         for window in windows {
-            let seen: Vec<Option<Seen>> = places.iter().map(|at| look(panel, *window, self.context, *at)).collect();
+            let seen: Vec<Option<Seen>> = places
+                .iter()
+                .map(|at| look(panel, *window, self.context, *at))
+                .collect();
             for step in 0..self.horizon {
                 for (maps, seen) in self.maps.iter().zip(&seen) {
-                    let (Some(seen), Some(weights), Some(spreads)) = (seen, maps.weights.get(step), maps.spreads.get(step)) else {
+                    let (Some(seen), Some(weights), Some(spreads)) =
+                        (seen, maps.weights.get(step), maps.spreads.get(step))
+                    else {
                         values.extend(std::iter::repeat_n(f32::NAN, LEVELS.len()));
                         continue;
                     };
                     let middle = dot(weights, &seen.inputs);
-                    values.extend(spreads.iter().map(|spread| ((middle + spread) * seen.scale + seen.mean) as f32));
+                    values.extend(
+                        spreads
+                            .iter()
+                            .map(|spread| ((middle + spread) * seen.scale + seen.mean) as f32),
+                    );
                 }
             }
         }

@@ -56,11 +56,7 @@ pub trait Forecaster {
     ///
     /// # Errors
     /// Parameters or data that it cannot learn with.
-    fn fit(
-        &self,
-        data: &ForecastData<'_>,
-        watch: TrainingWatch<'_>,
-    ) -> Result<Box<dyn ForecastModel>, LearningError>;
+    fn fit(&self, data: &ForecastData<'_>, watch: TrainingWatch<'_>) -> Result<Box<dyn ForecastModel>, LearningError>;
 }
 
 /// What came of learning.
@@ -103,7 +99,10 @@ impl Forecasts {
     #[must_use]
     pub fn middle(levels: &[f64]) -> usize {
         let far = |level: &f64| (level - 0.5).abs();
-        let nearest = levels.iter().enumerate().min_by(|one, other| far(one.1).total_cmp(&far(other.1)));
+        let nearest = levels
+            .iter()
+            .enumerate()
+            .min_by(|one, other| far(one.1).total_cmp(&far(other.1)));
         nearest.map_or(0, |(at, _)| at)
     }
 }

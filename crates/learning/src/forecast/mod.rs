@@ -21,8 +21,8 @@ mod variables;
 mod weights;
 mod windows;
 
-pub use dlinear::{Dlinear, DlinearModel};
 pub use baseline::{PointForecast, point_forecasts, season_steps, training_means, training_scales};
+pub use dlinear::{Dlinear, DlinearModel};
 pub use forecaster::{ForecastData, ForecastModel, Forecaster, Forecasts, TrainingMoment, TrainingWatch};
 pub use grid::Grid;
 pub use panel::{Panel, PanelColumns, PanelNotes};

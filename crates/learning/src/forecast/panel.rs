@@ -145,7 +145,11 @@ impl Panel {
                 observed: spread(observed),
             },
             targets: columns.targets.len(),
-            parts: sorted.places.iter().map(|place| place.and_then(|row| parts.get(row)).copied().unwrap_or_default()).collect(),
+            parts: sorted
+                .places
+                .iter()
+                .map(|place| place.and_then(|row| parts.get(row)).copied().unwrap_or_default())
+                .collect(),
             notes,
             starts: sorted.starts,
             first_steps: sorted.first_steps,
@@ -303,7 +307,9 @@ fn key_rows(columns: &PanelColumns, keys: &[ArrayRef], samples: &[usize]) -> Res
     let taken = keys.iter().map(|key| take(key, &places, None));
     let taken = taken.collect::<Result<Vec<_>, _>>()?;
     let fields = columns.keys.iter().zip(&taken);
-    let fields: Vec<Field> = fields.map(|(name, key)| Field::new(name, key.data_type().clone(), true)).collect();
+    let fields: Vec<Field> = fields
+        .map(|(name, key)| Field::new(name, key.data_type().clone(), true))
+        .collect();
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), taken)?)
 }
 

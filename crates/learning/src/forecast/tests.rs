@@ -18,10 +18,24 @@ fn rows(text: &str) -> RecordBatch {
     let time = |row: &Vec<&str>| (row[1].parse::<f64>().unwrap() * MINUTE as f64) as i64;
     let times = TimestampMicrosecondArray::from_iter_values(cells.iter().map(time)).with_timezone("UTC");
     let columns: [(&str, ArrayRef); 4] = [
-        ("host", Arc::new(cells.iter().map(|row| (row[0] != "-").then_some(row[0])).collect::<StringArray>())),
+        (
+            "host",
+            Arc::new(
+                cells
+                    .iter()
+                    .map(|row| (row[0] != "-").then_some(row[0]))
+                    .collect::<StringArray>(),
+            ),
+        ),
         ("ts", Arc::new(times)),
-        ("y", Arc::new(cells.iter().map(|row| number(row[2])).collect::<Float64Array>())),
-        ("kind", Arc::new(cells.iter().map(|row| row.get(3).copied()).collect::<StringArray>())),
+        (
+            "y",
+            Arc::new(cells.iter().map(|row| number(row[2])).collect::<Float64Array>()),
+        ),
+        (
+            "kind",
+            Arc::new(cells.iter().map(|row| row.get(3).copied()).collect::<StringArray>()),
+        ),
     ];
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
 }
@@ -53,19 +67,35 @@ fn rows_become_series_with_holes_and_the_last_of_a_step_counts() {
     assert!(panel.target(0, 1, 0).is_nan() && panel.target(0, 9, 0).is_nan());
     assert_eq!(panel.target(1, 2, 0), 6.0, "the later of two rows in one step");
     let notes = panel.notes;
-    assert_eq!((notes.rows, notes.without_key, notes.in_one_step, notes.holes, notes.changing), (6, 1, 1, 2, 1));
+    assert_eq!(
+        (
+            notes.rows,
+            notes.without_key,
+            notes.in_one_step,
+            notes.holes,
+            notes.changing
+        ),
+        (6, 1, 1, 2, 1)
+    );
     let Values::Codes(kinds) = &panel.variables.fixed[0].values else {
         panic!("text is categorical")
     };
     let kind = |entity: usize| kinds.names[kinds.of_rows[entity] as usize - 1].clone();
-    assert_eq!((kind(0), kind(1)), ("z".to_owned(), "x".to_owned()), "the first that is known");
+    assert_eq!(
+        (kind(0), kind(1)),
+        ("z".to_owned(), "x".to_owned()),
+        "the first that is known"
+    );
 }
 
 #[test]
 fn a_grid_lies_where_all_rows_lie() {
     let hour = 60 * MINUTE;
     let grid = Grid::of(hour, [hour * 5 + 7, hour * 9 + 7].into_iter());
-    assert_eq!((grid.offset, grid.step(hour * 5 + 7), grid.time(5)), (7, 5, hour * 5 + 7));
+    assert_eq!(
+        (grid.offset, grid.step(hour * 5 + 7), grid.time(5)),
+        (7, 5, hour * 5 + 7)
+    );
     assert_eq!(grid.step(hour * 5 + 6), 4);
     assert_eq!(Grid::of(hour, [hour + 1, hour + 2].into_iter()).offset, 0);
     assert_eq!(Grid::of(hour, [-1].into_iter()).step(-1), -1);
@@ -80,7 +110,9 @@ fn naive_windows(panel: &Panel, part: PartNumber, horizon: usize) -> Vec<Window>
             let ahead: Vec<usize> = (now + 1..=now + horizon).collect();
             let inside = ahead.iter().all(|row| rows.contains(row));
             let own = ahead.iter().all(|row| inside && [0, part].contains(&panel.parts[*row]));
-            let known = ahead.iter().any(|row| inside && panel.parts[*row] > 0 && panel.variables.observed[0].is_known(*row));
+            let known = ahead
+                .iter()
+                .any(|row| inside && panel.parts[*row] > 0 && panel.variables.observed[0].is_known(*row));
             if inside && own && known {
                 found.push(Window {
                     entity: entity as u32,
@@ -127,14 +159,12 @@ fn series(values: impl Iterator<Item = f64>) -> String {
 #[test]
 fn baselines_say_what_was_known_at_now() {
     let panel = panel(&[(1, "a 0 1\na 1 2\na 2 3\na 3 -\na 4 5\na 5 6\na 6 7")]);
-    let (windows, shape) = (
-        [Window { entity: 0, now: 3 }],
-        Shape {
-            context: 2,
-            horizon: 3,
-        },
-    );
-    let of = |baseline| point_forecasts(baseline, &panel, &windows, shape, &[4.0]).unwrap().values;
+    let (windows, shape) = ([Window { entity: 0, now: 3 }], Shape { context: 2, horizon: 3 });
+    let of = |baseline| {
+        point_forecasts(baseline, &panel, &windows, shape, &[4.0])
+            .unwrap()
+            .values
+    };
     assert_eq!(of(Baseline::LastValue), [3.0, 3.0, 3.0], "the newest that is known");
     assert_eq!(of(Baseline::Mean), [4.0, 4.0, 4.0]);
     let season = |text: &str| Baseline::SeasonalNaive(text.parse().unwrap());

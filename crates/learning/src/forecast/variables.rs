@@ -59,7 +59,11 @@ impl Variable {
     /// `Column` for a type that is no number, truth value, text or time.
     pub(super) fn new(name: &str, arrays: &[ArrayRef], is_categorical: bool) -> Result<Self, LearningError> {
         let is_text = |array: &ArrayRef| matches!(array.data_type(), Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View);
-        let values = if is_categorical || arrays.iter().any(|array| is_text(array) || *array.data_type() == Arrow::Boolean) {
+        let values = if is_categorical
+            || arrays
+                .iter()
+                .any(|array| is_text(array) || *array.data_type() == Arrow::Boolean)
+        {
             Values::Codes(codes(arrays)?)
         } else {
             let mut all = Vec::new();
@@ -78,11 +82,17 @@ impl Variable {
         let number = |values: &[f32], place: Option<usize>| place.and_then(|at| values.get(at)).copied();
         let code = |values: &[u32], place: Option<usize>| place.and_then(|at| values.get(at)).copied();
         let values = match &self.values {
-            Values::Numbers(values) => {
-                Values::Numbers(places.iter().map(|at| number(values, *at).unwrap_or(f32::NAN)).collect())
-            }
+            Values::Numbers(values) => Values::Numbers(
+                places
+                    .iter()
+                    .map(|at| number(values, *at).unwrap_or(f32::NAN))
+                    .collect(),
+            ),
             Values::Codes(codes) => Values::Codes(Codes {
-                of_rows: places.iter().map(|at| code(&codes.of_rows, *at).unwrap_or_default()).collect(),
+                of_rows: places
+                    .iter()
+                    .map(|at| code(&codes.of_rows, *at).unwrap_or_default())
+                    .collect(),
                 names: codes.names.clone(),
             }),
         };
@@ -125,7 +135,9 @@ fn numbers(name: &str, array: &ArrayRef) -> Result<Vec<f32>, LearningError> {
     let floats = |array: &ArrayRef| -> Result<Vec<f32>, LearningError> {
         let floats = cast(array, &Arrow::Float64)?;
         let values = floats.as_primitive::<Float64Type>().iter();
-        Ok(values.map(|value| value.map_or(f32::NAN, |value| value as f32)).collect())
+        Ok(values
+            .map(|value| value.map_or(f32::NAN, |value| value as f32))
+            .collect())
     };
     match array.data_type() {
         number if number.is_numeric() => floats(array),
@@ -133,7 +145,9 @@ fn numbers(name: &str, array: &ArrayRef) -> Result<Vec<f32>, LearningError> {
         Arrow::Date32 => {
             let days = cast(array, &Arrow::Int32)?;
             let values = days.as_primitive::<Int32Type>().iter();
-            Ok(values.map(|value| value.map_or(f32::NAN, |value| value as f32)).collect())
+            Ok(values
+                .map(|value| value.map_or(f32::NAN, |value| value as f32))
+                .collect())
         }
         Arrow::Timestamp(_, zone) => {
             let to = Arrow::Timestamp(arrow::datatypes::TimeUnit::Microsecond, zone.clone());

@@ -67,6 +67,8 @@ impl Explanation {
             let sum: f64 = self.attention.iter().filter_map(|row| row.get(at)).sum();
             sum / ahead.max(1) as f64
         };
-        (0..steps).map(|at| (at as i64 + 1 - context as i64, mean(at))).collect()
+        (0..steps)
+            .map(|at| (at as i64 + 1 - context as i64, mean(at)))
+            .collect()
     }
 }

@@ -54,7 +54,9 @@ impl Predict {
         let record = registry.resolve(&self.model).await?;
         let loaded = match training::load(&repository, &record, context.threads)? {
             Loaded::Rows(loaded) => loaded,
-            Loaded::Steps(loaded) => return forecast::run(&self, context, &repository, &registry, &record, loaded).await,
+            Loaded::Steps(loaded) => {
+                return forecast::run(&self, context, &repository, &registry, &record, loaded).await;
+            }
         };
         if self.at.is_some() {
             let what = format!("{} predicts rows, each at its own time", record.reference);

@@ -54,7 +54,9 @@ fn without_registered_rivals(of: &Evaluation) -> Evaluation {
             .collect();
         part.rivals.retain(|rival| matches!(rival.rival, Rival::Baseline(_)));
         if let Some(forecast) = &mut part.forecast {
-            forecast.subjects.retain(|subject| !registered.contains(&subject.subject));
+            forecast
+                .subjects
+                .retain(|subject| !registered.contains(&subject.subject));
         }
     }
     evaluated

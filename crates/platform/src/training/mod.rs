@@ -151,10 +151,7 @@ impl Fitted {
 }
 
 /// Trains a model and measures it; where the split has folds, on each of them. `watch` is told how far it has come.
-pub fn train(
-    lesson: &Lesson<'_>,
-    watch: &mut (dyn FnMut(TrainingMoment<'_>) -> Control + Send),
-) -> Outcome<Trained> {
+pub fn train(lesson: &Lesson<'_>, watch: &mut (dyn FnMut(TrainingMoment<'_>) -> Control + Send)) -> Outcome<Trained> {
     match (&lesson.manifest.panel, lesson.kind()) {
         (Some(report), _) => forecast::train(lesson, report, watch),
         (None, LearnerKind::Lightgbm) => train_rows(lesson, &mut |report| {
@@ -162,8 +159,10 @@ pub fn train(
         }),
         (None, other) => {
             let (word, view) = (other.word(), &lesson.manifest.view);
-            Err(Failure::input(format!("learner `{word}` cannot learn `{view}`: it has no `[forecast]`"))
-                .hint("--learner lightgbm"))
+            Err(Failure::input(format!(
+                "learner `{word}` cannot learn `{view}`: it has no `[forecast]`"
+            ))
+            .hint("--learner lightgbm"))
         }
     }
 }

@@ -71,7 +71,9 @@ pub async fn load_rivals(
 pub fn load(repository: &Repository, record: &ModelVersionRecord, threads: usize) -> Outcome<Loaded> {
     let signature: Signature = serde_json::from_slice(&artefact(repository, record, "signature.json")?)?;
     if signature.forecast.is_some() {
-        return Ok(Loaded::Steps(LoadedForecaster::load(repository, record, signature, threads)?));
+        return Ok(Loaded::Steps(LoadedForecaster::load(
+            repository, record, signature, threads,
+        )?));
     }
     Ok(Loaded::Rows(load_model(repository, record, signature, threads)?))
 }

@@ -86,7 +86,12 @@ impl TftLearner {
             }
         })?;
         let last = fitted.checkpoint.progress.epoch;
-        let best = fitted.checkpoint.progress.early_stopping.best.map_or(last, |(_, epoch)| epoch);
+        let best = fitted
+            .checkpoint
+            .progress
+            .early_stopping
+            .best
+            .map_or(last, |(_, epoch)| epoch);
         Ok(TftModel::new(
             fitted.network.valid(),
             Config {

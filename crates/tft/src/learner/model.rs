@@ -2,7 +2,8 @@
 
 use burn::backend::Flex;
 use learning::{
-    Explanation, ForecastModel, Forecasts, Grid, IterationReport, LearningError, ModelFile, Shape, Spread, VariableWeight,
+    Explanation, ForecastModel, Forecasts, Grid, IterationReport, LearningError, ModelFile, Shape, Spread,
+    VariableWeight,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +46,9 @@ pub struct TftModel {
 
 impl std::fmt::Debug for TftModel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TftModel").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("TftModel")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 

@@ -146,8 +146,12 @@ impl Parameters {
         settings.epochs = of.whole("epochs", 1)?.unwrap_or(settings.epochs);
         settings.windows_per_epoch = of.size("windows_per_epoch")?;
         settings.learning_rate = of.number("learning_rate")?.unwrap_or(settings.learning_rate);
-        settings.gradient_clip = of.number("gradient_clip")?.map_or(settings.gradient_clip, |clip| (clip != 0.0).then_some(clip));
-        settings.patience = of.whole("patience", 0)?.map_or(settings.patience, |epochs| (epochs > 0).then_some(epochs));
+        settings.gradient_clip = of
+            .number("gradient_clip")?
+            .map_or(settings.gradient_clip, |clip| (clip != 0.0).then_some(clip));
+        settings.patience = of
+            .whole("patience", 0)?
+            .map_or(settings.patience, |epochs| (epochs > 0).then_some(epochs));
         settings.min_delta = of.number("min_delta")?.unwrap_or(settings.min_delta);
         settings.unknown_share = of.number("unknown_share")?.unwrap_or(settings.unknown_share);
         settings.checkpoint_every = of.whole("checkpoint_every", 1)?;
@@ -238,7 +242,10 @@ impl Declared<'_> {
             _ => None,
         };
         let all: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-        known.copied().map(Some).ok_or_else(|| self.bad(name, format!("one of {}", all.join(", "))))
+        known
+            .copied()
+            .map(Some)
+            .ok_or_else(|| self.bad(name, format!("one of {}", all.join(", "))))
     }
 
     fn loss(&self) -> Result<Loss, ParameterError> {
@@ -265,7 +272,8 @@ impl Declared<'_> {
                     _ => None,
                 };
                 let levels: Option<Vec<f64>> = list.iter().map(number).collect();
-                let sorted = levels.filter(|levels| !levels.is_empty() && levels.is_sorted_by(|one, other| one < other));
+                let sorted =
+                    levels.filter(|levels| !levels.is_empty() && levels.is_sorted_by(|one, other| one < other));
                 sorted.ok_or_else(|| self.bad("quantiles", wanted))
             }
             Some(_) => Err(self.bad("quantiles", wanted)),
@@ -276,7 +284,11 @@ impl Declared<'_> {
         let word = self.word("schedule", &SCHEDULES)?.unwrap_or("constant");
         let warms_up = matches!(word, "cosine" | "one_cycle");
         self.only("warm_up", warms_up, "`schedule = \"cosine\"` and `\"one_cycle\"`")?;
-        self.only("floor", word != "constant", "`schedule = \"cosine\"`, `\"one_cycle\"` and `\"plateau\"`")?;
+        self.only(
+            "floor",
+            word != "constant",
+            "`schedule = \"cosine\"`, `\"one_cycle\"` and `\"plateau\"`",
+        )?;
         let floor = self.number("floor")?;
         Ok(match word {
             "cosine" => Schedule::WarmUpCosine {

@@ -107,7 +107,9 @@ fn categories_of(variable: &Variable, sees: impl Fn(usize) -> bool, seed: u64) -
 
 fn variable_set(variables: &[Variable], categories: &BTreeMap<String, Categories>) -> VariableSet {
     let names = |categorical: bool| {
-        let of_kind = variables.iter().filter(|variable| variable.is_categorical() == categorical);
+        let of_kind = variables
+            .iter()
+            .filter(|variable| variable.is_categorical() == categorical);
         of_kind.map(|variable| variable.name.clone()).collect::<Vec<_>>()
     };
     let categorical = names(true);
@@ -161,7 +163,11 @@ fn block(
         found.ok_or_else(|| misfit(format!("`{name}` is missing")))
     };
     let numbers = |name: &String| match &find(name)?.values {
-        Values::Numbers(values) => Ok(values.iter().zip(seen).map(|(value, seen)| if *seen { *value } else { f32::NAN }).collect()),
+        Values::Numbers(values) => Ok(values
+            .iter()
+            .zip(seen)
+            .map(|(value, seen)| if *seen { *value } else { f32::NAN })
+            .collect()),
         Values::Codes(_) => Err(misfit(format!("`{name}`: wanted numbers, found categories"))),
     };
     let tables = |name: &String| match (&find(name)?.values, categories.get(name)) {
@@ -178,7 +184,10 @@ fn table_rows(codes: &Codes, categories: Categories, seen: &[bool]) -> Vec<u32> 
     let of_names: Vec<u32> = codes.names.iter().map(|name| categories.row(Some(name))).collect();
     let row = |(code, seen): (&u32, &bool)| {
         let known = code.checked_sub(1).filter(|_| *seen);
-        known.and_then(|code| of_names.get(code as usize)).copied().unwrap_or(UNKNOWN)
+        known
+            .and_then(|code| of_names.get(code as usize))
+            .copied()
+            .unwrap_or(UNKNOWN)
     };
     codes.of_rows.iter().zip(seen).map(row).collect()
 }

@@ -15,7 +15,10 @@ use crate::train::Schedule;
 const HOUR: i64 = 3_600_000_000;
 
 fn declared(pairs: &[(&str, Parameter)]) -> BTreeMap<String, Parameter> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect()
 }
 
 fn float(number: f64) -> Parameter {
@@ -39,12 +42,21 @@ fn what_a_pipeline_says_is_what_is_trained() {
     ]);
     let parameters = Parameters::from_declared(&said).unwrap();
     assert_eq!((parameters.hidden, parameters.heads), (16, 2));
-    assert_eq!((parameters.settings.patience, parameters.settings.gradient_clip), (None, None));
-    assert!(matches!(parameters.settings.schedule, Schedule::WarmUpCosine { warm_up: 0.1, .. }));
+    assert_eq!(
+        (parameters.settings.patience, parameters.settings.gradient_clip),
+        (None, None)
+    );
+    assert!(matches!(
+        parameters.settings.schedule,
+        Schedule::WarmUpCosine { warm_up: 0.1, .. }
+    ));
     let all = parameters.all();
     assert_eq!(all["dropout"], serde_json::json!(0.1), "defaults stand there too");
     assert_eq!(all["batch_size"], serde_json::json!(64));
-    assert_eq!(Parameters::from_declared(&declared(&[])).unwrap(), Parameters::default());
+    assert_eq!(
+        Parameters::from_declared(&declared(&[])).unwrap(),
+        Parameters::default()
+    );
 }
 
 #[test]
@@ -54,12 +66,27 @@ fn what_cannot_be_is_named_with_what_could() {
         format!("{error}; {}", error.hint())
     };
     let cases = [
-        (refused(&[("hiden", Parameter::Integer(1))]), "tft has no parameter `hiden`; did you mean `hidden`?"),
-        (refused(&[("loss", word("mape"))]), "`loss`: wanted one of \"quantile\", \"mae\", \"mse\", \"huber\", found \"mape\""),
-        (refused(&[("hidden", Parameter::Integer(6))]), "`heads`: wanted a divisor of `hidden`, which is 6"),
+        (
+            refused(&[("hiden", Parameter::Integer(1))]),
+            "tft has no parameter `hiden`; did you mean `hidden`?",
+        ),
+        (
+            refused(&[("loss", word("mape"))]),
+            "`loss`: wanted one of \"quantile\", \"mae\", \"mse\", \"huber\", found \"mape\"",
+        ),
+        (
+            refused(&[("hidden", Parameter::Integer(6))]),
+            "`heads`: wanted a divisor of `hidden`, which is 6",
+        ),
         (refused(&[("delta", float(1.0))]), "`delta` is for `loss = \"huber\"`"),
-        (refused(&[("quantiles", Parameter::List(vec![float(0.9), float(0.1)]))]), "`quantiles`: wanted ascending numbers"),
-        (refused(&[("epochs", Parameter::Integer(0))]), "`epochs`: wanted a whole number of at least 1, found 0"),
+        (
+            refused(&[("quantiles", Parameter::List(vec![float(0.9), float(0.1)]))]),
+            "`quantiles`: wanted ascending numbers",
+        ),
+        (
+            refused(&[("epochs", Parameter::Integer(0))]),
+            "`epochs`: wanted a whole number of at least 1, found 0",
+        ),
     ];
     for (found, wanted) in cases {
         assert!(found.starts_with(wanted), "{found}\nwanted {wanted}");
@@ -82,15 +109,39 @@ fn panel() -> Panel {
         ..PanelColumns::default()
     };
     let rows = |hours: std::ops::Range<i64>| {
-        let all: Vec<(usize, i64)> = (0..2).flat_map(|host| hours.clone().map(move |hour| (host, hour))).collect();
+        let all: Vec<(usize, i64)> = (0..2)
+            .flat_map(|host| hours.clone().map(move |hour| (host, hour)))
+            .collect();
         let wave = |hour: i64| (hour as f64 / 8.0 * std::f64::consts::TAU).sin();
         let times = TimestampMicrosecondArray::from_iter_values(all.iter().map(|(_, hour)| hour * HOUR));
         let columns: [(&str, ArrayRef); 5] = [
-            ("host", Arc::new(all.iter().map(|(host, _)| Some(["a", "b"][*host])).collect::<StringArray>())),
+            (
+                "host",
+                Arc::new(
+                    all.iter()
+                        .map(|(host, _)| Some(["a", "b"][*host]))
+                        .collect::<StringArray>(),
+                ),
+            ),
             ("ts", Arc::new(times.with_timezone("UTC"))),
-            ("y", Arc::new(Float64Array::from_iter_values(all.iter().map(|(host, hour)| 10.0 * *host as f64 + wave(*hour))))),
-            ("kind", Arc::new(all.iter().map(|(host, _)| Some(["large", "small"][*host])).collect::<StringArray>())),
-            ("phase", Arc::new(Float64Array::from_iter_values(all.iter().map(|(_, hour)| wave(*hour))))),
+            (
+                "y",
+                Arc::new(Float64Array::from_iter_values(
+                    all.iter().map(|(host, hour)| 10.0 * *host as f64 + wave(*hour)),
+                )),
+            ),
+            (
+                "kind",
+                Arc::new(
+                    all.iter()
+                        .map(|(host, _)| Some(["large", "small"][*host]))
+                        .collect::<StringArray>(),
+                ),
+            ),
+            (
+                "phase",
+                Arc::new(Float64Array::from_iter_values(all.iter().map(|(_, hour)| wave(*hour)))),
+            ),
         ];
         RecordBatch::try_from_iter(columns).unwrap()
     };
@@ -109,10 +160,7 @@ fn fit(panel: &Panel, threads: usize) -> Box<dyn ForecastModel> {
     let (train, validation) = (panel.windows(1, 4, 1), panel.windows(2, 4, 1));
     let data = ForecastData {
         panel,
-        shape: Shape {
-            context: 8,
-            horizon: 4,
-        },
+        shape: Shape { context: 8, horizon: 4 },
         train_part: 1,
         train: &train,
         validation: &validation,
@@ -143,17 +191,35 @@ fn a_transformer_learns_is_kept_and_comes_back() {
     let files = model.files().unwrap();
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["model.safetensors", "config.json", "preprocessing.json"]);
-    assert_eq!(files, fit(&panel, 1).files().unwrap(), "the same bytes for any number of threads");
+    assert_eq!(
+        files,
+        fit(&panel, 1).files().unwrap(),
+        "the same bytes for any number of threads"
+    );
     let find = |name: &str| files.iter().find(|file| file.name == name).unwrap().bytes.clone();
     let loaded = TftModel::load(|name: &str| Ok::<_, LearningError>(find(name)), 1).unwrap();
     let windows = [Window { entity: 1, now: 120 }, Window { entity: 0, now: 50 }];
-    let (own, other) = (model.forecast(&panel, &windows).unwrap(), loaded.forecast(&panel, &windows).unwrap());
+    let (own, other) = (
+        model.forecast(&panel, &windows).unwrap(),
+        loaded.forecast(&panel, &windows).unwrap(),
+    );
     assert_eq!(own, other);
     assert_eq!(own.values.len(), 2 * 4 * 3);
-    assert!(own.values[..12].iter().all(|value| (5.0..15.0).contains(value)), "the level of the host: {:?}", own.values);
+    assert!(
+        own.values[..12].iter().all(|value| (5.0..15.0).contains(value)),
+        "the level of the host: {:?}",
+        own.values
+    );
     let weights: f64 = own.explanation.past.iter().map(|of| of.weight.p50).sum();
-    assert!(own.explanation.past.len() == 2 && weights > 0.5, "{:?}", own.explanation.past);
-    assert_eq!((own.explanation.attention.len(), own.explanation.attention[0].len()), (4, 12));
+    assert!(
+        own.explanation.past.len() == 2 && weights > 0.5,
+        "{:?}",
+        own.explanation.past
+    );
+    assert_eq!(
+        (own.explanation.attention.len(), own.explanation.attention[0].len()),
+        (4, 12)
+    );
 }
 
 #[test]

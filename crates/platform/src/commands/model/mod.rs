@@ -37,7 +37,14 @@ impl Explain {
         let registry = repository.registry_to_read().await?;
         let record = registry.resolve(&self.model).await?;
         let details = registry.run(record.run).await?;
-        let of = |name: &str| details.report.as_ref().and_then(|report| report.get(name)).cloned().unwrap_or(Value::Null);
+        let of = |name: &str| {
+            details
+                .report
+                .as_ref()
+                .and_then(|report| report.get(name))
+                .cloned()
+                .unwrap_or(Value::Null)
+        };
         let (importance, explanation) = (of("importance"), of("explanation"));
         if context.json {
             return screen::json(&json!({

@@ -39,8 +39,14 @@ pub async fn run(
 ) -> Outcome {
     let predictor = ForecastPredictor::new(loaded.signature, loaded.model)?;
     let (Some(file), Some(at)) = (&asked.entities, asked.at) else {
-        let what = format!("{} forecasts: wanted entities, and a time to forecast from", record.reference);
-        let hint = format!("platform predict {} --entities FILE --at 2026-01-31T12:00:00Z", asked.model);
+        let what = format!(
+            "{} forecasts: wanted entities, and a time to forecast from",
+            record.reference
+        );
+        let hint = format!(
+            "platform predict {} --entities FILE --at 2026-01-31T12:00:00Z",
+            asked.model
+        );
         return Err(Failure::input(what).hint(hint));
     };
     let dataset = registry.dataset(&record.dataset).await?;
@@ -84,7 +90,9 @@ pub async fn run(
 
 /// The keys of a file, each once.
 fn entities(file: &str, keys: &[Input]) -> Outcome<RecordBatch> {
-    let typed = keys.iter().map(|key| Ok((key.name.parse::<ColumnName>()?, key.data_type)));
+    let typed = keys
+        .iter()
+        .map(|key| Ok((key.name.parse::<ColumnName>()?, key.data_type)));
     let batches = read_typed_file(file, &typed.collect::<Outcome<Vec<_>>>()?)?;
     let Some(first) = batches.first() else {
         return Err(Failure::input(format!("`{file}` has no rows")));
@@ -154,7 +162,10 @@ impl Question<'_> {
         let mut past = Vec::new();
         for batch in open_part(staging.path(), Part::Train, None)? {
             let batch = batch?;
-            let keys = self.keys().iter().filter_map(|key| batch.column_by_name(&key.name).cloned());
+            let keys = self
+                .keys()
+                .iter()
+                .filter_map(|key| batch.column_by_name(&key.name).cloned());
             let own = row_keys(&keys.collect::<Vec<_>>())?;
             let is_wanted: BooleanArray = own.iter().map(|key| Some(wanted.contains(key))).collect();
             past.push(filter_record_batch(&batch, &is_wanted).map_err(arrow_failure)?);
@@ -180,9 +191,17 @@ impl Question<'_> {
         for name in &self.predictor.forecast_signature().known_future {
             let own = match self.calendar(name) {
                 Some(part) => Some(feature_store::calendar_column(part, &all_times)),
-                None => joined.as_ref().filter(|_| self.is_stored(name)).and_then(|joined| joined.column_by_name(name).cloned()),
+                None => joined
+                    .as_ref()
+                    .filter(|_| self.is_stored(name))
+                    .and_then(|joined| joined.column_by_name(name).cloned()),
             };
-            let input = self.predictor.signature().inputs.iter().find(|input| input.name == *name);
+            let input = self
+                .predictor
+                .signature()
+                .inputs
+                .iter()
+                .find(|input| input.name == *name);
             let data_type = arrow_type(input.map_or(DataType::Float64, |input| input.data_type));
             let own = own.unwrap_or_else(|| new_null_array(&data_type, rows.num_rows()));
             let own = cast(&own, &data_type).map_err(arrow_failure)?;
@@ -194,7 +213,13 @@ impl Question<'_> {
     /// The part of the calendar that a column is.
     fn calendar(&self, name: &str) -> Option<definitions::CalendarPart> {
         let column = self.manifest.columns.iter().find(|column| column.name == name)?;
-        match self.groups.get(&column.group)?.feature(&column.source)?.derivation.as_ref()? {
+        match self
+            .groups
+            .get(&column.group)?
+            .feature(&column.source)?
+            .derivation
+            .as_ref()?
+        {
             Derivation::Calendar { part } => Some(*part),
             _ => None,
         }
@@ -210,11 +235,17 @@ impl Question<'_> {
     /// What the view's groups hold of the steps ahead; `None` where nothing is asked of them.
     async fn joined(&self, rows: &RecordBatch) -> Outcome<Option<RecordBatch>> {
         let known = &self.predictor.forecast_signature().known_future;
-        if !known.iter().any(|name| self.calendar(name).is_none() && self.is_stored(name)) {
+        if !known
+            .iter()
+            .any(|name| self.calendar(name).is_none() && self.is_stored(name))
+        {
             return Ok(None);
         }
         let wanted = entity_columns(&self.view, &self.groups)?;
-        if let Some((column, _)) = wanted.iter().find(|(name, _)| rows.column_by_name(name.as_str()).is_none()) {
+        if let Some((column, _)) = wanted
+            .iter()
+            .find(|(name, _)| rows.column_by_name(name.as_str()).is_none())
+        {
             let what = format!("what is known in advance is joined on `{column}`, which is no key of the series");
             return Err(Failure::input(what).hint("--known FILE"));
         }
@@ -235,7 +266,9 @@ impl Question<'_> {
     fn known(&self, file: &str) -> Outcome<RecordBatch> {
         let forecast = self.predictor.forecast_signature();
         let inputs = &self.predictor.signature().inputs;
-        let known = inputs.iter().filter(|input| forecast.known_future.contains(&input.name));
+        let known = inputs
+            .iter()
+            .filter(|input| forecast.known_future.contains(&input.name));
         let mut columns = Vec::new();
         for input in self.keys().iter().chain(known) {
             columns.push((input.name.parse::<ColumnName>()?, input.data_type));
@@ -246,10 +279,16 @@ impl Question<'_> {
             return Err(Failure::input(format!("`{file}` has no rows")));
         };
         let all = concat_batches(&first.schema(), &batches).map_err(arrow_failure)?;
-        let needed = self.keys().iter().map(|key| key.name.as_str()).chain([self.event_time()]);
+        let needed = self
+            .keys()
+            .iter()
+            .map(|key| key.name.as_str())
+            .chain([self.event_time()]);
         for name in needed {
             if all.column_by_name(name).is_none() {
-                return Err(Failure::input(format!("`{file}`: wanted a column `{name}`, found no such column")));
+                return Err(Failure::input(format!(
+                    "`{file}`: wanted a column `{name}`, found no such column"
+                )));
             }
         }
         Ok(all)
@@ -284,12 +323,16 @@ impl Question<'_> {
         let micros = cast(time, &Arrow::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))).map_err(arrow_failure)?;
         let times = micros.as_primitive::<TimestampMicrosecondType>();
         let both = row_keys(&keys)?.into_iter().zip(times);
-        Ok(both.map(|(key, time)| Some((key, self.predictor.step(time?)))).collect())
+        Ok(both
+            .map(|(key, time)| Some((key, self.predictor.step(time?))))
+            .collect())
     }
 }
 
 fn batch_of(columns: &[(String, ArrayRef)]) -> Outcome<RecordBatch> {
-    let fields = columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true));
+    let fields = columns
+        .iter()
+        .map(|(name, array)| Field::new(name, array.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let arrays = columns.iter().map(|(_, array)| array.clone()).collect();
     RecordBatch::try_new(schema, arrays).map_err(arrow_failure)

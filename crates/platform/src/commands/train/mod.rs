@@ -96,7 +96,13 @@ impl Train {
             pipeline: &pipeline,
             manifest: &manifest,
             learner: training::kind_of(learner, &manifest),
-            progress: progress_of(&repository, &pipeline, &manifest, training::kind_of(learner, &manifest), self.resume)?,
+            progress: progress_of(
+                &repository,
+                &pipeline,
+                &manifest,
+                training::kind_of(learner, &manifest),
+                self.resume,
+            )?,
         };
         run.make(&dataset).await
     }
@@ -142,17 +148,27 @@ fn progress_of(
 ) -> Outcome<Kept> {
     if learner != LearnerKind::Tft {
         if resume {
-            let what = format!("--resume: learner `{}` is quick, and keeps nothing to go on from", learner.word());
+            let what = format!(
+                "--resume: learner `{}` is quick, and keeps nothing to go on from",
+                learner.word()
+            );
             return Err(Failure::input(what).hint("the same command without --resume"));
         }
         return Ok(Kept::default());
     }
     let folder = repository.storage.join("checkpoints");
     std::fs::create_dir_all(&folder).map_err(at_path(&folder))?;
-    let name = format!("{}-{}.safetensors", pipeline.definition.name, manifest.fingerprint.short());
+    let name = format!(
+        "{}-{}.safetensors",
+        pipeline.definition.name,
+        manifest.fingerprint.short()
+    );
     let path = folder.join(name);
     if resume && !path.exists() {
-        let what = format!("--resume: there is no interrupted training in `{}`", repository.shown(&path));
+        let what = format!(
+            "--resume: there is no interrupted training in `{}`",
+            repository.shown(&path)
+        );
         return Err(Failure::input(what).hint("the same command without --resume"));
     }
     Ok(Kept {
@@ -175,7 +191,10 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     async fn make(&self, dataset: &registry::Dataset) -> Outcome {
         let pipeline = &self.pipeline.definition;
-        let (parameters, software) = (training::model_parameters(pipeline, self.learner)?, software::versions());
+        let (parameters, software) = (
+            training::model_parameters(pipeline, self.learner)?,
+            software::versions(),
+        );
         let rivals = training::load_rivals(self.repository, self.registry, pipeline, self.context.threads).await?;
         let new = NewRun {
             pipeline: pipeline.name.clone(),
@@ -299,7 +318,11 @@ pub fn fit(lesson: &Lesson<'_>) -> Outcome<Trained> {
                 }
             }
         }
-        if interrupt::is_asked() { Control::Stop } else { Control::Continue }
+        if interrupt::is_asked() {
+            Control::Stop
+        } else {
+            Control::Continue
+        }
     };
     let _listening = lesson.checkpoint.as_ref().map(|_| interrupt::listen());
     tokio::task::block_in_place(|| training::train(lesson, &mut watch))

@@ -6,8 +6,8 @@ use evaluation::{
 };
 use feature_store::split::Part;
 use learning::{
-    Control, Dlinear, Explanation, ForecastData, ForecastModel, Forecaster, Forecasts, Panel, Shape, Window, point_forecasts, season_steps, training_means,
-    training_scales,
+    Control, Dlinear, Explanation, ForecastData, ForecastModel, Forecaster, Forecasts, Panel, Shape, Window,
+    point_forecasts, season_steps, training_means, training_scales,
 };
 use registry::ModelVersionRecord;
 
@@ -84,7 +84,11 @@ impl Asked<'_> {
                 is_point: false,
             };
         }
-        let values = forecasts.values.iter().skip(Forecasts::middle(levels)).step_by(levels.len().max(1));
+        let values = forecasts
+            .values
+            .iter()
+            .skip(Forecasts::middle(levels))
+            .step_by(levels.len().max(1));
         ForecastValues {
             values: values.copied().collect(),
             is_point: true,
@@ -103,7 +107,12 @@ fn learned(lesson: &Lesson<'_>, data: &ForecastData<'_>) -> Outcome<Option<Box<d
 /// What is to be measured.
 pub fn metrics(lesson: &Lesson<'_>) -> Outcome<Vec<Metric>> {
     let pipeline = lesson.pipeline;
-    Ok(metrics_to_measure(Task::Forecast, None, &pipeline.evaluate, &pipeline.gate)?)
+    Ok(metrics_to_measure(
+        Task::Forecast,
+        None,
+        &pipeline.evaluate,
+        &pipeline.gate,
+    )?)
 }
 
 /// Refuses seasons that are no whole number of steps.
@@ -134,7 +143,13 @@ pub fn evaluate(
 ) -> Outcome<(Evaluation, Explanation)> {
     let (panel, shape) = (data.panel, model.shape());
     let learned = learned(lesson, data)?;
-    let targets: Vec<String> = panel.variables.observed.iter().take(panel.targets).map(|of| of.name.clone()).collect();
+    let targets: Vec<String> = panel
+        .variables
+        .observed
+        .iter()
+        .take(panel.targets)
+        .map(|of| of.name.clone())
+        .collect();
     let is_point = model.levels().is_empty();
     let quantiles = if is_point { &OF_A_POINT } else { model.levels() };
     let asked = Asked {
@@ -142,7 +157,10 @@ pub fn evaluate(
         targets: &targets,
         quantiles,
     };
-    let (means, of_series) = (training_means(panel, TRAIN), training_scales(panel, TRAIN, season(lesson, panel)?));
+    let (means, of_series) = (
+        training_means(panel, TRAIN),
+        training_scales(panel, TRAIN, season(lesson, panel)?),
+    );
     let parts: Vec<Part> = lesson.manifest.parts.iter().map(|report| report.part).collect();
     let only_train = parts.iter().all(|part| *part == Part::Train);
     let (mut evaluated, mut explanation) = (Vec::new(), Explanation::default());
@@ -217,7 +235,9 @@ fn rivals(
     }
     for rival in lesson.rivals {
         let loaded = rival.forecaster();
-        let forecasts = loaded.map(|loaded| loaded.forecast(panel, windows, asked)).transpose()?;
+        let forecasts = loaded
+            .map(|loaded| loaded.forecast(panel, windows, asked))
+            .transpose()?;
         rivals.push(ForecastRival {
             rival: rival.rival().clone(),
             model_version: loaded.map(|loaded| loaded.reference.clone()),

@@ -11,9 +11,7 @@ use std::time::Instant;
 
 use definitions::{LearnerKind, Role};
 use feature_store::dataset::PanelReport;
-use learning::{
-    ForecastData, ForecastSignature, Input, Output, PanelNotes, Shape, Signature, TrainingMoment, Window,
-};
+use learning::{ForecastData, ForecastSignature, Input, Output, PanelNotes, Shape, Signature, TrainingMoment, Window};
 
 use super::{Lesson, Trained};
 use crate::failure::{Failure, Outcome};
@@ -67,7 +65,9 @@ pub fn train(
     let model = learner.forecaster.fit(&data, watch)?;
     let fit_time = started.elapsed();
     if interrupt::is_asked() {
-        return Err(Failure::input("interrupted: what was learned so far is kept").hint("the same command with --resume"));
+        return Err(
+            Failure::input("interrupted: what was learned so far is kept").hint("the same command with --resume")
+        );
     }
     let (evaluation, explanation) = measure::evaluate(lesson, model.as_ref(), &data, &metrics)?;
     Ok(Trained {
@@ -117,7 +117,10 @@ fn warnings(notes: PanelNotes) -> Vec<String> {
         ));
     }
     if notes.without_key > 0 {
-        warnings.push(format!("{} rows are left out because their key has a NULL", notes.without_key));
+        warnings.push(format!(
+            "{} rows are left out because their key has a NULL",
+            notes.without_key
+        ));
     }
     // More holes than rows: the steps are shorter than the rows are apart.
     if notes.holes > notes.rows {
@@ -152,7 +155,10 @@ fn signature(lesson: &Lesson<'_>, report: &PanelReport, levels: &[f64], objectiv
         let whats: Vec<String> = if levels.is_empty() {
             vec![format!("`{target}` as it is expected to be")]
         } else {
-            levels.iter().map(|level| format!("`{target}` is below it with probability {level}")).collect()
+            levels
+                .iter()
+                .map(|level| format!("`{target}` is below it with probability {level}"))
+                .collect()
         };
         for (name, description) in forecast.outputs(target).into_iter().zip(whats) {
             outputs.push(Output {
@@ -169,7 +175,10 @@ fn signature(lesson: &Lesson<'_>, report: &PanelReport, levels: &[f64], objectiv
         objective: objective.to_owned(),
         classes: None,
         keys: manifest.columns_with(Role::Key).map(input).collect(),
-        event_time: manifest.columns_with(Role::EventTime).map(|column| column.name.clone()).next(),
+        event_time: manifest
+            .columns_with(Role::EventTime)
+            .map(|column| column.name.clone())
+            .next(),
         forecast: Some(forecast),
     }
 }
