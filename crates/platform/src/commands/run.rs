@@ -10,7 +10,7 @@ use crate::failure::Outcome;
 use crate::holder;
 use crate::repository::Repository;
 use crate::screen::{self, Table};
-use crate::{Context, confusion, folds};
+use crate::{Context, confusion, folds, forecasts};
 
 /// Look at training runs, registered or not.
 #[derive(Subcommand)]

@@ -31,6 +31,10 @@ pub fn train(
 ) -> Outcome<Trained> {
     // What does not fit is refused before the long work, not after it.
     let metrics = measure::metrics(lesson)?;
+    if let Some(slice) = lesson.pipeline.evaluate.slices.first() {
+        let what = format!("`slices` in `[evaluate]`: forecasts are measured by target and step, not by `{slice}`");
+        return Err(Failure::input(what).hint("remove `slices`, then: platform apply"));
+    }
     let learner = learners::of(lesson)?;
     let columns = panel::columns(lesson.manifest, report);
     let panel = panel::load(lesson, &columns)?;
