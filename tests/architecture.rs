@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-const RANKS: [(&str, u8); 10] = [
+const RANKS: [(&str, u8); 11] = [
     ("definitions", 0),
     ("simulation", 0),
     ("sketches", 0),
@@ -11,18 +11,20 @@ const RANKS: [(&str, u8); 10] = [
     ("learning", 1),
     ("registry", 1),
     ("trees", 2),
+    ("tft", 2),
     ("evaluation", 2),
     ("serving", 2),
     ("platform", 4),
 ];
 
 /// Heavy dependencies, and the one crate each may appear in.
-const HOMES: [(&str, &str); 6] = [
+const HOMES: [(&str, &str); 7] = [
     ("datafusion", "feature_store"),
     ("deltalake", "feature_store"),
     ("parquet", "feature_store"),
     ("sqlx", "registry"),
     ("lightgbm3-sys", "trees"),
+    ("burn", "tft"),
     ("clap", "platform"),
 ];
 

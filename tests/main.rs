@@ -19,6 +19,7 @@ mod drift;
 mod expectations;
 mod exports;
 mod folds;
+mod forecasts;
 mod forget;
 mod full_disk;
 mod history;

@@ -8,6 +8,9 @@
 //!               └─ horizon ─┤├─ lookback ─┘        t' - t >= horizon + lookback
 //! ```
 //!
+//! A window of a forecast is asked at its now: its label looks ahead by the horizon, and its oldest step, whose features look back
+//! themselves, is a context ago. So horizon = steps ahead x frequency, and lookback = context x frequency + lookback.
+//!
 //! Both follow from the definitions: stated as `horizon` and `lookback`, or from how a derived feature is computed, all the way
 //! up to the columns it comes from. A lag of a label is nearer to being known by the lag.
 
@@ -72,6 +75,17 @@ impl ResolvedView {
             if column.role == Role::Feature && column.lookback > sum.lookback {
                 (sum.lookback, sum.lookback_of) = (column.lookback, source());
             }
+        }
+        if let Some(panel) = &self.panel {
+            let steps = |count: u32, of: &str| format!("{of} {count} x {}", panel.frequency);
+            sum.horizon = panel.ahead();
+            sum.horizon_of = Some(steps(panel.horizon, "horizon"));
+            sum.lookback = sum.lookback.plus(panel.back());
+            let context = steps(panel.context, "context");
+            sum.lookback_of = Some(match sum.lookback_of {
+                Some(column) => format!("{context} + {column}"),
+                None => context,
+            });
         }
         sum
     }

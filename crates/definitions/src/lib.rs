@@ -36,7 +36,7 @@ pub use nearest::nearest;
 pub use parse::{Parsed, parse_feature_group, parse_feature_view, parse_pipeline};
 pub use pipeline::*;
 pub use problem::{Problem, Problems};
-pub use resolve::{KeyPair, ResolvedColumn, ResolvedSelection, ResolvedView, Role, resolve_view};
+pub use resolve::{KeyPair, ResolvedColumn, ResolvedPanel, ResolvedSelection, ResolvedView, Role, resolve_view};
 pub use time::*;
 
 /// Whose fault a failure is; it decides the exit code.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ColumnName, Name, ViewRef};
 
 /// The metrics that a pipeline may name. `pinball` is written with its quantile: `pinball(0.9)`.
-pub const METRICS: [&str; 13] = [
+pub const METRICS: [&str; 15] = [
     "mae",
     "rmse",
     "mse",
@@ -21,6 +21,8 @@ pub const METRICS: [&str; 13] = [
     "accuracy",
     "precision",
     "recall",
+    "mase",
+    "weighted_quantile_loss",
 ];
 
 /// Which learner trains.
@@ -31,6 +33,8 @@ pub enum LearnerKind {
     Lightgbm,
     /// The Temporal Fusion Transformer.
     Tft,
+    /// Two linear maps from what was to what will be.
+    Dlinear,
     /// By the number of rows.
     Auto,
 }
@@ -62,6 +66,9 @@ pub struct Train {
     /// `[train.lightgbm]`: the learner checks the names and values, not this crate.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lightgbm: BTreeMap<String, Parameter>,
+    /// `[train.tft]`: the learner checks the names and values, not this crate.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tft: BTreeMap<String, Parameter>,
 }
 
 /// A forecast made without learning, that a model has to beat.
@@ -74,6 +81,8 @@ pub enum Baseline {
     Mean,
     /// The entity's label one season earlier, or as many whole seasons as it takes for it to be known.
     SeasonalNaive(crate::Duration),
+    /// Two linear maps from what was to what will be, fitted on the training windows of a view with `[forecast]`.
+    Dlinear,
 }
 
 /// `[evaluate]`
@@ -182,6 +191,33 @@ pub struct Pipeline {
     pub card: Card,
 }
 
+impl LearnerKind {
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lightgbm => "lightgbm",
+            Self::Tft => "tft",
+            Self::Dlinear => "dlinear",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+impl std::str::FromStr for LearnerKind {
+    type Err = crate::ReferenceError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = [Self::Lightgbm, Self::Tft, Self::Dlinear, Self::Auto];
+        known
+            .into_iter()
+            .find(|kind| kind.word() == text)
+            .ok_or_else(|| crate::ReferenceError {
+                found: text.to_owned(),
+                wanted: "`lightgbm`, `tft`, `dlinear` or `auto`",
+            })
+    }
+}
+
 impl Pipeline {
     /// Every baseline it needs, each once: those that it evaluates, then those that the model has to beat.
     #[must_use]
@@ -206,6 +242,7 @@ impl std::fmt::Display for Baseline {
             Self::LastValue => f.write_str("last_value"),
             Self::Mean => f.write_str("mean"),
             Self::SeasonalNaive(season) => write!(f, "seasonal_naive({season})"),
+            Self::Dlinear => f.write_str("dlinear"),
         }
     }
 }
@@ -219,10 +256,11 @@ impl std::str::FromStr for Baseline {
         match (text, season.map(str::parse::<crate::Duration>)) {
             ("last_value", _) => Ok(Self::LastValue),
             ("mean", _) => Ok(Self::Mean),
+            ("dlinear", _) => Ok(Self::Dlinear),
             (_, Some(Ok(season))) if season > crate::Duration::ZERO => Ok(Self::SeasonalNaive(season)),
             _ => Err(crate::ReferenceError {
                 found: text.to_owned(),
-                wanted: "a baseline: `last_value`, `mean` or `seasonal_naive(1d)`",
+                wanted: "a baseline: `last_value`, `mean`, `seasonal_naive(1d)` or `dlinear`",
             }),
         }
     }

@@ -1,7 +1,8 @@
 //! What a view means once its groups are known: the dataset's columns in order, each with its source, type and role, and for
 //! each selection the columns it is joined on. The join, training and the model's signature all read this.
 //!
-//! The order: the spine's key, its event time, the labels, the labels' helpers, then each selection's columns and helpers.
+//! The order: the spine's key, its event time, the labels or targets, the labels' helpers, what a view for forecasting takes of its panel
+//! besides, then each selection's columns and helpers.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +14,11 @@ use crate::{
 };
 
 mod checks;
+mod forecast;
 mod keys;
 mod selection;
+
+pub use forecast::ResolvedPanel;
 
 /// What a column of a dataset is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,6 +97,8 @@ pub struct ResolvedView {
     pub columns: Vec<ResolvedColumn>,
     /// The joins, in the view's order.
     pub selections: Vec<ResolvedSelection>,
+    /// What is known when, in a view for forecasting.
+    pub panel: Option<ResolvedPanel>,
 }
 
 impl ResolvedView {
@@ -208,12 +214,14 @@ impl<'a> Resolver<'a> {
             }
         }
         self.check_stratify();
+        let panel = spine.and_then(|spine| self.panel(spine));
         let columns = std::mem::take(&mut self.columns);
         Some(ResolvedView {
             view: view.reference(),
             spine: reference.clone(),
             columns,
             selections,
+            panel,
         })
     }
 
@@ -261,6 +269,7 @@ impl<'a> Resolver<'a> {
         for (at, column) in helpers.enumerate() {
             self.put(&wanted(column, Role::LabelHelper, format!("labels.helpers[{at}]")));
         }
+        self.panel_columns(spine);
     }
 
     /// Puts a column into the dataset, or says why not.

@@ -112,6 +112,11 @@ impl Duration {
     pub fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
+    /// So many of it; the longest span there is where they do not fit.
+    #[must_use]
+    pub fn times(self, count: u32) -> Self {
+        Self(self.0.saturating_mul(i64::from(count)))
+    }
 }
 
 impl fmt::Display for Duration {

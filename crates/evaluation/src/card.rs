@@ -3,10 +3,12 @@
 //! Everything on it is evidence that was recorded on the way, never a claim. The same evidence gives the same text.
 
 mod evidence;
+mod forecast;
 mod limitations;
 mod markdown;
 mod render;
 mod usage;
 
 pub use evidence::*;
+pub use forecast::{CardForecast, CardVariable};
 pub use render::render_card;

@@ -166,6 +166,7 @@ pub(crate) fn measure(metric: Metric, rows: &Classified, predictions: &[Vec<f64>
         Metric::Mae | Metric::Rmse | Metric::Mse | Metric::Mape | Metric::Smape | Metric::R2 | Metric::Pinball(_) => {
             Err("it is a metric of numbers".to_owned())
         }
+        Metric::Mase | Metric::WeightedQuantileLoss => Err("it is a metric of forecasts".to_owned()),
     }
 }
 

@@ -34,6 +34,9 @@ pub struct PartEvaluation {
     pub slices: Vec<SliceEvaluation>,
     /// What it is compared with.
     pub rivals: Vec<RivalEvaluation>,
+    /// Forecasts in full: everybody's, by target and step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<crate::ForecastEvaluation>,
 }
 
 /// What was measured on one slice.
@@ -139,6 +142,7 @@ pub fn evaluate_part(metrics: &[Metric], input: &PartInput<'_>) -> Result<PartEv
             .iter()
             .map(|rival| evaluate_rival(metrics, input, rival))
             .collect::<Result<_, _>>()?,
+        forecast: None,
     })
 }
 

@@ -4,13 +4,14 @@
 //! dataset, and never decides what happens after a gate has spoken.
 //!
 //! Reading order: `metric` names what can be measured, `regression` and `classification` hold the formulas, `truth` the
-//! rows they run over, `slices` divides the rows, `evaluate` measures a part, `gates` judges it, `leaks` says whether it was told the answer, `card`
+//! rows they run over, `slices` divides the rows, `evaluate` measures a part, `forecast` one of forecasts, `gates` judges it, `leaks` says whether it was told the answer, `card`
 //! writes it down.
 
 mod card;
 mod classification;
 mod error;
 mod evaluate;
+mod forecast;
 mod gates;
 mod leaks;
 mod metric;
@@ -25,6 +26,7 @@ pub use card::*;
 pub use classification::ConfusionMatrix;
 pub use error::EvaluationError;
 pub use evaluate::*;
+pub use forecast::*;
 pub use gates::*;
 pub use leaks::*;
 pub use metric::*;

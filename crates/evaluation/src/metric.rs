@@ -14,6 +14,8 @@ use crate::EvaluationError;
 pub enum Task {
     /// A number per row (a quantile, too).
     Regression,
+    /// Numbers for many steps ahead.
+    Forecast,
     /// One of two classes: the probability of the second.
     Binary,
     /// One of several classes: a probability for each.
@@ -96,6 +98,13 @@ impl Task {
         match (self, quantile) {
             (Self::Regression, Some(quantile)) => vec![Metric::Pinball(quantile), Metric::Mae],
             (Self::Regression, None) => vec![Metric::Mae, Metric::Rmse, Metric::R2],
+            (Self::Forecast, _) => vec![
+                Metric::Mae,
+                Metric::Rmse,
+                Metric::Mase,
+                Metric::Smape,
+                Metric::WeightedQuantileLoss,
+            ],
             (Self::Binary, _) => {
                 vec![
                     Metric::Auc,
@@ -123,6 +132,7 @@ impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Regression => "regression",
+            Self::Forecast => "forecast",
             Self::Binary => "binary",
             Self::Multiclass => "multiclass",
         })
@@ -206,10 +216,15 @@ pub enum Metric {
     /// `TP / (TP + FN)`, of the second class; for several classes their plain mean. Not defined where no row is of the second
     /// class. Of several classes, one that is predicted and never occurs counts as 0, and is counted.
     Recall,
+    /// Mean absolute scaled error, `mean(|y - p| / scale)`, no unit: 1 is as good as the seasonal naive forecast within the training rows of
+    /// the series, whose mean absolute error is the scale. Forecasts only.
+    Mase,
+    /// The mean over quantiles q of `2 sum(max(q (y - p_q), (q - 1) (y - p_q))) / sum(|y|)`, as a ratio. Forecasts only.
+    WeightedQuantileLoss,
 }
 
 /// Every metric; 0.5 stands for any quantile.
-const ALL: [Metric; 13] = [
+const ALL: [Metric; 15] = [
     Metric::Mae,
     Metric::Rmse,
     Metric::Mse,
@@ -223,6 +238,8 @@ const ALL: [Metric; 13] = [
     Metric::Accuracy,
     Metric::Precision,
     Metric::Recall,
+    Metric::Mase,
+    Metric::WeightedQuantileLoss,
 ];
 
 impl Metric {
@@ -233,6 +250,7 @@ impl Metric {
             Self::Mae | Self::Rmse | Self::Mse | Self::Mape | Self::Smape | Self::Pinball(_) | Self::LogLoss => {
                 Direction::Lower
             }
+            Self::Mase | Self::WeightedQuantileLoss => Direction::Lower,
             Self::R2 | Self::Auc | Self::F1 | Self::Accuracy | Self::Precision | Self::Recall => Direction::Higher,
         }
     }
@@ -241,10 +259,13 @@ impl Metric {
     pub fn fits(self, task: Task) -> bool {
         match self {
             Self::Mae | Self::Rmse | Self::Mse | Self::Mape | Self::Smape | Self::R2 | Self::Pinball(_) => {
-                task == Task::Regression
+                matches!(task, Task::Regression | Task::Forecast)
             }
+            Self::Mase | Self::WeightedQuantileLoss => task == Task::Forecast,
             Self::Auc => task == Task::Binary,
-            Self::LogLoss | Self::F1 | Self::Accuracy | Self::Precision | Self::Recall => task != Task::Regression,
+            Self::LogLoss | Self::F1 | Self::Accuracy | Self::Precision | Self::Recall => {
+                matches!(task, Task::Binary | Task::Multiclass)
+            }
         }
     }
     /// Every metric's name, for messages.
@@ -316,6 +337,8 @@ impl fmt::Display for Metric {
             Self::Accuracy => "accuracy",
             Self::Precision => "precision",
             Self::Recall => "recall",
+            Self::Mase => "mase",
+            Self::WeightedQuantileLoss => "weighted_quantile_loss",
         })
     }
 }
@@ -362,7 +385,7 @@ pub fn metrics_to_measure(
     evaluate: &Evaluate,
     gates: &Gates,
 ) -> Result<Vec<Metric>, EvaluationError> {
-    let is_matrix = |name: &str| name == "confusion" && task != Task::Regression;
+    let is_matrix = |name: &str| name == "confusion" && matches!(task, Task::Binary | Task::Multiclass);
     let named: Vec<&String> = evaluate.metrics.iter().filter(|name| !is_matrix(name)).collect();
     let mut metrics = if named.is_empty() {
         task.default_metrics(quantile)

@@ -30,6 +30,7 @@ pub(crate) fn measure(metric: Metric, labels: &[f64], predictions: &[f64]) -> Va
         Metric::Auc | Metric::LogLoss | Metric::F1 | Metric::Accuracy | Metric::Precision | Metric::Recall => {
             Err("it is a metric of classes".to_owned())
         }
+        Metric::Mase | Metric::WeightedQuantileLoss => Err("it is a metric of forecasts".to_owned()),
     }
 }
 

@@ -98,7 +98,7 @@ pub fn scores(metrics: &[Metric], truth: Truth<'_>, predictions: &[Vec<f64>]) ->
     }
     let reason = nothing_to_measure(truth.labels, predictions);
     let classified = match (task, &reason) {
-        (Task::Regression, _) | (_, Some(_)) => None,
+        (Task::Regression | Task::Forecast, _) | (_, Some(_)) => None,
         (Task::Binary | Task::Multiclass, None) => Some(Classified::new(truth, predictions)?),
     };
     let measure = |metric: Metric| -> Value {

@@ -40,8 +40,8 @@ pub mod split;
 pub use blame::{Blame, BlamedValue, Origin, Revision, blame};
 pub use condition::Condition;
 pub use derive::{
-    Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, check_query, compute_features,
-    reach_of, sql_schema, types_of,
+    Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, calendar_column, check_query,
+    compute_features, reach_of, sql_schema, types_of,
 };
 pub use entity::Entity;
 pub use error::{Location, Reason, StoreError, Violation, Violations};

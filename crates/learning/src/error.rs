@@ -1,6 +1,6 @@
 //! What can be wrong with what a learner or a model is given.
 
-use definitions::Fault;
+use definitions::{Duration, Fault};
 
 /// Why something cannot be learned or predicted.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,14 @@ pub enum LearningError {
         /// Why.
         reason: String,
     },
+    /// A season that is not a whole number of steps.
+    #[error("`seasonal_naive({season})` of steps of {step}: wanted a whole number of steps")]
+    Season {
+        /// The season.
+        season: Duration,
+        /// The length of a step.
+        step: Duration,
+    },
     /// The learner failed.
     #[error("{learner} failed")]
     Learner {
@@ -51,7 +59,7 @@ impl LearningError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Input { .. } | Self::Column { .. } | Self::Label { .. } => Fault::Input,
+            Self::Input { .. } | Self::Column { .. } | Self::Label { .. } | Self::Season { .. } => Fault::Input,
             Self::Learner { fault, .. } => *fault,
             Self::Arrow(_) => Fault::Platform,
         }
@@ -62,6 +70,7 @@ impl LearningError {
         match self {
             Self::Input { .. } => Some("platform registry show MODEL lists the inputs with their types".to_owned()),
             Self::Learner { hint, .. } => hint.clone(),
+            Self::Season { step, .. } => Some(format!("choose a multiple of {step}")),
             Self::Column { .. } | Self::Label { .. } | Self::Arrow(_) => None,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType as Arrow, Field, Schema, TimeUnit};
-use definitions::DataType;
+use definitions::{DataType, Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::LearningError;
@@ -34,6 +34,42 @@ pub struct Output {
     pub description: String,
 }
 
+/// How a model forecasts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForecastSignature {
+    /// What it forecasts.
+    pub targets: Vec<String>,
+    /// What never changes for an entity.
+    #[serde(rename = "static")]
+    pub static_columns: Vec<String>,
+    /// What is known in advance: wanted for every step ahead.
+    pub known_future: Vec<String>,
+    /// What is known up to now, beside the targets.
+    pub observed: Vec<String>,
+    /// Steps looked back.
+    pub context: u32,
+    /// Steps looked ahead.
+    pub horizon: u32,
+    /// The length of a step.
+    pub frequency: Duration,
+    /// The quantiles that it gives, ascending; empty: one number.
+    pub quantiles: Vec<f64>,
+}
+
+impl ForecastSignature {
+    /// The columns of a target's forecasts, in the order of the quantiles.
+    #[must_use]
+    pub fn outputs(&self, target: &str) -> Vec<String> {
+        if self.quantiles.is_empty() {
+            return vec![target.to_owned()];
+        }
+        self.quantiles
+            .iter()
+            .map(|quantile| format!("{target}_q{quantile}"))
+            .collect()
+    }
+}
+
 /// What a model takes and gives. Inputs are in the order in which the model takes them; all may be NULL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Signature {
@@ -51,6 +87,9 @@ pub struct Signature {
     pub keys: Vec<Input>,
     /// The column that says when.
     pub event_time: Option<String>,
+    /// How it forecasts; `None`: it predicts rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<ForecastSignature>,
 }
 
 impl Signature {
@@ -167,6 +206,7 @@ mod tests {
             classes: None,
             keys: Vec::new(),
             event_time: None,
+            forecast: None,
         }
     }
 

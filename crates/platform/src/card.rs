@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use definitions::{EventTime, Fingerprint, Pipeline, Role, Split, Versioned, WallTime};
+use definitions::{EventTime, Fingerprint, LearnerKind, Pipeline, Role, Split, Versioned, WallTime};
 use evaluation::{
-    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardGroup, CardJoin, CardPart, CardSplit, CardTraining,
-    GateReport,
+    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardForecast, CardGroup, CardJoin, CardPart, CardSplit,
+    CardTraining, CardVariable, GateReport,
 };
 use feature_store::dataset::{JoinReport, Manifest};
 use serde_json::Value;
@@ -24,6 +24,8 @@ pub struct Origin<'a> {
     pub dataset: String,
     /// The learner's parameters, defaults included.
     pub parameters: &'a Value,
+    /// Who learned.
+    pub learner: LearnerKind,
     /// The programs at work.
     pub software: &'a BTreeMap<String, String>,
     /// When the model is registered.
@@ -52,6 +54,7 @@ pub fn evidence(
         folds: folds(trained),
         leaks: trained.leaks.clone(),
         importance: trained.importance.iter().map(feature).collect(),
+        forecast: forecast(trained),
         gates: gates.clone(),
         files: files
             .0
@@ -73,6 +76,34 @@ fn feature(of: &crate::training::FeatureImportance) -> CardFeature {
     }
 }
 
+fn forecast(trained: &Trained) -> Option<CardForecast> {
+    let (signature, explanation) = (trained.signature.forecast.as_ref()?, trained.explanation.as_ref()?);
+    let kinds = [
+        ("static", &explanation.fixed),
+        ("past", &explanation.past),
+        ("future", &explanation.future),
+    ];
+    let of_kinds = kinds
+        .iter()
+        .flat_map(|(kind, variables)| variables.iter().map(move |of| (kind, of)));
+    Some(CardForecast {
+        context: signature.context,
+        horizon: signature.horizon,
+        frequency: signature.frequency.to_string(),
+        known_future: signature.known_future.clone(),
+        variables: of_kinds
+            .map(|(kind, of)| CardVariable {
+                kind: (*kind).to_owned(),
+                variable: of.variable.clone(),
+                p10: of.weight.p10,
+                p50: of.weight.p50,
+                p90: of.weight.p90,
+            })
+            .collect(),
+        attention: explanation.attention_by_lag(),
+    })
+}
+
 fn folds(trained: &Trained) -> Vec<CardFold> {
     let all = trained.folds.iter().flat_map(|report| &report.folds);
     all.map(|of| CardFold {
@@ -90,7 +121,7 @@ fn training(origin: &Origin<'_>, trained: &Trained) -> CardTraining {
     CardTraining {
         pipeline: origin.pipeline.name.to_string(),
         pipeline_fingerprint: origin.pipeline_fingerprint.to_string(),
-        learner: "lightgbm".to_owned(),
+        learner: origin.learner.word().to_owned(),
         objective: trained.signature.objective.clone(),
         parameters: parameters.map(|(name, value)| (name.clone(), shown(value))).collect(),
         seed: origin.pipeline.seed,
@@ -122,7 +153,13 @@ fn data(origin: &Origin<'_>, trained: &Trained) -> CardData {
         groups: groups(manifest),
         parts: parts(manifest, trained),
         split: split(manifest),
-        warnings: manifest.warnings.iter().cloned().chain(lost_gap(manifest)).collect(),
+        warnings: manifest
+            .warnings
+            .iter()
+            .cloned()
+            .chain(lost_gap(manifest))
+            .chain(trained.warnings.iter().cloned())
+            .collect(),
     }
 }
 

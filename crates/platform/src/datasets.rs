@@ -148,6 +148,19 @@ pub async fn rejoin(
     build(&store, view, &groups, &pins, arguments, repository.means, staging).await
 }
 
+/// The rows of a view in a range of time, from the groups as they are now, in a folder.
+pub async fn range(
+    repository: &Repository,
+    view: &FeatureView,
+    groups: &std::collections::BTreeMap<definitions::GroupRef, definitions::FeatureGroup>,
+    arguments: Arguments,
+    staging: &Path,
+) -> Outcome<DatasetReceipt> {
+    let store = repository.store()?;
+    let pins = pin_view(&store, view, groups).await?;
+    build(&store, view, groups, &pins, arguments, repository.means, staging).await
+}
+
 async fn build(
     store: &Store,
     view: &FeatureView,

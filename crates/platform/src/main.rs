@@ -14,8 +14,10 @@ mod datasets;
 mod drift;
 mod failure;
 mod folds;
+mod forecasts;
 mod holder;
 mod ingestions;
+mod interrupt;
 mod kept;
 mod memory;
 mod poison;
@@ -77,6 +79,8 @@ enum Command {
     Run(commands::run::Run),
     #[command(subcommand)]
     Registry(commands::registry::Registry),
+    #[command(subcommand)]
+    Model(commands::model::Model),
     Predict(commands::predict::Predict),
     Reproduce(commands::reproduce::Reproduce),
     Gc(commands::gc::Gc),
@@ -135,7 +139,11 @@ fn say_usage(usage: &clap::Error) -> ExitCode {
 async fn until_interrupted(command: Command, context: &Context) -> Outcome {
     let start = context.start.clone();
     let watch = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if interrupt::ask() {
+                screen::say("interrupted: stopping after this step; Ctrl-C again stops at once");
+                continue;
+            }
             screen::say("interrupted: nothing half-done was recorded; type the same command again to start over");
             repository::remove_own_staging(&start);
             std::process::exit(130)
@@ -158,6 +166,7 @@ async fn run(command: Command, context: &Context) -> Outcome {
         Command::Train(train) => train.run(context).await,
         Command::Run(run) => run.run(context).await,
         Command::Registry(registry) => registry.run(context).await,
+        Command::Model(model) => model.run(context).await,
         Command::Predict(predict) => predict.run(context).await,
         Command::Reproduce(reproduce) => reproduce.run(context).await,
         Command::Gc(gc) => gc.run(context).await,

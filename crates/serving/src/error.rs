@@ -31,6 +31,22 @@ pub enum ServingError {
         /// The column.
         column: String,
     },
+    /// An entity of which nothing is known up to now.
+    #[error("`{entity}` has no row to look back at")]
+    NoHistory {
+        /// The entity.
+        entity: String,
+    },
+    /// What must be known in advance, and is not.
+    #[error("{count} values must be known in advance, and are not: {}{}", named.join(", "), if *count > named.len() { ", …" } else { "" })]
+    NotKnown {
+        /// The first of them: column, entity and time.
+        named: Vec<String>,
+        /// How many there are.
+        count: usize,
+        /// The columns that must be known.
+        columns: Vec<String>,
+    },
     /// Rows that do not fit the model, or a model that failed.
     #[error(transparent)]
     Learning(#[from] LearningError),
@@ -44,7 +60,7 @@ impl ServingError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Clash { .. } => Fault::Input,
+            Self::Clash { .. } | Self::NoHistory { .. } | Self::NotKnown { .. } => Fault::Input,
             Self::Learning(error) => error.fault(),
             Self::File { .. } | Self::Mismatch { .. } | Self::Arrow(_) => Fault::Platform,
         }
@@ -57,6 +73,11 @@ impl ServingError {
             Self::File { .. } | Self::Mismatch { .. } => Some("platform doctor".to_owned()),
             Self::Clash { column } => Some(format!(
                 "entity = [\"{column}_id\"] in the group's definition, under a new version"
+            )),
+            Self::NoHistory { .. } => Some("leave it out, or ask for a later time: --at".to_owned()),
+            Self::NotKnown { columns, .. } => Some(format!(
+                "--known FILE, with the key, the event time and `{}` of every step ahead",
+                columns.join("`, `")
             )),
             Self::Arrow(_) => None,
         }

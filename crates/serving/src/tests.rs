@@ -74,6 +74,7 @@ fn signature(classes: Option<&[&str]>) -> Signature {
         classes,
         keys: vec![input("host", DataType::Utf8)],
         event_time: Some("ts".to_owned()),
+        forecast: None,
     }
 }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Catalog;
 use crate::resolve::{resolve, some_of, unknown_reference};
-use crate::{FeatureGroup, FeatureView, GroupRef, Parsed, Pipeline, Problem, ResolvedView, Role, ViewRef, nearest};
+use crate::{
+    Baseline, FeatureGroup, FeatureView, GroupRef, LearnerKind, Parsed, Pipeline, Problem, ResolvedView, Role, ViewRef,
+    nearest,
+};
 
 impl Catalog {
     pub(super) fn check_pipeline(
@@ -23,8 +26,14 @@ impl Catalog {
         let Ok(resolved) = resolve(view, groups, &pipeline.file, &pipeline.lines) else {
             return;
         };
-        check_target(pipeline, &resolved, problems);
-        check_inputs(pipeline, &resolved, problems);
+        check_learner(pipeline, &resolved, problems);
+        if resolved.panel.is_none() {
+            check_no_dlinear(pipeline, &resolved, problems);
+            check_target(pipeline, &resolved, problems);
+            check_inputs(pipeline, &resolved, problems);
+        } else {
+            check_no_target(pipeline, &resolved, problems);
+        }
         check_slices(pipeline, &resolved, problems);
         let asks_for_more = self
             .views
@@ -39,6 +48,58 @@ impl Catalog {
             problems.push(problem.hint(hint.to_owned()));
         }
     }
+}
+
+/// Trees learn rows, the transformer learns windows: which of the two a view gives follows from whether it forecasts.
+fn check_learner(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, problems: &mut Vec<Problem>) {
+    let view = &resolved.view;
+    let (what, wanted, found, hint) = match (pipeline.definition.train.learner, &resolved.panel) {
+        (kind @ (LearnerKind::Tft | LearnerKind::Dlinear), None) => (
+            format!("learner `{}` cannot learn `{view}`", kind.word()),
+            "a view with `[forecast]`",
+            "none in the view",
+            "learner = \"lightgbm\"",
+        ),
+        (LearnerKind::Lightgbm, Some(_)) => (
+            format!("learner `lightgbm` cannot forecast `{view}`"),
+            "`tft` or `dlinear` for a view with `[forecast]`",
+            "`lightgbm`",
+            "learner = \"tft\"",
+        ),
+        _ => return,
+    };
+    let problem = pipeline.problem("train.learner", what).wanted(wanted).found(found);
+    problems.push(problem.hint(hint.to_owned()));
+}
+
+/// Linear maps need windows.
+fn check_no_dlinear(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, problems: &mut Vec<Problem>) {
+    if !pipeline.definition.baselines().contains(&Baseline::Dlinear) {
+        return;
+    }
+    let is_evaluated = pipeline.definition.evaluate.baselines.contains(&Baseline::Dlinear);
+    let path = if is_evaluated {
+        "evaluate.baselines"
+    } else {
+        "gate.beats"
+    };
+    let problem = pipeline.problem(path, format!("baseline `dlinear` of `{}`", resolved.view));
+    let problem = problem.wanted("a view with `[forecast]`").found("none in the view");
+    problems.push(problem.hint("remove `dlinear`".to_owned()));
+}
+
+/// Every target of a forecast is learned at once.
+fn check_no_target(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, problems: &mut Vec<Problem>) {
+    let Some(target) = &pipeline.definition.train.target else {
+        return;
+    };
+    let problem = pipeline.problem(
+        "train.target",
+        format!("`target` in `[train]`, but `{}` forecasts", resolved.view),
+    );
+    let problem = problem.wanted("no `target`: all `targets` of the view are learned at once");
+    let problem = problem.found(format!("`{target}`"));
+    problems.push(problem.hint("remove `target`".to_owned()));
 }
 
 fn check_target(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, problems: &mut Vec<Problem>) {

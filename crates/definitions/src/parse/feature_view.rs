@@ -64,7 +64,7 @@ fn view(table: &Table<'_>) -> Option<FeatureView> {
     let availability = table
         .get("availability")
         .and_then(|field| field.choice(&AVAILABILITIES));
-    let view = FeatureView {
+    Some(FeatureView {
         description: table.text("description"),
         owner: table.text("owner"),
         tags: table.texts("tags"),
@@ -76,16 +76,7 @@ fn view(table: &Table<'_>) -> Option<FeatureView> {
         name: name?,
         version: version?,
         features: features?,
-    };
-    if let Some(field) = table.get("forecast") {
-        let problem = field.problem(format!(
-            "`{}` is a view for forecasting, which is not supported yet",
-            view.reference()
-        ));
-        let hint = "name a label that looks ahead in `[labels]` instead of `[forecast]`";
-        table.notes.not_yet(problem.hint(hint.to_owned()));
-    }
-    Some(view)
+    })
 }
 
 fn labels(field: &Field<'_>) -> Option<Labels> {
@@ -301,16 +292,38 @@ fn forecast(field: &Field<'_>) -> Option<Forecast> {
             .and_then(|field| field.whole::<u32>(1))
     };
     let (context, horizon) = (steps("context", "context = 288"), steps("horizon", "horizon = 96"));
-    let frequency = table
-        .require("frequency", "the length of a step", "frequency = \"5m\"")
-        .and_then(|field| field.parsed());
+    let frequency = table.require("frequency", "the length of a step", "frequency = \"5m\"");
+    let frequency = frequency.and_then(|field| {
+        let length = field.parsed::<Duration>()?;
+        if length == Duration::ZERO {
+            field.bad("the length of a step, more than zero", "frequency = \"5m\"".to_owned());
+        }
+        Some(length)
+    });
+    let (fixed, known) = (table.distinct("static"), table.distinct("known_future"));
+    check_once(&table, "static", &fixed, targets.as_deref().unwrap_or_default());
+    check_once(&table, "known_future", &known, targets.as_deref().unwrap_or_default());
+    check_once(&table, "known_future", &known, &fixed);
     Some(Forecast {
         group: group?,
         targets: targets?,
         context: context?,
         horizon: horizon?,
         frequency: frequency?,
-        static_columns: table.distinct("static"),
-        known_future: table.distinct("known_future"),
+        static_columns: fixed,
+        known_future: known,
     })
+}
+
+/// A column is a target, static, or known in advance: one of the three.
+fn check_once(table: &Table<'_>, key: &str, names: &[ColumnName], others: &[ColumnName]) {
+    for name in names.iter().filter(|name| others.contains(name)) {
+        let problem = table.problem(key, format!("`{name}` is named twice in {}", table.place));
+        let problem = problem
+            .wanted("a column in one of `targets`, `static` and `known_future`")
+            .found("two");
+        table
+            .notes
+            .problem(problem.hint(format!("take `{name}` out of `{key}`")));
+    }
 }

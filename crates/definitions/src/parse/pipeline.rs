@@ -22,9 +22,10 @@ const KEYS: [&str; 11] = [
     "select",
     "tune",
 ];
-const LEARNERS: [(&str, LearnerKind); 3] = [
+const LEARNERS: [(&str, LearnerKind); 4] = [
     ("lightgbm", LearnerKind::Lightgbm),
     ("tft", LearnerKind::Tft),
+    ("dlinear", LearnerKind::Dlinear),
     ("auto", LearnerKind::Auto),
 ];
 
@@ -118,27 +119,24 @@ fn train(field: &Field<'_>) -> Option<Train> {
         &one_of(&LEARNERS.map(|(word, _)| word)),
         "learner = \"lightgbm\"",
     );
-    let kind = learner.as_ref().and_then(|field| field.choice(&LEARNERS));
-    if let (Some(field), Some(LearnerKind::Tft)) = (&learner, kind) {
-        let problem = field.problem("`learner = \"tft\"` is not supported yet");
-        table.notes.not_yet(problem.hint("learner = \"lightgbm\"".to_owned()));
-    } else if let Some(field) = table.get("tft") {
-        let problem = field.problem("`[train.tft]` is not supported yet");
-        table.notes.not_yet(problem.hint("remove `[train.tft]`".to_owned()));
-    }
-    let lightgbm = table
-        .get("lightgbm")
-        .map(|field| parameters(&field))
-        .unwrap_or_default();
+    let kind = learner.and_then(|field| field.choice(&LEARNERS));
+    let of = |key: &str| {
+        let place = format!("`[train.{key}]`");
+        table
+            .get(key)
+            .map(|field| parameters(&field, &place))
+            .unwrap_or_default()
+    };
     Some(Train {
         learner: kind?,
         target: table.parsed("target"),
-        lightgbm,
+        lightgbm: of("lightgbm"),
+        tft: of("tft"),
     })
 }
 
-fn parameters(field: &Field<'_>) -> BTreeMap<String, Parameter> {
-    let Some(table) = field.table("`[train.lightgbm]`") else {
+fn parameters(field: &Field<'_>, place: &str) -> BTreeMap<String, Parameter> {
+    let Some(table) = field.table(place) else {
         return BTreeMap::new();
     };
     let value = |(key, field): (&str, Field<'_>)| {
@@ -217,7 +215,7 @@ fn baselines(field: &Field<'_>) -> Vec<Baseline> {
 /// What a text that is no baseline may have been meant to be.
 pub(super) fn baseline_hint(text: &str) -> Option<String> {
     let name = text.split('(').next().unwrap_or_default();
-    let near = nearest(name, ["last_value", "mean", "seasonal_naive"])?;
+    let near = nearest(name, ["last_value", "mean", "seasonal_naive", "dlinear"])?;
     Some(format!(
         "did you mean `{}`?",
         if near == "seasonal_naive" {

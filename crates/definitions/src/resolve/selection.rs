@@ -51,8 +51,14 @@ impl<'a> Resolver<'a> {
             .labels
             .as_ref()
             .filter(|labels| labels.group == selection.group);
+        let panel = self
+            .view
+            .forecast
+            .as_ref()
+            .filter(|panel| panel.group == selection.group);
         let otherwise = |column: &ColumnName| {
             selection.helpers.contains(column)
+                || panel.is_some_and(|panel| panel.targets.contains(column))
                 || labels.is_some_and(|labels| labels.columns.contains(column) || labels.helpers.contains(column))
         };
         group

@@ -247,3 +247,37 @@ fn every_group_that_is_missing_is_told_in_one_go() {
     change(&mut files, "feature_views/cpu_fv.toml", "hosts:v1", "nobody:v1");
     assert_eq!(super::checked(&files).unwrap_err().0.len(), 2);
 }
+
+#[test]
+fn a_panel_says_what_is_known_when_and_how_far_apart_parts_are() {
+    let text = "name = \"fv\"\nversion = 1\n[forecast]\ngroup = \"weather:v3\"\ntargets = [\"wind\"]\ncontext = 24\nhorizon = 6\n\
+                frequency = \"1h\"\nknown_future = [\"temp\"]\nstatic = [\"alliance\"]\n\
+                [[features]]\ngroup = \"weather:v3\"\ncolumns = [\"*\"]\nprefix = \"own_\"\n\
+                [[features]]\ngroup = \"carriers:v1\"\ncolumns = [\"alliance\"]\non = { airport = \"code\", wind = \"number\" }\n";
+    // A static group is joined on what the panel has; here on nothing that fits.
+    let refused = resolve_view(&view(text), &groups(&[WEATHER, CARRIERS]))
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("number"), "{refused}");
+    let text = text
+        .split("[[features]]\ngroup = \"carriers")
+        .next()
+        .unwrap()
+        .replace("static = [\"alliance\"]\n", "");
+    let resolved = resolve_view(&view(&text), &groups(&[WEATHER])).unwrap();
+    assert_eq!(
+        table(&resolved),
+        "airport utf8 Key weather:v3.airport categorical\nobserved timestamp EventTime weather:v3.observed\n\
+         wind float64 Label weather:v3.wind\ntemp float32 Feature weather:v3.temp\nown_temp float32 Feature weather:v3.temp\n"
+    );
+    let panel = resolved.panel.as_ref().unwrap();
+    let names = |columns: &[ColumnName]| columns.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        (names(&panel.known_future), names(&panel.observed)),
+        (vec!["temp".to_owned()], vec!["own_temp".to_owned()])
+    );
+    assert_eq!(
+        resolved.gap().to_string(),
+        "label horizon 6h (`horizon 6 x 1h`) + longest lookback 1d1h (`context 24 x 1h + weather:v3.temp`) = 1d7h"
+    );
+}

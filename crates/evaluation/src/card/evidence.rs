@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::forecast::CardForecast;
 use crate::{Evaluation, GateReport, LeakCheck, Score};
 
 /// Everything a model card says.
@@ -33,6 +34,9 @@ pub struct CardEvidence {
     pub leaks: Vec<LeakCheck>,
     /// What it goes by, the most important feature first.
     pub importance: Vec<CardFeature>,
+    /// What it looks at, and how far, where it forecasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<CardForecast>,
     /// Whether that was good enough.
     pub gates: GateReport,
     /// The files that it is, with their hashes; the card itself is not among them.

@@ -2,7 +2,7 @@
 
 use super::limitations::found_limitations;
 use super::markdown::{Markdown, count, number, percent};
-use super::{CardData, CardEvidence, CardFeature, CardGroup, CardPart, CardTraining, usage};
+use super::{CardData, CardEvidence, CardFeature, CardGroup, CardPart, CardTraining, forecast, usage};
 use crate::{
     ConfusionMatrix, Evaluation, GateReport, LeakCheck, LeakFinding, Metric, PartEvaluation, Score, SliceEvaluation,
     name_of, score_of,
@@ -26,7 +26,10 @@ pub fn render_card(evidence: &CardEvidence) -> String {
     training(&mut text, &evidence.training);
     evaluation(&mut text, &evidence.evaluation);
     folds(&mut text, evidence);
-    importance(&mut text, &evidence.importance);
+    match &evidence.forecast {
+        Some(forecast) => forecast::variables(&mut text, forecast),
+        None => importance(&mut text, &evidence.importance),
+    }
     gates(&mut text, &evidence.gates);
     leaks(&mut text, &evidence.leaks);
     limitations(&mut text, evidence);
@@ -37,7 +40,15 @@ pub fn render_card(evidence: &CardEvidence) -> String {
 fn head(text: &mut Markdown, evidence: &CardEvidence) {
     text.paragraph(evidence.description.as_deref().unwrap_or_default());
     let mut items = vec![
-        format!("predicts `{}` of view `{}`", evidence.data.target, evidence.data.view),
+        evidence.forecast.as_ref().map_or_else(
+            || format!("predicts `{}` of view `{}`", evidence.data.target, evidence.data.view),
+            |forecast| {
+                format!(
+                    "forecasts `{}` of view `{}`: {} steps of {} ahead, from {} back",
+                    evidence.data.target, evidence.data.view, forecast.horizon, forecast.frequency, forecast.context
+                )
+            },
+        ),
         format!(
             "learner `{}`, objective `{}`",
             evidence.training.learner, evidence.training.objective
@@ -194,7 +205,10 @@ fn evaluation(text: &mut Markdown, evaluation: &Evaluation) {
     notes(text, evaluation);
     let Some(part) = evaluation.gated_part() else { return };
     text.paragraph(&format!("What follows was measured on the {} part.", part.part));
-    rivals(text, part, metrics, &names);
+    match &part.forecast {
+        Some(of) => forecast::scores(text, of),
+        None => rivals(text, part, metrics, &names),
+    }
     if let Some(confusion) = &part.confusion {
         matrix(text, confusion);
     }

@@ -32,13 +32,10 @@ const ONE_AGAINST_ALL: &str = "One against all asks a question for each class, s
 pub(super) fn how_to_use(text: &mut Markdown, evidence: &CardEvidence) {
     let model = &evidence.model;
     text.heading(2, "How to load");
-    text.paragraph(
-        "With the platform: on rows that hold the inputs, or on entities and times, whose inputs it looks up itself.",
-    );
-    text.code(
-        "sh",
-        &format!("platform predict {model} --from rows.parquet --to predictions.parquet\nplatform predict {model} --entities entities.csv --to predictions.csv"),
-    );
+    match &evidence.forecast {
+        Some(forecast) => ask_ahead(text, model, &forecast.known_future),
+        None => ask_rows(text, model),
+    }
     if evidence.training.learner == "lightgbm" {
         text.paragraph("In Python, with nothing but LightGBM, from the model's files:");
         text.code("sh", &format!("platform registry pull {model} --to model && cd model"));
@@ -73,5 +70,30 @@ fn class_words(classes: &[String]) -> String {
                 names.join(", ")
             )
         }
+    }
+}
+
+fn ask_rows(text: &mut Markdown, model: &str) {
+    text.paragraph(
+        "With the platform: on rows that hold the inputs, or on entities and times, whose inputs it looks up itself.",
+    );
+    text.code(
+        "sh",
+        &format!("platform predict {model} --from rows.parquet --to predictions.parquet\nplatform predict {model} --entities entities.csv --to predictions.csv"),
+    );
+}
+
+fn ask_ahead(text: &mut Markdown, model: &str, known_future: &[String]) {
+    text.paragraph("With the platform: entities and a time; it reads what happened before through the view.");
+    text.code(
+        "sh",
+        &format!("platform predict {model} --entities entities.csv --at 2026-01-31T12:00:00Z --to forecasts.csv"),
+    );
+    if !known_future.is_empty() {
+        let names: Vec<String> = known_future.iter().map(|name| format!("`{name}`")).collect();
+        text.paragraph(&format!(
+            "Known in advance, for every step ahead: {}. What neither the calendar nor the feature groups say comes from `--known FILE`.",
+            names.join(", ")
+        ));
     }
 }

@@ -55,6 +55,7 @@ fn evaluation() -> Evaluation {
         confusion: None,
         slices,
         rivals,
+        forecast: None,
     };
     let slices = vec![
         slice("region", Some("eu-central"), 40_000, 4.2),
@@ -195,6 +196,7 @@ fn evidence() -> CardEvidence {
             feature("cpu_percent", 8.1e8, 4000, Some(9.87)),
             feature("instance_type", 4.0e7, 512, None),
         ],
+        forecast: None,
         files: vec![CardFile {
             name: "model.txt".to_owned(),
             sha256: "ef".repeat(32),

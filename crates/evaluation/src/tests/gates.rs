@@ -64,6 +64,7 @@ fn evaluation() -> Evaluation {
         confusion: None,
         slices: slices.clone(),
         rivals: vec![rival(last_value(), Some(4.31), Some(5.0))],
+        forecast: None,
     };
     Evaluation {
         task: Task::Regression,

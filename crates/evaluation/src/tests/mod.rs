@@ -2,6 +2,7 @@
 
 mod card;
 mod evaluate;
+mod forecasts;
 mod gates;
 mod known_values;
 mod metric;

@@ -8,8 +8,8 @@
 //! A forecast that is not learned, such as the last value, may use each label whose horizon is over. A deployed one has those of the
 //! gap too; without them it would look weaker than it is, and be beaten too easily. Features are left out: nothing is learned here.
 //!
-//! Where the split walks forward, the dataset's parts are those of the last fold, and rows in none of them may be in parts of the folds
-//! before: they are kept with every column.
+//! Where the view forecasts, rows in gaps are what the first windows after them look back at: they are kept with every column. Where the split walks forward, the dataset's parts are those of the last fold, and rows in none of them may be in parts of the folds
+//! before: they are kept with every column, too.
 
 use std::path::Path;
 
@@ -40,8 +40,10 @@ impl<'a> GapWriter<'a> {
     /// A writer for the gaps of the dataset that is made in the target's folder.
     pub(super) fn new(plan: &Plan, target: &Target<'a>) -> Self {
         let has_folds = matches!(target.split, Some(Split::WalkForward { .. }));
-        let is_kept =
-            |column: &ResolvedColumn| has_folds || matches!(column.role, Role::Key | Role::EventTime | Role::Label);
+        let has_windows = plan.resolved.panel.is_some();
+        let is_kept = |column: &ResolvedColumn| {
+            has_folds || has_windows || matches!(column.role, Role::Key | Role::EventTime | Role::Label)
+        };
         let all = plan.resolved.columns.iter().enumerate();
         let (kept, columns): (Vec<usize>, Vec<String>) = all
             .filter(|(_, column)| is_kept(column))

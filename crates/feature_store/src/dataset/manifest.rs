@@ -12,6 +12,7 @@ use definitions::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::panel::PanelReport;
 use super::statistics::ColumnStatistics;
 use crate::point_in_time::OutcomeCounts;
 use crate::split::{Certificate, Part, PartCounts};
@@ -162,7 +163,8 @@ pub struct PartReport {
 
 /// The rows that lie in a gap, and in no part: their keys, times and labels, which baselines look back on as a deployed one would.
 /// No learner sees them, and the dataset's fingerprint does not cover them. Where the split walks forward, rows of folds before the last
-/// are among them, with every column; then learners do see them, and the fingerprint does cover them.
+/// are among them, with every column; then learners do see them, and the fingerprint does cover them. So it is where the view forecasts: windows
+/// look back at them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GapReport {
     /// Its rows.
@@ -194,6 +196,9 @@ pub struct Manifest {
     pub spine: SpineReport,
     /// The columns, in order.
     pub columns: Vec<Column>,
+    /// What is forecast, in a dataset of a view for forecasting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panel: Option<PanelReport>,
     /// How each selection of the view was joined, in the view's order.
     pub joins: Vec<JoinReport>,
     /// How the view says to divide the rows.
@@ -263,7 +268,13 @@ impl Manifest {
     /// What the fingerprint of the content is of, by name: the parts, and what folds have beside them.
     #[must_use]
     pub fn contents(&self) -> Vec<(&'static str, Fingerprint)> {
-        contents(&self.parts, self.gap_rows.as_ref(), &self.certificate)
+        contents(&self.parts, self.gap_rows.as_ref(), self.is_gap_learned())
+    }
+
+    /// Whether learners see rows in gaps: those of folds before the last, and those that windows look back at.
+    #[must_use]
+    pub fn is_gap_learned(&self) -> bool {
+        is_gap_learned(&self.certificate, self.panel.as_ref())
     }
 
     /// Every data file, those of the gap included.
@@ -295,13 +306,18 @@ impl Manifest {
 pub(super) fn contents(
     parts: &[PartReport],
     gap: Option<&GapReport>,
-    certificate: &Certificate,
+    is_gap_learned: bool,
 ) -> Vec<(&'static str, Fingerprint)> {
     let of_parts = parts.iter().map(|report| (report.part.name(), report.fingerprint));
-    let of_folds = gap.filter(|_| !certificate.folds().is_empty());
+    let of_gap = gap.filter(|_| is_gap_learned);
     of_parts
-        .chain(of_folds.map(|gap| (super::gap::GAP, gap.fingerprint)))
+        .chain(of_gap.map(|gap| (super::gap::GAP, gap.fingerprint)))
         .collect()
+}
+
+/// Whether learners see rows in gaps.
+pub(super) fn is_gap_learned(certificate: &Certificate, panel: Option<&PanelReport>) -> bool {
+    !certificate.folds().is_empty() || panel.is_some()
 }
 
 /// Reads the manifest of the dataset in a folder.

@@ -4,7 +4,7 @@
 //! registry, and never looks at the clock.
 //!
 //! Reading order: this file (what is asked and given), `plan` (what a view asks of its groups), `spine`, `build` (the work),
-//! `write`, `gap`, `manifest`, `statistics`; then what is done with datasets: `read`, `fold`, `verify`, `witness`,
+//! `write`, `gap`, `panel`, `manifest`, `statistics`; then what is done with datasets: `read`, `fold`, `verify`, `witness`,
 //! `poison`, `diff`, `export`, `entities`.
 
 mod ahead;
@@ -18,6 +18,7 @@ mod file;
 mod fold;
 mod gap;
 mod manifest;
+mod panel;
 mod pins;
 mod plan;
 mod poison;
@@ -55,6 +56,7 @@ pub use manifest::{
     Arguments, Column, DataFile, FORMAT, GapReport, JoinReport, MANIFEST, Manifest, PartReport, Recorded,
     RecordedDefinitions, SpineReport, load_manifest,
 };
+pub use panel::PanelReport;
 pub use pins::{pin_features, pin_view, pins_key};
 pub use poison::{PoisonReport, poison, rows_before_the_middle};
 pub use read::{PartReader, open_gap, open_part, open_selection, read_part};

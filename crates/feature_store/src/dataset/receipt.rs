@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use definitions::{FeatureGroup, GroupRef, Role, fingerprint};
 
 use super::build::Built;
-use super::manifest::{Column, FORMAT, Manifest, Recorded, RecordedDefinitions, SpineReport, contents};
+use super::manifest::{Column, FORMAT, Manifest, Recorded, RecordedDefinitions, SpineReport, contents, is_gap_learned};
+use super::panel::PanelReport;
 use super::pins::{json, pins_key};
 use super::plan::Plan;
 use super::{DatasetReceipt, DatasetRequest, write};
@@ -21,10 +22,12 @@ pub(super) fn receipt(
 ) -> Result<DatasetReceipt, StoreError> {
     let pins: Vec<GroupPin> = pins.values().cloned().collect();
     let work = built.work.clone();
+    let panel = plan.resolved.panel.as_ref().map(PanelReport::new);
+    let is_gap_learned = is_gap_learned(&built.divided.certificate, panel.as_ref());
     let manifest = Manifest {
         format: FORMAT,
         view: request.view.reference(),
-        fingerprint: combine(contents(&built.parts, built.gap.as_ref(), &built.divided.certificate)),
+        fingerprint: combine(contents(&built.parts, built.gap.as_ref(), is_gap_learned)),
         pins_key: pins_key(request.store, request.view, request.groups, &pins, &request.arguments)?,
         arguments: request.arguments,
         rows: built.divided.counts(),
@@ -34,6 +37,7 @@ pub(super) fn receipt(
             superseded: built.superseded,
         },
         columns: columns(plan),
+        panel,
         warnings: warnings(plan, &built),
         joins: built.joins,
         split: request.view.split.clone(),

@@ -231,7 +231,7 @@ fn aggregate_of(declared: definitions::Aggregate) -> Aggregate {
     }
 }
 
-fn calendar_of(declared: definitions::CalendarPart) -> CalendarPart {
+pub(super) fn calendar_of(declared: definitions::CalendarPart) -> CalendarPart {
     use definitions::CalendarPart as Declared;
     match declared {
         Declared::Hour => CalendarPart::Hour,

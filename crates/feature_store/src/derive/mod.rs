@@ -6,6 +6,7 @@
 //! `commit` put them into the table, with what was `seen`.
 //! `query` computes groups that are declared in SQL.
 
+mod calendar;
 mod columns;
 mod commit;
 mod encoded;
@@ -23,6 +24,7 @@ mod stretch;
 mod touched;
 mod writer;
 
+pub use calendar::calendar_column;
 pub use kernel::{
     Aggregate, CalendarPart, Computation, Filling, Operand, OrderedRows, Reach, Segment, compute_features, reach_of,
     types_of,

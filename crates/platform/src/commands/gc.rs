@@ -110,6 +110,11 @@ impl Gc {
                 found.push(self.remove("spill", repository, &path)?);
             }
         }
+        for path in entries(&repository.storage.join("checkpoints"))? {
+            if self.is_old(&path) {
+                found.push(self.remove("checkpoint", repository, &path)?);
+            }
+        }
         let known = registry.known_paths().await?;
         for (kind, depth) in [("datasets", 3), ("models", 2)] {
             for path in descendants(&repository.storage.join(kind), depth)? {

@@ -7,6 +7,7 @@ pub mod featuregroup;
 pub mod featureview;
 pub mod gc;
 pub mod init;
+pub mod model;
 pub mod plan;
 pub mod predict;
 pub mod query;

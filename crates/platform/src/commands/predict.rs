@@ -1,10 +1,12 @@
 //! `platform predict`: a registered model's predictions for rows that are joined already, or for entities at a time.
 
+mod forecast;
+
 use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
 use clap::Args;
-use definitions::{ColumnName, DataType, ModelRef};
+use definitions::{ColumnName, DataType, EventTime, ModelRef};
 use feature_store::dataset::{EntitiesRequest, JoinReport, entity_columns, join_entities, pin_features};
 use feature_store::export::write_file;
 use feature_store::ingest::read_typed_file;
@@ -17,6 +19,7 @@ use super::dataset::print_joins;
 use super::query::format_of;
 use crate::failure::{Failure, Outcome};
 use crate::repository::Repository;
+use crate::training::Loaded;
 use crate::{Context, datasets, screen, training};
 
 /// Predict with a registered model.
@@ -30,6 +33,13 @@ pub struct Predict {
     /// A file of entities and times: features are joined as of each row's time.
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     entities: Option<String>,
+    /// The time to forecast from, for a model that forecasts: `2026-01-31T12:00:00Z`.
+    #[arg(long, value_name = "TIME", conflicts_with = "from")]
+    at: Option<EventTime>,
+    /// A file with what is known in advance, for a model that forecasts: the key, the event time, and columns of `known_future`. [default:
+    /// the calendar, and what the feature groups hold]
+    #[arg(long, value_name = "FILE", requires = "at")]
+    known: Option<String>,
     /// Where to write the predictions: a name that ends in .csv, .parquet or .jsonl.
     #[arg(long, value_name = "FILE", default_value = "predictions.csv")]
     to: PathBuf,
@@ -42,7 +52,16 @@ impl Predict {
         let format = format_of(&self.to)?;
         let registry = repository.registry().await?;
         let record = registry.resolve(&self.model).await?;
-        let loaded = training::load_model(&repository, &record, context.threads)?;
+        let loaded = match training::load(&repository, &record, context.threads)? {
+            Loaded::Rows(loaded) => loaded,
+            Loaded::Steps(loaded) => {
+                return forecast::run(&self, context, &repository, &registry, &record, loaded).await;
+            }
+        };
+        if self.at.is_some() {
+            let what = format!("{} predicts rows, each at its own time", record.reference);
+            return Err(Failure::input(format!("--at: {what}")).hint("put the times into the file of --entities"));
+        }
         let predictor = Predictor::new(loaded.signature, loaded.preprocessing, loaded.model)?;
         let (rows, joins) = match (&self.from, &self.entities) {
             (Some(from), _) => (read_typed_file(from, &columns_of(&predictor)?)?, None),

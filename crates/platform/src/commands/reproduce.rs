@@ -122,6 +122,9 @@ impl Reproduce {
             pipeline,
             rivals: &[],
             threads,
+            learner: record.learner.parse()?,
+            checkpoint: None,
+            resume: None,
         };
         let trained = super::train::fit(&lesson)?;
         let files = Artefacts::of(&trained)?;

@@ -10,7 +10,7 @@ use crate::failure::Outcome;
 use crate::holder;
 use crate::repository::Repository;
 use crate::screen::{self, Table};
-use crate::{Context, confusion, folds};
+use crate::{Context, confusion, folds, forecasts};
 
 /// Look at training runs, registered or not.
 #[derive(Subcommand)]
@@ -127,7 +127,8 @@ impl Show {
         }
         print_leaks(&details)?;
         print_confusion(&details)?;
-        print_importance(&details)
+        print_importance(&details)?;
+        print_forecasts(&details)
     }
 }
 
@@ -209,7 +210,7 @@ fn print_confusion(details: &RunDetails) -> Outcome {
 }
 
 /// What the model goes by, the most important feature first.
-fn print_importance(details: &RunDetails) -> Outcome {
+pub fn print_importance(details: &RunDetails) -> Outcome {
     let all = details.report.as_ref().and_then(|report| report.get("importance"));
     let mut table = Table::new(&["feature", "gain", "splits", "mean |SHAP|"]);
     for of in all.and_then(Value::as_array).into_iter().flatten() {
@@ -222,6 +223,20 @@ fn print_importance(details: &RunDetails) -> Outcome {
         Ok(())
     } else {
         screen::print(&format!("\n{}", table.render()))
+    }
+}
+
+/// Of forecasts: how good they are on each part, and what they rest on.
+fn print_forecasts(details: &RunDetails) -> Outcome {
+    let of = |name: &str| details.report.as_ref().and_then(|report| report.get(name));
+    for part in ["validation", "test", "train"] {
+        if let Some(found) = of("forecast").and_then(|parts| parts.get(part)) {
+            forecasts::print(part, &serde_json::from_value(found.clone())?)?;
+        }
+    }
+    match of("explanation").filter(|explanation| !explanation.is_null()) {
+        Some(explanation) => forecasts::explain(&serde_json::from_value(explanation.clone())?),
+        None => Ok(()),
     }
 }
 

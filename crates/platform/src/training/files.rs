@@ -1,6 +1,6 @@
 //! What is kept of a model: the same bytes every time it is made from the same dataset.
 
-use definitions::{Parameter, Pipeline, Rival};
+use definitions::{LearnerKind, Parameter, Pipeline, Rival};
 use evaluation::Evaluation;
 use serde_json::Value;
 
@@ -19,7 +19,9 @@ impl Artefacts {
             .map(|file| (file.name.clone(), file.bytes.clone()))
             .collect();
         files.push(("signature.json".to_owned(), pretty(&trained.signature)?));
-        files.push(("preprocessing.json".to_owned(), pretty(&trained.preprocessing)?));
+        if let Some(preprocessing) = &trained.preprocessing {
+            files.push(("preprocessing.json".to_owned(), pretty(preprocessing)?));
+        }
         files.push((
             "metrics.json".to_owned(),
             pretty(&without_registered_rivals(&trained.evaluation))?,
@@ -41,12 +43,23 @@ impl Artefacts {
 
 /// Registered rivals change as aliases move; they stand in the registry and on the card, not among what must be the same
 /// again months later.
-fn without_registered_rivals(evaluation: &Evaluation) -> Evaluation {
-    let mut evaluation = evaluation.clone();
-    for part in &mut evaluation.parts {
+fn without_registered_rivals(of: &Evaluation) -> Evaluation {
+    let mut evaluated = of.clone();
+    for part in &mut evaluated.parts {
+        let registered: Vec<String> = part
+            .rivals
+            .iter()
+            .filter(|rival| matches!(rival.rival, Rival::Alias(_)))
+            .map(|rival| evaluation::name_of(&rival.rival))
+            .collect();
         part.rivals.retain(|rival| matches!(rival.rival, Rival::Baseline(_)));
+        if let Some(forecast) = &mut part.forecast {
+            forecast
+                .subjects
+                .retain(|subject| !registered.contains(&subject.subject));
+        }
     }
-    evaluation
+    evaluated
 }
 
 fn pretty(value: &impl serde::Serialize) -> Outcome<Vec<u8>> {
@@ -56,7 +69,10 @@ fn pretty(value: &impl serde::Serialize) -> Outcome<Vec<u8>> {
 }
 
 /// The parameters that training uses, defaults included, as JSON.
-pub fn model_parameters(pipeline: &Pipeline) -> Outcome<Value> {
+pub fn model_parameters(pipeline: &Pipeline, learner: LearnerKind) -> Outcome<Value> {
+    if learner != LearnerKind::Lightgbm {
+        return Ok(serde_json::to_value(super::forecast::parameters(pipeline, learner)?)?);
+    }
     let parameters = trees::Parameters::from_declared(&pipeline.train.lightgbm).map_err(trees::TreesError::from)?;
     let mut all: std::collections::BTreeMap<String, Value> = std::collections::BTreeMap::new();
     for (name, value) in &pipeline.train.lightgbm {

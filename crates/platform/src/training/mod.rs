@@ -5,26 +5,28 @@
 //!
 //! Reading order: this file (the way), `parts` (rows in), `baselines` and `rivals` (what the model is compared with), `evaluate`
 //! (how good it is), `folds` (how good it is as time goes on), `leaks` (whether it was
-//! told the answer), `files` (what is kept).
+//! told the answer), `files` (what is kept); `forecast` (the same for steps ahead).
 
 mod baselines;
 mod evaluate;
 mod files;
 mod folds;
+mod forecast;
 mod leaks;
 mod parts;
 mod rivals;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
-use definitions::{Pipeline, Role};
+use definitions::{LearnerKind, Pipeline, Role};
 use evaluation::{Evaluation, LeakCheck, Quantile, Task};
 use feature_store::dataset::{Column, Manifest};
 use feature_store::split::Part;
 use learning::{
-    Control, Importance, Input, IterationReport, Learner, Model, Output, Preprocessing, Signature, Target, TrainingData,
+    Control, Explanation, Importance, Input, IterationReport, Learner, Model, Output, Preprocessing, Signature, Target,
+    TrainingData, TrainingMoment,
 };
 use trees::{LightGbm, Parameters};
 
@@ -33,8 +35,9 @@ use parts::PartRows;
 
 pub use files::{Artefacts, model_parameters};
 pub use folds::FoldsReport;
+pub use forecast::LoadedForecaster;
 pub use parts::LeftOut;
-pub use rivals::{RivalModel, artefact, load_model, load_rivals, side_by_side};
+pub use rivals::{Loaded, RivalModel, artefact, load, load_rivals, side_by_side};
 
 /// Rows whose SHAP values are averaged: enough to rank features, few enough to be quick.
 const CONTRIBUTION_ROWS: usize = 2_000;
@@ -51,6 +54,28 @@ pub struct Lesson<'a> {
     pub rivals: &'a [RivalModel],
     /// Threads to use.
     pub threads: usize,
+    /// Who learns.
+    pub learner: LearnerKind,
+    /// Where a learner that takes long may keep how far it is.
+    pub checkpoint: Option<PathBuf>,
+    /// Where it goes on from.
+    pub resume: Option<PathBuf>,
+}
+
+impl Lesson<'_> {
+    /// Who learns, once `auto` has been decided.
+    pub fn kind(&self) -> LearnerKind {
+        kind_of(self.learner, self.manifest)
+    }
+}
+
+/// Who learns from a dataset, once `auto` has been decided.
+pub fn kind_of(learner: LearnerKind, manifest: &Manifest) -> LearnerKind {
+    match (learner, &manifest.panel) {
+        (LearnerKind::Auto, None) => LearnerKind::Lightgbm,
+        (learner, None) => learner,
+        (learner, Some(_)) => forecast::kind_of(learner),
+    }
 }
 
 /// A feature and how much it matters.
@@ -65,21 +90,23 @@ pub struct FeatureImportance {
 
 /// A model and everything that was found out about it.
 pub struct Trained {
-    /// How columns become numbers.
-    pub preprocessing: Preprocessing,
+    /// How columns become numbers; `None`: the model's own files say it.
+    pub preprocessing: Option<Preprocessing>,
     /// What it takes and gives.
     pub signature: Signature,
     /// How good it is, beside baselines and registered rivals.
     pub evaluation: Evaluation,
     /// What matters to it, most first.
     pub importance: Vec<FeatureImportance>,
+    /// What its forecasts rest on, where it forecasts.
+    pub explanation: Option<Explanation>,
     /// What was measured while it learned.
     pub history: Vec<IterationReport>,
     /// The iteration it keeps.
     pub best_iteration: usize,
     /// The model's own files.
     pub model_files: Vec<learning::ModelFile>,
-    /// Rows learned from.
+    /// Rows, or windows, learned from.
     pub train_rows: usize,
     /// Rows left out, by part.
     pub left_out: Vec<(Part, LeftOut)>,
@@ -91,6 +118,8 @@ pub struct Trained {
     pub folds: Option<FoldsReport>,
     /// What the leak tests found.
     pub leaks: Vec<LeakCheck>,
+    /// What is odd about the rows.
+    pub warnings: Vec<String>,
 }
 
 /// What is learned, from what, and how.
@@ -121,8 +150,24 @@ impl Fitted {
     }
 }
 
-/// Trains a model and measures it; where the split has folds, on each of them. `watch` is told of every iteration.
-pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Outcome<Trained> {
+/// Trains a model and measures it; where the split has folds, on each of them. `watch` is told how far it has come.
+pub fn train(lesson: &Lesson<'_>, watch: &mut (dyn FnMut(TrainingMoment<'_>) -> Control + Send)) -> Outcome<Trained> {
+    match (&lesson.manifest.panel, lesson.kind()) {
+        (Some(report), _) => forecast::train(lesson, report, watch),
+        (None, LearnerKind::Lightgbm) => train_rows(lesson, &mut |report| {
+            watch(TrainingMoment::Iteration(report));
+        }),
+        (None, other) => {
+            let (word, view) = (other.word(), &lesson.manifest.view);
+            Err(Failure::input(format!(
+                "learner `{word}` cannot learn `{view}`: it has no `[forecast]`"
+            ))
+            .hint("--learner lightgbm"))
+        }
+    }
+}
+
+fn train_rows(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Outcome<Trained> {
     let label = target_column(lesson)?;
     let inputs: Vec<Column> = lesson.manifest.columns_with(Role::Feature).cloned().collect();
     if inputs.is_empty() {
@@ -177,7 +222,9 @@ pub fn train(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> Ou
         left_out: ready.iter().map(|part| (part.part, part.left_out)).collect(),
         is_blind: fitted.is_blind,
         fit_time: fitted.fit_time,
-        preprocessing: fitted.preprocessing,
+        preprocessing: Some(fitted.preprocessing),
+        explanation: None,
+        warnings: Vec::new(),
     })
 }
 
@@ -334,6 +381,7 @@ fn signature(
             .columns_with(Role::EventTime)
             .map(|column| column.name.clone())
             .next(),
+        forecast: None,
     }
 }
 

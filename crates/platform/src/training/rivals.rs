@@ -8,6 +8,7 @@ use learning::{Model, Preprocessing, Signature, Target};
 use registry::{ModelVersionRecord, Registry, RegistryError};
 use trees::TreeModel;
 
+use super::forecast::LoadedForecaster;
 use super::parts::Ready;
 use crate::failure::{Failure, Outcome};
 use crate::kept::Kept;
@@ -16,7 +17,15 @@ use crate::repository::Repository;
 /// The model version that an alias points to; without a model where the alias does not exist yet.
 pub struct RivalModel {
     rival: Rival,
-    loaded: Option<LoadedModel>,
+    loaded: Option<Loaded>,
+}
+
+/// A registered model, ready to be asked.
+pub enum Loaded {
+    /// One that predicts rows.
+    Rows(LoadedModel),
+    /// One that forecasts.
+    Steps(LoadedForecaster),
 }
 
 /// A registered model, ready to predict.
@@ -46,7 +55,7 @@ pub async fn load_rivals(
             alias: alias.clone(),
         };
         let loaded = match registry.resolve(&reference).await {
-            Ok(record) => Some(load_model(repository, &record, threads)?),
+            Ok(record) => Some(load(repository, &record, threads)?),
             Err(RegistryError::UnknownModel { .. } | RegistryError::UnknownAlias { .. }) => None,
             Err(error) => return Err(error.into()),
         };
@@ -59,8 +68,22 @@ pub async fn load_rivals(
 }
 
 /// Loads a registered model, checking every file's hash.
-pub fn load_model(repository: &Repository, record: &ModelVersionRecord, threads: usize) -> Outcome<LoadedModel> {
-    let signature = serde_json::from_slice(&artefact(repository, record, "signature.json")?)?;
+pub fn load(repository: &Repository, record: &ModelVersionRecord, threads: usize) -> Outcome<Loaded> {
+    let signature: Signature = serde_json::from_slice(&artefact(repository, record, "signature.json")?)?;
+    if signature.forecast.is_some() {
+        return Ok(Loaded::Steps(LoadedForecaster::load(
+            repository, record, signature, threads,
+        )?));
+    }
+    Ok(Loaded::Rows(load_model(repository, record, signature, threads)?))
+}
+
+fn load_model(
+    repository: &Repository,
+    record: &ModelVersionRecord,
+    signature: Signature,
+    threads: usize,
+) -> Outcome<LoadedModel> {
     let preprocessing = serde_json::from_slice(&artefact(repository, record, "preprocessing.json")?)?;
     let text = String::from_utf8(artefact(repository, record, "model.txt")?)
         .map_err(|error| Failure::platform(format!("`model.txt` of {} is no text: {error}", record.reference)))?;
@@ -89,9 +112,30 @@ pub fn artefact(repository: &Repository, record: &ModelVersionRecord, name: &str
 }
 
 impl RivalModel {
+    /// The alias.
+    pub fn rival(&self) -> &Rival {
+        &self.rival
+    }
+
+    /// The model, if there is one that predicts rows.
+    fn rows(&self) -> Option<&LoadedModel> {
+        match &self.loaded {
+            Some(Loaded::Rows(loaded)) => Some(loaded),
+            _ => None,
+        }
+    }
+
+    /// The model, if there is one that forecasts.
+    pub fn forecaster(&self) -> Option<&LoadedForecaster> {
+        match &self.loaded {
+            Some(Loaded::Steps(loaded)) => Some(loaded),
+            _ => None,
+        }
+    }
+
     /// The columns of the dataset that it takes.
     pub fn inputs_in(&self, manifest: &Manifest) -> Vec<String> {
-        let inputs = self.loaded.iter().flat_map(|loaded| &loaded.signature.inputs);
+        let inputs = self.rows().into_iter().flat_map(|loaded| &loaded.signature.inputs);
         let known = |name: &str| manifest.columns.iter().any(|column| column.name == name);
         inputs
             .filter(|input| known(&input.name))
@@ -102,11 +146,10 @@ impl RivalModel {
     /// What it says of a part's rows: nothing (NaN) where it cannot say anything of them, so that it counts as not compared.
     pub fn forecast(&self, part: &Ready, target: &Target) -> Outcome<RivalInput> {
         let predictions = self
-            .loaded
-            .as_ref()
+            .rows()
             .map(|loaded| loaded.predict_rows(part, target))
             .transpose()?;
-        let model_version = self.loaded.as_ref().map(|loaded| loaded.reference.clone());
+        let model_version = self.rows().map(|loaded| loaded.reference.clone());
         Ok(RivalInput {
             rival: self.rival.clone(),
             model_version,

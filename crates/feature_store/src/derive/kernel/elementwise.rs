@@ -81,7 +81,7 @@ pub(super) fn text(text: &str) -> ArrayRef {
 }
 
 /// A part of each time, in UTC; NULL where the calendar does not reach.
-pub(super) fn calendar(times: impl Iterator<Item = i64>, part: CalendarPart) -> ArrayRef {
+pub(in crate::derive) fn calendar(times: impl Iterator<Item = i64>, part: CalendarPart) -> ArrayRef {
     let times = times.map(DateTime::<Utc>::from_timestamp_micros);
     match part {
         CalendarPart::Hour => whole(times, |time| time.hour()),

@@ -78,6 +78,7 @@ use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
 
 pub use computation::{Aggregate, CalendarPart, Computation, Filling, Operand, Reach, reach_of};
+pub(super) use elementwise::calendar as calendar_values;
 pub(super) use encoding::Tally;
 pub use rows::{OrderedRows, Segment};
 pub use types::types_of;

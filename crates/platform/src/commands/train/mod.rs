@@ -2,22 +2,24 @@
 
 mod record;
 
+use std::path::PathBuf;
+
 use clap::Args;
 use definitions::{DatasetRef, LearnerKind, Name, WallTime};
 use evaluation::{GateReport, LeakFinding, add_leaks, check_gates};
 use feature_store::dataset::{Arguments, Manifest};
-use learning::IterationReport;
+use learning::{Control, TrainingMoment};
 use registry::{IfUnchanged, NewRun, Registry, RunId};
 use serde_json::json;
 
 use crate::applied::{self, Fingerprinted, Wanted};
 use crate::card::Origin;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, at_path};
 use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::screen::{self, Table};
 use crate::training::{self, Lesson, RivalModel, Trained};
-use crate::{Context, confusion, datasets, folds, holder, poison, software};
+use crate::{Context, confusion, datasets, folds, forecasts, holder, interrupt, poison, software};
 
 /// Train, evaluate, gate and register a model.
 #[derive(Args)]
@@ -31,9 +33,12 @@ pub struct Train {
     /// The pipeline. [default: the one that trains on the view]
     #[arg(long, value_name = "NAME")]
     pipeline: Option<Name>,
-    /// The learner, instead of the pipeline's: lightgbm.
+    /// The learner, instead of the pipeline's: lightgbm, or, for a view with `[forecast]`, tft or dlinear.
     #[arg(long, value_name = "LEARNER")]
     learner: Option<String>,
+    /// Go on where the same training was interrupted: for learner tft.
+    #[arg(long)]
+    resume: bool,
 }
 
 impl Train {
@@ -52,7 +57,7 @@ impl Train {
             .hint(format!("platform train --view {trained_on} --pipeline {name}")));
         }
         check_applied(&repository, &pipeline)?;
-        check_learner(self.learner.as_deref(), pipeline.definition.train.learner)?;
+        let learner = learner_of(self.learner.as_deref(), pipeline.definition.train.learner)?;
         let dataset = match self.dataset {
             Some(number) => {
                 registry
@@ -90,6 +95,14 @@ impl Train {
             registry: &registry,
             pipeline: &pipeline,
             manifest: &manifest,
+            learner: training::kind_of(learner, &manifest),
+            progress: progress_of(
+                &repository,
+                &pipeline,
+                &manifest,
+                training::kind_of(learner, &manifest),
+                self.resume,
+            )?,
         };
         run.make(&dataset).await
     }
@@ -111,16 +124,57 @@ fn check_applied(repository: &Repository, pipeline: &Fingerprinted<definitions::
     }
 }
 
-fn check_learner(asked: Option<&str>, declared: LearnerKind) -> Outcome {
-    match (asked, declared) {
-        (Some("lightgbm" | "auto"), _) | (None, LearnerKind::Lightgbm | LearnerKind::Auto) => Ok(()),
-        (Some(other), _) => {
-            Err(Failure::input(format!("learner `{other}`: wanted `lightgbm`")).hint("--learner lightgbm"))
+fn learner_of(asked: Option<&str>, declared: LearnerKind) -> Outcome<LearnerKind> {
+    let Some(asked) = asked else { return Ok(declared) };
+    let parsed = asked.parse();
+    parsed.map_err(|error: definitions::ReferenceError| {
+        Failure::input(format!("learner `{asked}`: wanted {}", error.wanted)).hint("--learner lightgbm")
+    })
+}
+
+/// Where a learner that takes long keeps how far it is, and where it goes on from.
+#[derive(Clone, Default)]
+struct Kept {
+    checkpoint: Option<PathBuf>,
+    resume: Option<PathBuf>,
+}
+
+fn progress_of(
+    repository: &Repository,
+    pipeline: &Fingerprinted<definitions::Pipeline>,
+    manifest: &Manifest,
+    learner: LearnerKind,
+    resume: bool,
+) -> Outcome<Kept> {
+    if learner != LearnerKind::Tft {
+        if resume {
+            let what = format!(
+                "--resume: learner `{}` is quick, and keeps nothing to go on from",
+                learner.word()
+            );
+            return Err(Failure::input(what).hint("the same command without --resume"));
         }
-        (None, LearnerKind::Tft) => {
-            Err(Failure::input("learner `tft` is not supported yet").hint("[train] learner = \"lightgbm\""))
-        }
+        return Ok(Kept::default());
     }
+    let folder = repository.storage.join("checkpoints");
+    std::fs::create_dir_all(&folder).map_err(at_path(&folder))?;
+    let name = format!(
+        "{}-{}.safetensors",
+        pipeline.definition.name,
+        manifest.fingerprint.short()
+    );
+    let path = folder.join(name);
+    if resume && !path.exists() {
+        let what = format!(
+            "--resume: there is no interrupted training in `{}`",
+            repository.shown(&path)
+        );
+        return Err(Failure::input(what).hint("the same command without --resume"));
+    }
+    Ok(Kept {
+        resume: resume.then(|| path.clone()),
+        checkpoint: Some(path),
+    })
 }
 
 /// One attempt to train.
@@ -130,18 +184,23 @@ struct Attempt<'a> {
     registry: &'a Registry,
     pipeline: &'a Fingerprinted<definitions::Pipeline>,
     manifest: &'a Manifest,
+    learner: LearnerKind,
+    progress: Kept,
 }
 
 impl Attempt<'_> {
     async fn make(&self, dataset: &registry::Dataset) -> Outcome {
         let pipeline = &self.pipeline.definition;
-        let (parameters, software) = (training::model_parameters(pipeline)?, software::versions());
+        let (parameters, software) = (
+            training::model_parameters(pipeline, self.learner)?,
+            software::versions(),
+        );
         let rivals = training::load_rivals(self.repository, self.registry, pipeline, self.context.threads).await?;
         let new = NewRun {
             pipeline: pipeline.name.clone(),
             pipeline_fingerprint: self.pipeline.fingerprint,
             dataset: dataset.reference.clone(),
-            learner: "lightgbm".to_owned(),
+            learner: self.learner.word().to_owned(),
             seed: pipeline.seed,
             parameters: parameters.clone(),
             software: serde_json::to_value(&software)?,
@@ -155,6 +214,7 @@ impl Attempt<'_> {
             manifest: self.manifest,
             dataset: dataset.reference.to_string(),
             parameters: &parameters,
+            learner: self.learner,
             software: &software,
             at: WallTime::now(),
         };
@@ -188,14 +248,21 @@ impl Attempt<'_> {
             pipeline: origin.pipeline,
             rivals,
             threads: self.context.threads,
+            learner: self.learner,
+            checkpoint: self.progress.checkpoint.clone(),
+            resume: self.progress.resume.clone(),
         })?;
+        if let Some(path) = &self.progress.checkpoint {
+            // It is done: there is nothing to go on with. What stays is removed by `platform gc`.
+            drop(std::fs::remove_file(path));
+        }
         let poisoned = poison::poisoned_future(self.repository, self.manifest).await?;
         trained.leaks.push(poisoned);
         warn(&trained);
         let mut gates = check_gates(&origin.pipeline.gate, &trained.evaluation);
         add_leaks(&mut gates, origin.pipeline.gate.leaks, &trained.leaks);
         if !self.context.json {
-            print_trained(run, &trained, &gates)?;
+            print_trained(run, self.learner, &trained, &gates)?;
         }
         if !gates.passed {
             self.registry
@@ -235,12 +302,29 @@ impl Attempt<'_> {
 /// Trains, with progress.
 pub fn fit(lesson: &Lesson<'_>) -> Outcome<Trained> {
     let progress = Progress::start("training", 0);
-    let mut watch = |report: &IterationReport| {
-        let first = report.measured.first();
-        let note =
-            first.map(|measured| format!("{} {} {}", measured.set, measured.metric, screen::value(measured.value)));
-        progress.at(report.iteration as u64, report.of as u64, &note.unwrap_or_default());
+    let says_steps = lesson.kind() == LearnerKind::Tft;
+    let mut note = String::new();
+    let mut watch = |moment: TrainingMoment<'_>| {
+        match moment {
+            TrainingMoment::Step { step, of } => progress.at(step, of, &note),
+            TrainingMoment::Iteration(report) => {
+                let first = report.measured.first();
+                let said = first
+                    .map(|measured| format!("{} {} {}", measured.set, measured.metric, screen::value(measured.value)));
+                note = said.unwrap_or_default();
+                // Steps, where there are any, say more than iterations.
+                if !says_steps {
+                    progress.at(report.iteration as u64, report.of as u64, &note);
+                }
+            }
+        }
+        if interrupt::is_asked() {
+            Control::Stop
+        } else {
+            Control::Continue
+        }
     };
+    let _listening = lesson.checkpoint.as_ref().map(|_| interrupt::listen());
     tokio::task::block_in_place(|| training::train(lesson, &mut watch))
 }
 
@@ -256,6 +340,9 @@ fn warn(trained: &Trained) {
                 "warning: {rows} of {part} {are} of a class that the training part does not have, and in no metric"
             ));
         }
+    }
+    for warning in &trained.warnings {
+        screen::say(format!("warning: {warning}"));
     }
     if trained.is_blind {
         screen::say(
@@ -277,14 +364,42 @@ fn print_leaks(trained: &Trained) -> Outcome {
     found.try_for_each(|check| screen::line(format!("  {check}")))
 }
 
-fn print_trained(run: RunId, trained: &Trained, gates: &GateReport) -> Outcome {
+fn print_trained(run: RunId, learner: LearnerKind, trained: &Trained, gates: &GateReport) -> Outcome {
+    let (rows, rounds) = match learner {
+        LearnerKind::Lightgbm | LearnerKind::Auto => ("row", "round"),
+        LearnerKind::Tft => ("window", "epoch"),
+        LearnerKind::Dlinear => ("window", "target"),
+    };
     screen::line(format!(
-        "trained lightgbm on {}: {}, the best is {}, fit {:.2} s",
-        screen::things(trained.train_rows, "row"),
-        screen::things(trained.history.len(), "round"),
+        "trained {} on {}: {}, the best is {}, fit {:.2} s",
+        learner.word(),
+        screen::things(trained.train_rows, rows),
+        screen::things(trained.history.len(), rounds),
         trained.best_iteration,
         trained.fit_time.as_secs_f64()
     ))?;
+    if trained.explanation.is_some() {
+        print_forecasts(trained)?;
+    } else {
+        print_rows(trained)?;
+    }
+    if let Some(report) = &trained.folds {
+        folds::print(&serde_json::to_value(report)?)?;
+        screen::line("the model is that of the last fold")?;
+    }
+    let judged = trained.evaluation.gated_part();
+    if let Some((part, matrix)) = judged.and_then(|part| Some((&part.part, part.confusion.as_ref()?))) {
+        confusion::print(part, matrix, run.0)?;
+    }
+    print_leaks(trained)?;
+    for check in &gates.checks {
+        screen::line(format!("{} {check}", if check.passed { "passed" } else { "FAILED" }))?;
+    }
+    Ok(())
+}
+
+/// Everybody's scores of each part.
+fn print_rows(trained: &Trained) -> Outcome {
     let mut table = Table::new(&["part", "subject", "rows", "metric", "value"]);
     for part in &trained.evaluation.parts {
         let model = part.model.iter().map(|score| ("model".to_owned(), part.rows, score));
@@ -305,18 +420,15 @@ fn print_trained(run: RunId, trained: &Trained, gates: &GateReport) -> Outcome {
             ]);
         }
     }
-    table.print()?;
-    if let Some(report) = &trained.folds {
-        folds::print(&serde_json::to_value(report)?)?;
-        screen::line("the model is that of the last fold")?;
+    table.print()
+}
+
+/// How good forecasts are, and what they rest on.
+fn print_forecasts(trained: &Trained) -> Outcome {
+    for part in &trained.evaluation.parts {
+        if let Some(forecast) = &part.forecast {
+            forecasts::print(&part.part, forecast)?;
+        }
     }
-    let judged = trained.evaluation.gated_part();
-    if let Some((part, matrix)) = judged.and_then(|part| Some((&part.part, part.confusion.as_ref()?))) {
-        confusion::print(part, matrix, run.0)?;
-    }
-    print_leaks(trained)?;
-    for check in &gates.checks {
-        screen::line(format!("{} {check}", if check.passed { "passed" } else { "FAILED" }))?;
-    }
-    Ok(())
+    trained.explanation.as_ref().map_or(Ok(()), forecasts::explain)
 }

@@ -50,6 +50,8 @@ pub fn evidence(trained: &Trained, gates: &GateReport) -> Outcome<Evidence> {
         metrics: in_short(trained),
         report: json!({
             "importance": trained.importance,
+            "explanation": trained.explanation,
+            "forecast": forecasts(trained),
             "confusion": confusion(trained),
             "history": trained.history,
             "best_iteration": trained.best_iteration,
@@ -59,6 +61,14 @@ pub fn evidence(trained: &Trained, gates: &GateReport) -> Outcome<Evidence> {
             "leaks": trained.leaks,
         }),
     })
+}
+
+/// Forecasts in full, by the part's name.
+fn forecasts(trained: &Trained) -> BTreeMap<&str, &evaluation::ForecastEvaluation> {
+    let parts = trained.evaluation.parts.iter();
+    parts
+        .filter_map(|part| Some((part.part.as_str(), part.forecast.as_ref()?)))
+        .collect()
 }
 
 /// The confusion matrix of each part that has one, by the part's name.

@@ -1,0 +1,105 @@
+//! Who learns to forecast: **everything that the binary knows of a learner stands here.**
+
+use std::collections::BTreeMap;
+
+use definitions::{LearnerKind, Pipeline};
+use learning::{Dlinear, DlinearModel, ForecastModel, Forecaster};
+use serde_json::Value;
+
+use super::super::Lesson;
+use crate::failure::{Failure, Outcome};
+
+/// A learner with its parameters.
+pub struct Chosen {
+    /// It.
+    pub forecaster: Box<dyn Forecaster>,
+    /// Every so many steps a training window.
+    pub stride: usize,
+    /// What it makes small.
+    pub objective: &'static str,
+}
+
+/// The learner of a lesson.
+pub fn of(lesson: &Lesson<'_>) -> Outcome<Chosen> {
+    match super::kind_of(lesson.learner) {
+        LearnerKind::Tft => transformer(lesson.pipeline),
+        LearnerKind::Dlinear => Ok(Chosen {
+            forecaster: Box::new(Dlinear),
+            stride: 1,
+            objective: "mse",
+        }),
+        other => Err(cannot(other)),
+    }
+}
+
+/// The parameters that training uses, defaults included.
+pub fn parameters(pipeline: &Pipeline, learner: LearnerKind) -> Outcome<BTreeMap<String, Value>> {
+    match super::kind_of(learner) {
+        LearnerKind::Tft => transformer_parameters(pipeline),
+        LearnerKind::Dlinear => Ok(BTreeMap::new()),
+        other => Err(cannot(other)),
+    }
+}
+
+/// A model from its files.
+pub fn load_forecaster(
+    learner: LearnerKind,
+    threads: usize,
+    file: impl FnMut(&str) -> Outcome<Vec<u8>>,
+) -> Outcome<Box<dyn ForecastModel>> {
+    match super::kind_of(learner) {
+        LearnerKind::Tft => load_transformer(threads, file),
+        LearnerKind::Dlinear => Ok(Box::new(DlinearModel::load(file)?)),
+        other => Err(cannot(other)),
+    }
+}
+
+fn cannot(learner: LearnerKind) -> Failure {
+    Failure::input(format!("learner `{}` cannot forecast", learner.word())).hint("--learner tft")
+}
+
+#[cfg(feature = "tft")]
+fn transformer(pipeline: &Pipeline) -> Outcome<Chosen> {
+    let parameters = declared(pipeline)?;
+    Ok(Chosen {
+        stride: parameters.stride,
+        objective: parameters.objective(),
+        forecaster: Box::new(tft::learner::TftLearner::new(parameters)),
+    })
+}
+
+#[cfg(feature = "tft")]
+fn transformer_parameters(pipeline: &Pipeline) -> Outcome<BTreeMap<String, Value>> {
+    Ok(declared(pipeline)?.all())
+}
+
+#[cfg(feature = "tft")]
+fn declared(pipeline: &Pipeline) -> Outcome<tft::learner::Parameters> {
+    let parameters = tft::learner::Parameters::from_declared(&pipeline.train.tft);
+    Ok(parameters.map_err(learning::LearningError::from)?)
+}
+
+#[cfg(feature = "tft")]
+fn load_transformer(threads: usize, file: impl FnMut(&str) -> Outcome<Vec<u8>>) -> Outcome<Box<dyn ForecastModel>> {
+    Ok(Box::new(tft::learner::TftModel::load(file, threads)?))
+}
+
+#[cfg(not(feature = "tft"))]
+fn not_built() -> Failure {
+    Failure::input("this `platform` was built without the learner `tft`").hint("--learner dlinear")
+}
+
+#[cfg(not(feature = "tft"))]
+fn transformer(_: &Pipeline) -> Outcome<Chosen> {
+    Err(not_built())
+}
+
+#[cfg(not(feature = "tft"))]
+fn transformer_parameters(_: &Pipeline) -> Outcome<BTreeMap<String, Value>> {
+    Err(not_built())
+}
+
+#[cfg(not(feature = "tft"))]
+fn load_transformer(_: usize, _: impl FnMut(&str) -> Outcome<Vec<u8>>) -> Outcome<Box<dyn ForecastModel>> {
+    Err(not_built())
+}

@@ -1,0 +1,6 @@
+#![expect(clippy::unwrap_used, reason = "tests may")]
+
+mod gathering;
+mod loading;
+mod panels;
+mod scaling;

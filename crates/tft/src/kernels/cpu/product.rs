@@ -1,0 +1,156 @@
+//! Small matrix products that stay in the cache: C += A B.
+//!
+//! ```text
+//!     C is cut into tiles of 8 rows × 2 vectors, which stay in registers while k runs:
+//!     load 2 vectors of B's row k; for each of 8 rows: multiply by A's number, add
+//! ```
+//!
+//! A's numbers may lie in any regular way, so that Aᵀ B (a gradient of weights, with rows as the sum) is the same code. What is left of
+//! rows and columns takes smaller tiles; any size works. Cost: rows · columns · depth multiplications; nothing is packed or allocated,
+//! which is right as long as B fits into the cache.
+
+use super::simd::Simd;
+
+/// A matrix in memory: number (i, k) lies at `start + i · row + k · column`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Left {
+    pub start: *const f32,
+    pub row: usize,
+    pub column: usize,
+}
+
+/// A matrix by rows, `row` numbers apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Right {
+    pub start: *const f32,
+    pub row: usize,
+}
+
+/// A matrix by rows, `row` numbers apart, that is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Into {
+    pub start: *mut f32,
+    pub row: usize,
+}
+
+/// How large a product is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    pub rows: usize,
+    pub columns: usize,
+    pub depth: usize,
+}
+
+/// C += A B, with A rows × depth, B depth × columns, C rows × columns.
+///
+/// # Safety
+/// The machine has the vector; the matrices lie in memory as they say, and C overlaps with neither of the others.
+#[inline(always)]
+pub(super) unsafe fn accumulate<V: Simd>(size: Size, a: Left, b: Right, c: Into) {
+    let mut column = 0;
+    // SAFETY: tiles lie within the matrices; otherwise the caller's promise.
+    unsafe {
+        while column + 2 * V::LANES <= size.columns {
+            strip::<V, 2>(size, a, at(b, column), into(c, column));
+            column += 2 * V::LANES;
+        }
+        while column + V::LANES <= size.columns {
+            strip::<V, 1>(size, a, at(b, column), into(c, column));
+            column += V::LANES;
+        }
+        while column < size.columns {
+            strip::<f32, 1>(size, a, at(b, column), into(c, column));
+            column += 1;
+        }
+    }
+}
+
+/// # Safety
+/// `column` lies within the matrix.
+#[inline(always)]
+unsafe fn at(b: Right, column: usize) -> Right {
+    // SAFETY: the caller's promise.
+    let start = unsafe { b.start.add(column) };
+    Right { start, ..b }
+}
+
+/// # Safety
+/// `column` lies within the matrix.
+#[inline(always)]
+unsafe fn into(c: Into, column: usize) -> Into {
+    // SAFETY: the caller's promise.
+    let start = unsafe { c.start.add(column) };
+    Into { start, ..c }
+}
+
+/// The first `N` vectors of columns, all rows.
+///
+/// # Safety
+/// As for `accumulate`.
+#[inline(always)]
+unsafe fn strip<V: Simd, const N: usize>(size: Size, a: Left, b: Right, c: Into) {
+    let mut row = 0;
+    // SAFETY: tiles lie within the matrices; otherwise the caller's promise.
+    unsafe {
+        while row + 8 <= size.rows {
+            tile::<V, 8, N>(size.depth, a, row, b, c);
+            row += 8;
+        }
+        if row + 4 <= size.rows {
+            tile::<V, 4, N>(size.depth, a, row, b, c);
+            row += 4;
+        }
+        while row < size.rows {
+            tile::<V, 1, N>(size.depth, a, row, b, c);
+            row += 1;
+        }
+    }
+}
+
+/// `R` rows from `row` on, `N` vectors of columns.
+///
+/// # Safety
+/// As for `accumulate`.
+#[inline(always)]
+unsafe fn tile<V: Simd, const R: usize, const N: usize>(depth: usize, a: Left, row: usize, b: Right, c: Into) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let a_start = a.start.add(row * a.row);
+        let c_start = c.start.add(row * c.row);
+        let mut sums = [[V::splat(0.0); N]; R];
+        for (i, sums) in sums.iter_mut().enumerate() {
+            for (j, sum) in sums.iter_mut().enumerate() {
+                *sum = V::load(c_start.add(i * c.row + j * V::LANES));
+            }
+        }
+        for k in 0..depth {
+            let mut vectors = [V::splat(0.0); N];
+            for (j, vector) in vectors.iter_mut().enumerate() {
+                *vector = V::load(b.start.add(k * b.row + j * V::LANES));
+            }
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let number = V::splat(*a_start.add(i * a.row + k * a.column));
+                for (sum, vector) in sums.iter_mut().zip(vectors) {
+                    *sum = vector.mul_add(number, *sum);
+                }
+            }
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            for (j, sum) in sums.iter().enumerate() {
+                sum.store(c_start.add(i * c.row + j * V::LANES));
+            }
+        }
+    }
+}
+
+/// Rows and columns exchanged.
+pub(super) fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
+    let rows = values.len() / columns.max(1);
+    let mut exchanged = vec![0.0; values.len()];
+    for (row, numbers) in values.chunks_exact(columns.max(1)).enumerate() {
+        for (number, cell) in numbers.iter().zip(exchanged.iter_mut().skip(row).step_by(rows.max(1))) {
+            *cell = *number;
+        }
+    }
+    exchanged
+}

@@ -1,0 +1,44 @@
+//! The transformer behind the interface of everything that forecasts: `learning::Forecaster` and `learning::ForecastModel`.
+//!
+//! Reading order: `parameters` (what a pipeline may say), `preparation` (a panel of the platform as one of the network), `fit`, `model`.
+
+mod fit;
+mod model;
+mod parameters;
+mod preparation;
+#[cfg(test)]
+mod tests;
+
+pub use fit::TftLearner;
+pub use model::TftModel;
+pub use parameters::{ParameterError, Parameters};
+pub use preparation::Preparation;
+
+use crate::TftError;
+
+/// What the learner is called.
+const NAME: &str = "tft";
+
+impl From<TftError> for learning::LearningError {
+    fn from(error: TftError) -> Self {
+        let (fault, hint) = (error.fault(), error.hint());
+        Self::Learner {
+            learner: NAME,
+            source: Box::new(error),
+            fault,
+            hint,
+        }
+    }
+}
+
+impl From<ParameterError> for learning::LearningError {
+    fn from(error: ParameterError) -> Self {
+        let hint = Some(error.hint());
+        Self::Learner {
+            learner: NAME,
+            source: Box::new(error),
+            fault: definitions::Fault::Input,
+            hint,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A trained transformer: its files, its forecasts, what they rest on.
+
+use burn::backend::Flex;
+use learning::{
+    Explanation, ForecastModel, Forecasts, Grid, IterationReport, LearningError, ModelFile, Shape, Spread,
+    VariableWeight,
+};
+use serde::{Deserialize, Serialize};
+
+use super::fit::in_threads;
+use super::preparation::{Kinds, Preparation, Seen, convert, windows};
+use crate::TftError;
+use crate::artefacts::{load_weights, weights_to_bytes};
+use crate::data::{self, Gathering};
+use crate::loss::Loss;
+use crate::model::{Architecture, Outputs, TemporalFusionTransformer};
+use crate::predict::{self, Asking};
+
+/// Windows that are forecast together.
+const TOGETHER: usize = 64;
+
+const WEIGHTS: &str = "model.safetensors";
+const CONFIG: &str = "config.json";
+const PREPARATION: &str = "preprocessing.json";
+
+/// Kept as `config.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Config {
+    /// The network's shape.
+    pub architecture: Architecture,
+    /// What it was trained to make small.
+    pub loss: Loss,
+}
+
+/// A transformer that forecasts.
+pub struct TftModel {
+    network: TemporalFusionTransformer<Flex>,
+    config: Config,
+    preparation: Preparation,
+    levels: Vec<f64>,
+    history: Vec<IterationReport>,
+    best_iteration: usize,
+    threads: usize,
+}
+
+impl std::fmt::Debug for TftModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TftModel")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TftModel {
+    pub(super) fn new(
+        network: TemporalFusionTransformer<Flex>,
+        config: Config,
+        preparation: Preparation,
+        history: Vec<IterationReport>,
+        best_iteration: usize,
+        threads: usize,
+    ) -> Self {
+        let levels = match &config.architecture.outputs {
+            Outputs::Quantiles(levels) => levels.clone(),
+            Outputs::Point => Vec::new(),
+        };
+        Self {
+            network,
+            config,
+            preparation,
+            levels,
+            history,
+            best_iteration,
+            threads,
+        }
+    }
+
+    /// From the model's files; `file` gives the bytes of each by its name.
+    ///
+    /// # Errors
+    /// What `file` says; files that cannot be read, or do not belong together.
+    pub fn load<E: From<LearningError>>(
+        mut file: impl FnMut(&str) -> Result<Vec<u8>, E>,
+        threads: usize,
+    ) -> Result<Self, E> {
+        let config: Config = parse(CONFIG, &file(CONFIG)?)?;
+        let preparation: Preparation = parse(PREPARATION, &file(PREPARATION)?)?;
+        let weights = file(WEIGHTS)?;
+        let network = in_threads(threads, || -> Result<_, TftError> {
+            let empty = TemporalFusionTransformer::new(&config.architecture, 0, &Default::default())?;
+            load_weights(empty, &weights)
+        });
+        let network = network.and_then(|network| network).map_err(LearningError::from)?;
+        Ok(Self::new(network, config, preparation, Vec::new(), 0, threads))
+    }
+
+    fn ask(&self, panel: &learning::Panel, asked: &[learning::Window]) -> Result<Forecasts, LearningError> {
+        let architecture = &self.config.architecture;
+        let kinds = Kinds {
+            fixed: architecture.fixed.clone(),
+            known: architecture.known.clone(),
+            observed: architecture.observed.clone(),
+        };
+        let windows = windows(panel, asked)?;
+        let prepared = convert(panel, &kinds, &self.preparation.categories, Seen::All)?;
+        let shape = data::Shape {
+            context: architecture.context,
+            horizon: architecture.horizon,
+        };
+        let gathering = Gathering::new(&prepared, &self.preparation.scalers, shape, architecture.targets);
+        let asking = Asking {
+            gathering: &gathering,
+            windows: &windows,
+            outputs: &architecture.outputs,
+            batch: TOGETHER,
+            threads: usize::from(self.threads > 1),
+        };
+        let found = predict::forecast(&self.network, &asking, &Default::default())?;
+        let weights = |names: Vec<String>, values: &[f32]| weights_of(names, values);
+        let steps = shape.context + shape.horizon;
+        Ok(Forecasts {
+            crossed: found.crossings.crossed,
+            explanation: Explanation {
+                windows: windows.len() as u64,
+                fixed: weights(architecture.fixed.names(), &found.importance.fixed),
+                past: weights(architecture.past().names(), &found.importance.past),
+                future: weights(architecture.known.names(), &found.importance.future),
+                attention: found.attention.chunks(steps.max(1)).map(<[f64]>::to_vec).collect(),
+            },
+            values: found.values,
+        })
+    }
+}
+
+/// The weights of variables over windows: `values` [windows, variables].
+fn weights_of(names: Vec<String>, values: &[f32]) -> Vec<VariableWeight> {
+    let count = names.len().max(1);
+    let of = |(at, variable): (usize, String)| VariableWeight {
+        variable,
+        weight: Spread::of(values.iter().skip(at).step_by(count).copied().collect()),
+    };
+    let mut all: Vec<VariableWeight> = names.into_iter().enumerate().map(of).collect();
+    all.sort_by(|one, other| other.weight.p50.total_cmp(&one.weight.p50));
+    all
+}
+
+fn parse<T: serde::de::DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, LearningError> {
+    let error = |error: serde_json::Error| TftError::Checkpoint {
+        reason: format!("`{name}`: {error}"),
+    };
+    Ok(serde_json::from_slice(bytes).map_err(error)?)
+}
+
+fn pretty(name: &str, value: &impl Serialize) -> Result<ModelFile, LearningError> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| TftError::Checkpoint {
+        reason: format!("`{name}`: {error}"),
+    })?;
+    bytes.push(b'\n');
+    Ok(ModelFile {
+        name: name.to_owned(),
+        bytes,
+    })
+}
+
+impl ForecastModel for TftModel {
+    fn levels(&self) -> &[f64] {
+        &self.levels
+    }
+    fn shape(&self) -> Shape {
+        Shape {
+            context: self.config.architecture.context,
+            horizon: self.config.architecture.horizon,
+        }
+    }
+    fn grid(&self) -> Grid {
+        self.preparation.grid
+    }
+    fn forecast(&self, panel: &learning::Panel, windows: &[learning::Window]) -> Result<Forecasts, LearningError> {
+        let alone = std::sync::Mutex::new(self);
+        in_threads(self.threads, || {
+            let model = alone.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            model.ask(panel, windows)
+        })?
+    }
+    fn files(&self) -> Result<Vec<ModelFile>, LearningError> {
+        Ok(vec![
+            ModelFile {
+                name: WEIGHTS.to_owned(),
+                bytes: weights_to_bytes(&self.network)?,
+            },
+            pretty(CONFIG, &self.config)?,
+            pretty(PREPARATION, &self.preparation)?,
+        ])
+    }
+    fn best_iteration(&self) -> usize {
+        self.best_iteration
+    }
+    fn history(&self) -> &[IterationReport] {
+        &self.history
+    }
+}

@@ -1,0 +1,8 @@
+#![expect(clippy::unwrap_used, reason = "tests may")]
+
+mod agreement;
+mod counts;
+mod example;
+mod gradients;
+mod naive;
+mod properties;

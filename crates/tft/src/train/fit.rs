@@ -1,0 +1,485 @@
+//! The loop: gather, forward, backward, clip, step; after every epoch measure, tell, perhaps stop.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{ElementConversion, Tensor, TensorData};
+
+use super::checkpoint::{Checkpoint, Progress};
+use super::early_stopping::Verdict;
+use super::flat;
+use super::graph::one_graph;
+use super::optimiser::AdamW;
+use super::settings::Settings;
+use crate::TftError;
+use crate::data::{Batch, Gathering, Loading, Sampling, Shape, Window, load};
+use crate::kernels::Kernels;
+use crate::loss::{Loss, LossSum};
+use crate::model::{Architecture, Draws, Pass, TemporalFusionTransformer};
+use crate::random::mix;
+
+/// Everything that a run is of.
+#[derive(Debug, Clone)]
+pub struct Material<'a> {
+    /// The network's shape.
+    pub architecture: &'a Architecture,
+    /// How it is trained.
+    pub settings: &'a Settings,
+    /// Where training windows are gathered from.
+    pub gathering: Gathering<'a>,
+    /// Training windows.
+    pub train: &'a [Window],
+    /// Validation windows; empty: training stops after its epochs, and the last weights count.
+    pub validation: &'a [Window],
+    /// A name for the data: a checkpoint of other data is not gone on from.
+    pub data_identity: &'a str,
+    /// The seed of everything drawn at random.
+    pub seed: u64,
+    /// Threads that gather batches ahead; the result does not depend on it.
+    pub loading_threads: usize,
+    /// Where checkpoints are written; `None`: nowhere.
+    pub checkpoint: Option<PathBuf>,
+}
+
+/// What an epoch came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Report {
+    /// Epochs done.
+    pub epoch: u64,
+    /// Epochs there will be at most.
+    pub of: u64,
+    /// Steps done.
+    pub step: u64,
+    /// The mean training loss of the epoch, of the weights as they were at each step.
+    pub train_loss: f64,
+    /// The mean validation loss after the epoch; `None`: nothing to validate on.
+    pub validation_loss: Option<f64>,
+    /// The learning rate of the last step.
+    pub rate: f64,
+    /// The gradient's norm at the last step, before clipping.
+    pub gradient_norm: f64,
+}
+
+/// When a run says how far it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Moment<'a> {
+    /// After a step.
+    Step {
+        /// Steps done.
+        step: u64,
+        /// Steps there will be at most.
+        of: u64,
+    },
+    /// After an epoch.
+    Epoch(&'a Report),
+}
+
+/// Whether training goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// It does.
+    Continue,
+    /// It stops here, also within an epoch, keeping what it has: the checkpoint goes on from here.
+    Stop,
+}
+
+/// A trained network.
+#[derive(Debug, Clone)]
+pub struct Fitted<B: AutodiffBackend> {
+    /// With the best epoch's weights, or the last's without validation.
+    pub network: TemporalFusionTransformer<B>,
+    /// Every epoch of this call.
+    pub history: Vec<Report>,
+    /// Where the run was when it ended; what to go on from.
+    pub checkpoint: Checkpoint,
+}
+
+/// Trains from the beginning, or from a checkpoint of the same run.
+///
+/// # Errors
+/// Settings, an architecture or a checkpoint that cannot be used; a loss that is not a number; files that cannot be written.
+pub fn fit<B>(
+    material: &Material<'_>,
+    from: Option<Checkpoint>,
+    device: &B::Device,
+    control: &mut dyn FnMut(Moment<'_>) -> Control,
+) -> Result<Fitted<B>, TftError>
+where
+    B: AutodiffBackend + Kernels,
+    B::InnerBackend: Kernels,
+{
+    material.settings.check()?;
+    let mut run = Run::<B>::new(material, from, device)?;
+    let mut history = Vec::new();
+    while run.progress.epoch < material.settings.epochs && !run.is_out_of_patience() {
+        if run.epoch(control)? == Control::Stop {
+            run.write_checkpoint()?;
+            break;
+        }
+        let (report, verdict) = run.end_epoch()?;
+        run.write_checkpoint()?;
+        let wish = control(Moment::Epoch(&report));
+        history.push(report);
+        if wish == Control::Stop || verdict == Verdict::Stop {
+            break;
+        }
+    }
+    let checkpoint = run.checkpoint()?;
+    if !checkpoint.best.is_empty() && !material.validation.is_empty() {
+        run.parameters = on_device(&checkpoint.best, device);
+    }
+    Ok(Fitted {
+        network: flat::replace(run.network, &run.parameters),
+        history,
+        checkpoint,
+    })
+}
+
+/// A run between two steps.
+struct Run<'a, B: AutodiffBackend> {
+    material: &'a Material<'a>,
+    shape: Shape,
+    device: B::Device,
+    network: TemporalFusionTransformer<B>,
+    parameters: Tensor<B::InnerBackend, 1>,
+    optimiser: AdamW<B::InnerBackend>,
+    best: Vec<f32>,
+    progress: Progress,
+    /// Losses of steps that were not asked for yet, so that no step waits for the device.
+    pending: Vec<LossSum<B::InnerBackend>>,
+    gradient_norm: Option<Tensor<B::InnerBackend, 1>>,
+}
+
+/// Losses that may wait to be read: few enough to see soon that a loss is not a number.
+const MOST_PENDING: usize = 32;
+
+impl<'a, B> Run<'a, B>
+where
+    B: AutodiffBackend + Kernels,
+    B::InnerBackend: Kernels,
+{
+    fn new(material: &'a Material<'a>, from: Option<Checkpoint>, device: &B::Device) -> Result<Self, TftError> {
+        let network = TemporalFusionTransformer::<B>::new(material.architecture, material.seed, device)?;
+        let nothing = || TftError::Checkpoint {
+            reason: "the network has no parameters".to_owned(),
+        };
+        let parameters = flat::parameters(&network).ok_or_else(nothing)?;
+        let mut run = Self {
+            shape: Shape {
+                context: material.architecture.context,
+                horizon: material.architecture.horizon,
+            },
+            device: device.clone(),
+            optimiser: AdamW::new(material.settings.optimiser, &parameters),
+            best: Vec::new(),
+            progress: Progress {
+                identity: identity(material)?,
+                ..Progress::default()
+            },
+            pending: Vec::new(),
+            gradient_norm: None,
+            material,
+            network,
+            parameters,
+        };
+        if let Some(checkpoint) = from {
+            run.resume(checkpoint)?;
+        }
+        Ok(run)
+    }
+
+    fn resume(&mut self, from: Checkpoint) -> Result<(), TftError> {
+        let wrong = |reason: &str| {
+            let reason = reason.to_owned();
+            Err(TftError::Checkpoint { reason })
+        };
+        if from.progress.identity != self.progress.identity {
+            return wrong("it is of another architecture, other settings, data or another seed");
+        }
+        let [count] = self.parameters.dims();
+        let lengths = [from.parameters.len(), from.first_moment.len(), from.second_moment.len()];
+        if lengths.iter().any(|length| *length != count) {
+            return wrong("it has another number of parameters");
+        }
+        self.parameters = on_device(&from.parameters, &self.device);
+        self.optimiser.first_moment = on_device(&from.first_moment, &self.device);
+        self.optimiser.second_moment = on_device(&from.second_moment, &self.device);
+        self.optimiser.steps = from.progress.step;
+        self.best = from.best;
+        self.progress = from.progress;
+        self.network = flat::replace(self.network.clone(), &self.parameters);
+        Ok(())
+    }
+
+    /// Whether the run ended before, because nothing was to be gained.
+    fn is_out_of_patience(&self) -> bool {
+        let waited = self.progress.early_stopping.waited;
+        self.material
+            .settings
+            .patience
+            .is_some_and(|patience| waited > 0 && waited >= patience)
+    }
+
+    /// What is left of the epoch.
+    fn epoch(&mut self, control: &mut dyn FnMut(Moment<'_>) -> Control) -> Result<Control, TftError> {
+        let (material, settings) = (self.material, self.material.settings);
+        let sampling = self.sampling();
+        let order = sampling.order(self.progress.epoch, material.train.len());
+        let micro = settings.micro_batches.max(1);
+        let size = settings.batch_size.div_ceil(micro);
+        let pieces = order.len().div_ceil(size);
+        let gathering = material
+            .gathering
+            .clone()
+            .forgetting(settings.unknown_share, mix(material.seed, 1));
+        let loading = Loading {
+            gathering: &gathering,
+            windows: material.train,
+            order: &order,
+            batch: size,
+            batches: self.progress.position as usize * micro..pieces,
+            draw: self.progress.epoch.wrapping_mul(pieces as u64),
+            threads: material.loading_threads,
+        };
+        let mut sum: Option<(Tensor<B::InnerBackend, 1>, LossSum<B::InnerBackend>)> = None;
+        let (of, mut wish) = (self.steps(), Control::Continue);
+        load(&loading, |number, batch| {
+            let (gradient, loss) = self.piece(batch, number % micro)?;
+            let (gradient, loss) = match sum.take() {
+                None => (gradient, loss),
+                Some((before, LossSum { sum, known })) => {
+                    let both = LossSum {
+                        sum: sum + loss.sum,
+                        known: known + loss.known,
+                    };
+                    (before + gradient, both)
+                }
+            };
+            if number % micro + 1 < micro && number + 1 < pieces {
+                sum = Some((gradient, loss));
+                return Ok(ControlFlow::Continue(()));
+            }
+            self.step(gradient, loss)?;
+            let step = self.progress.step;
+            wish = control(Moment::Step { step, of });
+            Ok(match wish {
+                Control::Continue => ControlFlow::Continue(()),
+                Control::Stop => ControlFlow::Break(()),
+            })
+        })?;
+        Ok(wish)
+    }
+
+    /// Steps of the run at most.
+    fn steps(&self) -> u64 {
+        let each = self.sampling().batches(self.material.train.len()) as u64;
+        self.material.settings.epochs.saturating_mul(each)
+    }
+
+    fn sampling(&self) -> Sampling {
+        Sampling {
+            seed: mix(self.material.seed, 2),
+            batch: self.material.settings.batch_size,
+            limit: self.material.settings.windows_per_epoch,
+        }
+    }
+
+    /// The gradient of the summed loss of a piece of a batch, and the loss.
+    fn piece(
+        &self,
+        batch: &Batch,
+        piece: usize,
+    ) -> Result<(Tensor<B::InnerBackend, 1>, LossSum<B::InnerBackend>), TftError> {
+        let _alone = one_graph();
+        let tensors = batch.tensors::<B>(self.shape, &self.device);
+        let draws = Draws::of_step(mix(self.material.seed, 3), self.progress.step).part(piece as u64);
+        let forecast = self.network.forward(tensors.windows, Pass::Train(draws))?.forecast;
+        let loss = self
+            .material
+            .settings
+            .loss
+            .sum(forecast, tensors.targets.values, tensors.targets.known);
+        let gradients = loss.sum.backward();
+        let gradient = flat::gradients(&self.network, &gradients).ok_or(TftError::Columns { kind: "past" })?;
+        let loss = LossSum {
+            sum: loss.sum.inner(),
+            known: loss.known.inner(),
+        };
+        Ok((gradient, loss))
+    }
+
+    fn step(&mut self, gradient: Tensor<B::InnerBackend, 1>, loss: LossSum<B::InnerBackend>) -> Result<(), TftError> {
+        let settings = self.material.settings;
+        let gradient = gradient / loss.known.clone().clamp_min(1.0);
+        let rate = self.rate();
+        let (parameters, norm) = self
+            .optimiser
+            .step(self.parameters.clone(), gradient, rate, settings.gradient_clip);
+        self.parameters = parameters;
+        self.gradient_norm = Some(norm);
+        self.network = flat::replace(self.network.clone(), &self.parameters);
+        self.pending.push(loss);
+        self.progress.step += 1;
+        self.progress.position += 1;
+        if self.pending.len() >= MOST_PENDING {
+            self.read_losses()?;
+        }
+        match settings.checkpoint_every {
+            Some(every) if self.progress.step.is_multiple_of(every.max(1)) => self.write_checkpoint(),
+            _ => Ok(()),
+        }
+    }
+
+    fn rate(&self) -> f64 {
+        let settings = self.material.settings;
+        settings.learning_rate
+            * settings
+                .schedule
+                .factor(self.progress.step, self.steps(), &self.progress.plateau)
+    }
+
+    /// Adds what the device has computed, step by step.
+    fn read_losses(&mut self) -> Result<(), TftError> {
+        let first = self.progress.step + 1 - self.pending.len() as u64;
+        for (step, loss) in (first..).zip(self.pending.drain(..)) {
+            let (sum, known): (f64, f64) = (loss.sum.into_scalar().elem(), loss.known.into_scalar().elem());
+            if !sum.is_finite() {
+                return Err(TftError::NotFinite { what: "loss", step });
+            }
+            self.progress.loss_sum += sum;
+            self.progress.loss_known += known;
+        }
+        Ok(())
+    }
+
+    fn end_epoch(&mut self) -> Result<(Report, Verdict), TftError> {
+        self.read_losses()?;
+        let (material, settings) = (self.material, self.material.settings);
+        let rate = self.rate();
+        let validation_loss = if material.validation.is_empty() {
+            None
+        } else {
+            let network = flat::replace(self.network.clone(), &self.parameters);
+            Some(evaluate(&network, material, &self.device)?)
+        };
+        let train_loss = self.progress.loss_sum / self.progress.loss_known.max(1.0);
+        self.progress.epoch += 1;
+        self.progress.position = 0;
+        (self.progress.loss_sum, self.progress.loss_known) = (0.0, 0.0);
+        let mut verdict = Verdict::Wait;
+        if let Some(loss) = validation_loss {
+            let stopping = &mut self.progress.early_stopping;
+            verdict = stopping.after_epoch(self.progress.epoch, loss, settings.min_delta, settings.patience);
+            settings.schedule.after_epoch(loss, &mut self.progress.plateau);
+            if verdict == Verdict::Better {
+                self.best = on_host(&self.parameters, "parameters")?;
+            }
+        }
+        let report = Report {
+            epoch: self.progress.epoch,
+            of: settings.epochs,
+            step: self.progress.step,
+            train_loss,
+            validation_loss,
+            rate,
+            gradient_norm: self.gradient_norm.take().map_or(0.0, |norm| norm.into_scalar().elem()),
+        };
+        Ok((report, verdict))
+    }
+
+    fn checkpoint(&mut self) -> Result<Checkpoint, TftError> {
+        self.read_losses()?;
+        Ok(Checkpoint {
+            progress: self.progress.clone(),
+            parameters: on_host(&self.parameters, "parameters")?,
+            first_moment: on_host(&self.optimiser.first_moment, "first moment")?,
+            second_moment: on_host(&self.optimiser.second_moment, "second moment")?,
+            best: self.best.clone(),
+        })
+    }
+
+    fn write_checkpoint(&mut self) -> Result<(), TftError> {
+        match self.material.checkpoint.clone() {
+            Some(path) => self.checkpoint()?.write(&path),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The mean loss over the validation windows.
+///
+/// # Errors
+/// Windows that do not fit the network.
+pub fn evaluate<B>(
+    network: &TemporalFusionTransformer<B>,
+    material: &Material<'_>,
+    device: &B::Device,
+) -> Result<f64, TftError>
+where
+    B: AutodiffBackend + Kernels,
+    B::InnerBackend: Kernels,
+{
+    use burn::module::AutodiffModule;
+    let network = network.valid();
+    let shape = Shape {
+        context: material.architecture.context,
+        horizon: material.architecture.horizon,
+    };
+    let order: Vec<u32> = (0..material.validation.len() as u32).collect();
+    let size = material.settings.batch_size.max(1);
+    let loading = Loading {
+        gathering: &material.gathering,
+        windows: material.validation,
+        order: &order,
+        batch: size,
+        batches: 0..order.len().div_ceil(size),
+        draw: 0,
+        threads: material.loading_threads,
+    };
+    let (mut sum, mut known) = (0.0, 0.0);
+    load(&loading, |_, batch| {
+        let loss = loss_of(&network, &material.settings.loss, batch, shape, device)?;
+        sum += loss.sum.into_scalar().elem::<f64>();
+        known += loss.known.into_scalar().elem::<f64>();
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(sum / known.max(1.0))
+}
+
+fn loss_of<B: Kernels>(
+    network: &TemporalFusionTransformer<B>,
+    loss: &Loss,
+    batch: &Batch,
+    shape: Shape,
+    device: &B::Device,
+) -> Result<LossSum<B>, TftError> {
+    let tensors = batch.tensors::<B>(shape, device);
+    let forecast = network.forward(tensors.windows, Pass::Predict)?.forecast;
+    Ok(loss.sum(forecast, tensors.targets.values, tensors.targets.known))
+}
+
+/// What a run is of, so that a checkpoint of another is not gone on from.
+fn identity(material: &Material<'_>) -> Result<String, TftError> {
+    let parts = (
+        material.architecture,
+        material.settings,
+        material.data_identity,
+        material.seed,
+    );
+    serde_json::to_string(&parts).map_err(|error| TftError::Checkpoint {
+        reason: error.to_string(),
+    })
+}
+
+fn on_host<B: Backend>(values: &Tensor<B, 1>, what: &'static str) -> Result<Vec<f32>, TftError> {
+    let data = values.to_data().convert::<f32>();
+    data.to_vec().map_err(|error| TftError::Device {
+        what,
+        said: format!("{error:?}"),
+    })
+}
+
+fn on_device<B: Backend>(values: &[f32], device: &B::Device) -> Tensor<B, 1> {
+    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
+}
