@@ -11,6 +11,7 @@ mod lstm;
 mod residual;
 
 pub use attention::{AttentionGradients, AttentionInputs};
+pub use cpu::{ExplainedNumbers, LossGradient, OnProcessor};
 pub use lstm::{LstmGradients, LstmInputs, LstmTrace, LstmWeights};
 pub use residual::{GroupedWeights, ResidualGradients, ResidualInputs, elu, sigmoid};
 #[cfg(test)]
@@ -25,6 +26,9 @@ use burn::tensor::backend::Backend;
 
 /// A backend that the network can run on.
 pub trait Kernels: Backend {
+    /// Whether the whole network is one operation of own code on this backend (`OnProcessor`).
+    const IS_PROCESSOR: bool = false;
+
     /// What follows the first layer of gated residual networks, or gated skip connections: [groups, rows, width].
     #[must_use]
     fn residual(inputs: ResidualInputs<Self>) -> Tensor<Self, 3> {
@@ -67,6 +71,8 @@ pub trait Kernels: Backend {
 }
 
 impl Kernels for Flex {
+    const IS_PROCESSOR: bool = true;
+
     fn attention_weights(inputs: AttentionInputs<Self>) -> Tensor<Self, 3> {
         cpu::attention_forward(&inputs).unwrap_or_else(|| attention::forward(&inputs))
     }

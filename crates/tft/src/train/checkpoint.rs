@@ -45,6 +45,8 @@ pub struct Checkpoint {
     pub first_moment: Vec<f32>,
     /// Its second moment.
     pub second_moment: Vec<f32>,
+    /// The average of parameters over steps; empty where there is none (yet).
+    pub average: Vec<f32>,
     /// The parameters of the best epoch; empty before the first.
     pub best: Vec<f32>,
 }
@@ -59,6 +61,7 @@ impl Checkpoint {
     pub fn to_bytes(&self) -> Result<Vec<u8>, TftError> {
         let unusable = |reason: String| TftError::Checkpoint { reason };
         let parts = [
+            ("average", &self.average),
             ("best", &self.best),
             ("first_moment", &self.first_moment),
             ("parameters", &self.parameters),
@@ -106,6 +109,7 @@ impl Checkpoint {
             parameters: floats("parameters")?,
             first_moment: floats("first_moment")?,
             second_moment: floats("second_moment")?,
+            average: floats("average")?,
             best: floats("best")?,
         })
     }

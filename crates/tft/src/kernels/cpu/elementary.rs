@@ -43,8 +43,7 @@ pub(super) unsafe fn exp<V: Simd>(x: V) -> V {
 pub(super) unsafe fn sigmoid<V: Simd>(x: V) -> V {
     // SAFETY: the caller's promise.
     unsafe {
-        let one = V::splat(1.0);
-        one.div(one.add(exp(V::splat(0.0).sub(x))))
+        V::splat(1.0).add(exp(V::splat(0.0).sub(x))).reciprocal()
     }
 }
 
@@ -57,6 +56,7 @@ pub(super) unsafe fn tanh<V: Simd>(x: V) -> V {
     // SAFETY: the caller's promise.
     unsafe {
         let one = V::splat(1.0);
-        one.sub(V::splat(2.0).div(exp(x.add(x)).add(one)))
+        let part = exp(x.add(x)).add(one).reciprocal();
+        one.sub(part.add(part))
     }
 }

@@ -9,16 +9,21 @@
 
 mod attention;
 mod elementary;
+mod focus;
+mod gated;
 mod lstm;
 mod memory;
+mod network;
 mod product;
 mod residual;
 mod rows;
+mod sequence;
 mod simd;
 
 #[cfg(test)]
 mod tests;
 
+pub use network::{ExplainedNumbers, LossGradient, OnProcessor};
 pub(super) use attention::{attention_backward, attention_forward};
 pub(super) use lstm::{lstm_backward, lstm_forward};
 pub(super) use residual::{residual_backward, residual_forward};

@@ -5,4 +5,5 @@ mod counts;
 mod example;
 mod gradients;
 mod naive;
+mod processor;
 mod properties;
