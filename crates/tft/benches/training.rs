@@ -34,15 +34,38 @@ const ENTITIES: usize = 100;
 const STEPS_OF_AN_ENTITY: usize = 2_000;
 
 impl Case {
-    const fn new(name: &'static str, (context, horizon): (usize, usize), width: usize, heads: usize, targets: usize) -> Self {
-        Self { name, context, horizon, width, heads, targets }
+    const fn new(
+        name: &'static str,
+        (context, horizon): (usize, usize),
+        width: usize,
+        heads: usize,
+        targets: usize,
+    ) -> Self {
+        Self {
+            name,
+            context,
+            horizon,
+            width,
+            heads,
+            targets,
+        }
     }
     fn architecture(&self) -> Architecture {
         let names = |count: usize| (0..count).map(|at| at.to_string()).collect();
         Architecture {
-            fixed: VariableSet { continuous: Vec::new(), categorical: names(1), table_rows: vec![ENTITIES + 1] },
-            known: VariableSet { continuous: names(2), ..VariableSet::default() },
-            observed: VariableSet { continuous: names(self.targets), ..VariableSet::default() },
+            fixed: VariableSet {
+                continuous: Vec::new(),
+                categorical: names(1),
+                table_rows: vec![ENTITIES + 1],
+            },
+            known: VariableSet {
+                continuous: names(2),
+                ..VariableSet::default()
+            },
+            observed: VariableSet {
+                continuous: names(self.targets),
+                ..VariableSet::default()
+            },
             targets: self.targets,
             context: self.context,
             horizon: self.horizon,
@@ -65,7 +88,10 @@ fn panel(targets: usize) -> Panel {
         entities: cells().map(|(entity, _)| entity as u32).collect(),
         steps: cells().map(|(_, step)| step as i64).collect(),
         names: (0..ENTITIES).map(|entity| entity.to_string()).collect(),
-        fixed: Block { continuous: Vec::new(), categorical: vec![(1..=ENTITIES as u32).collect()] },
+        fixed: Block {
+            continuous: Vec::new(),
+            categorical: vec![(1..=ENTITIES as u32).collect()],
+        },
         known: Block {
             continuous: vec![
                 cells().map(|(_, step)| (step % 24) as f32).collect(),
@@ -74,7 +100,9 @@ fn panel(targets: usize) -> Panel {
             categorical: Vec::new(),
         },
         observed: Block {
-            continuous: (0..targets).map(|target| cells().map(|(entity, step)| value(entity, step, target)).collect()).collect(),
+            continuous: (0..targets)
+                .map(|target| cells().map(|(entity, step)| value(entity, step, target)).collect())
+                .collect(),
             categorical: Vec::new(),
         },
     })
@@ -89,17 +117,30 @@ fn median(mut seconds: Vec<f64>) -> f64 {
 fn peak_megabytes() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes: f64 = line.and_then(|line| line.split_whitespace().next()).and_then(|word| word.parse().ok()).unwrap_or(0.0);
+    let kibibytes: f64 = line
+        .and_then(|line| line.split_whitespace().next())
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(0.0);
     kibibytes * 1024.0 / 1e6
 }
 
 fn train(case: &Case, steps: u64) {
     let panel = panel(case.targets);
-    let (architecture, shape) = (case.architecture(), Shape { context: case.context, horizon: case.horizon });
+    let (architecture, shape) = (
+        case.architecture(),
+        Shape {
+            context: case.context,
+            horizon: case.horizon,
+        },
+    );
     let last = STEPS_OF_AN_ENTITY as i64;
     let scalers = Scalers::fit(&panel, last, Scaling::Entity);
     let windows = windows(&panel, shape, &(0..last), 1).unwrap();
-    let settings = Settings { batch_size: BATCH, epochs: 1_000, ..Settings::default() };
+    let settings = Settings {
+        batch_size: BATCH,
+        epochs: 1_000,
+        ..Settings::default()
+    };
     let material = Material {
         architecture: &architecture,
         settings: &settings,
@@ -113,12 +154,18 @@ fn train(case: &Case, steps: u64) {
     };
     let (mut last, mut seconds) = (Instant::now(), Vec::new());
     let mut clock = |moment: Moment<'_>| {
-        let Moment::Step { step, .. } = moment else { return Control::Continue };
+        let Moment::Step { step, .. } = moment else {
+            return Control::Continue;
+        };
         if step > 3 {
             seconds.push(last.elapsed().as_secs_f64());
         }
         last = Instant::now();
-        if step >= steps { Control::Stop } else { Control::Continue }
+        if step >= steps {
+            Control::Stop
+        } else {
+            Control::Continue
+        }
     };
     fit::<Autodiff<Flex>>(&material, None, &Default::default(), &mut clock).unwrap();
     let step = median(seconds);
@@ -133,19 +180,36 @@ fn train(case: &Case, steps: u64) {
 
 fn predict(case: &Case, name: &str, count: usize, threads: usize) {
     let panel = panel(case.targets);
-    let (architecture, shape) = (case.architecture(), Shape { context: case.context, horizon: case.horizon });
+    let (architecture, shape) = (
+        case.architecture(),
+        Shape {
+            context: case.context,
+            horizon: case.horizon,
+        },
+    );
     let last = STEPS_OF_AN_ENTITY as i64;
     let scalers = Scalers::fit(&panel, last, Scaling::Entity);
-    let windows: Vec<_> = windows(&panel, shape, &(0..last), 7).unwrap().into_iter().take(count).collect();
+    let windows: Vec<_> = windows(&panel, shape, &(0..last), 7)
+        .unwrap()
+        .into_iter()
+        .take(count)
+        .collect();
     let network = TemporalFusionTransformer::<Flex>::new(&architecture, 1, &Default::default()).unwrap();
     let gathering = Gathering::new(&panel, &scalers, shape, case.targets);
-    let asking = Asking { gathering: &gathering, windows: &windows, outputs: &architecture.outputs, batch: BATCH, threads: 0 };
+    let asking = Asking {
+        gathering: &gathering,
+        windows: &windows,
+        outputs: &architecture.outputs,
+        batch: BATCH,
+        threads: 0,
+    };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let rounds = if count == 1 { 50 } else { 3 };
     let mut seconds = Vec::new();
     for _ in 0..rounds {
         let start = Instant::now();
-        pool.install(|| forecast::<Flex>(&network, &asking, &Default::default())).unwrap();
+        pool.install(|| forecast::<Flex>(&network, &asking, &Default::default()))
+            .unwrap();
         seconds.push(start.elapsed().as_secs_f64());
     }
     let once = median(seconds);
@@ -158,9 +222,18 @@ fn predict(case: &Case, name: &str, count: usize, threads: usize) {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let steps = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(23);
-    let wanted: Vec<&String> = arguments.iter().filter(|argument| argument.parse::<u64>().is_err()).collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
+    let steps = arguments
+        .iter()
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(23);
+    let wanted: Vec<&String> = arguments
+        .iter()
+        .filter(|argument| argument.parse::<u64>().is_err())
+        .collect();
     match wanted.as_slice() {
         [name] => {
             let case = CASES.iter().find(|case| case.name == name.as_str());
@@ -174,9 +247,15 @@ fn main() {
             }
         }
         _ => {
-            for case in CASES.iter().filter(|case| wanted.is_empty() || wanted.iter().any(|name| *name == case.name)) {
+            for case in CASES
+                .iter()
+                .filter(|case| wanted.is_empty() || wanted.iter().any(|name| *name == case.name))
+            {
                 let program = std::env::current_exe().unwrap();
-                std::process::Command::new(program).args([case.name, &steps.to_string()]).status().unwrap();
+                std::process::Command::new(program)
+                    .args([case.name, &steps.to_string()])
+                    .status()
+                    .unwrap();
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Forecasts of many windows, in the targets' own units, with what they rest on.
 
+mod ensemble;
+
 use std::ops::ControlFlow;
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -10,6 +12,8 @@ use crate::TftError;
 use crate::data::{Gathering, Loading, Shape, Window, load};
 use crate::kernels::{ExplainedNumbers, Kernels, OnProcessor};
 use crate::model::{Crossings, Explained, Outputs, Pass, TemporalFusionTransformer, sort_quantiles};
+
+pub use ensemble::mean_of;
 
 /// Forecasts of windows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -75,13 +79,22 @@ pub fn forecast<B: Kernels>(
         threads: asking.threads,
     };
     let mut forecasts = Forecasts::default();
-    let mut own = B::IS_PROCESSOR.then(|| OnProcessor::new(network)).flatten().zip(Some(flat(network)?));
+    let mut own = B::IS_PROCESSOR
+        .then(|| OnProcessor::new(network))
+        .flatten()
+        .zip(Some(flat(network)?));
     load(&loading, |_, batch| {
         let explained = match &mut own {
             Some((own, weights)) => own.explain(weights, batch).ok_or(TftError::Columns { kind: "past" })?,
             None => explained_numbers(network.forward(batch.tensors::<B>(shape, device).windows, Pass::Predict)?)?,
         };
-        let ExplainedNumbers { forecast: mut values, fixed, past, future, attention } = explained;
+        let ExplainedNumbers {
+            forecast: mut values,
+            fixed,
+            past,
+            future,
+            attention,
+        } = explained;
         // [windows, horizon, targets, outputs]; a scaler for each window and target.
         let (levels, targets) = (asking.outputs.len().max(1), network.targets.max(1));
         let windows = values.chunks_mut((shape.horizon * targets * levels).max(1));
@@ -104,8 +117,16 @@ pub fn forecast<B: Kernels>(
         let importance = &mut forecasts.importance;
         importance.fixed.extend(fixed);
         let windows = batch.len().max(1);
-        importance.past.extend(mean_over_steps(&past, past.len() / windows / shape.context.max(1), shape.context));
-        importance.future.extend(mean_over_steps(&future, future.len() / windows / shape.horizon.max(1), shape.horizon));
+        importance.past.extend(mean_over_steps(
+            &past,
+            past.len() / windows / shape.context.max(1),
+            shape.context,
+        ));
+        importance.future.extend(mean_over_steps(
+            &future,
+            future.len() / windows / shape.horizon.max(1),
+            shape.horizon,
+        ));
         let each = attention.len() / windows;
         forecasts.attention.resize(each, 0.0);
         for window in attention.chunks_exact(each.max(1)) {
@@ -127,7 +148,9 @@ fn mean_over_steps(weights: &[f32], variables: usize, steps: usize) -> Vec<f32> 
     for window in weights.chunks_exact((variables * steps).max(1)) {
         let mut sums = vec![0.0_f64; variables];
         for row in window.chunks_exact(variables.max(1)) {
-            sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += f64::from(*weight));
+            sums.iter_mut()
+                .zip(row)
+                .for_each(|(sum, weight)| *sum += f64::from(*weight));
         }
         means.extend(sums.iter().map(|sum| (sum / steps as f64) as f32));
     }

@@ -37,7 +37,11 @@ impl Averaging {
             Self::Exponential { decay } => ("decay", "a number between 0 and 1", decay > 0.0 && decay < 1.0, decay),
             Self::Epochs { from } => ("from", "at least 0 and less than 1", (0.0..1.0).contains(&from), from),
         };
-        is_right.then_some(()).ok_or(TftError::Setting { name, wanted, found: found.to_string() })
+        is_right.then_some(()).ok_or(TftError::Setting {
+            name,
+            wanted,
+            found: found.to_string(),
+        })
     }
     /// After a step (from 1): the share by which the mean moves; `None`: it does not.
     #[must_use]

@@ -32,6 +32,8 @@ pub struct Progress {
     pub early_stopping: EarlyStopping,
     /// What the schedule has seen.
     pub plateau: Plateau,
+    /// The validation loss and the epoch of each checkpoint that is kept, the best first.
+    pub kept: Vec<(f64, u64)>,
 }
 
 /// A run between two steps.

@@ -32,6 +32,7 @@ pub(super) struct Processor {
     stepping: Stepping,
     average: Vec<f32>,
     losses: Vec<(f64, f64)>,
+    loss: f64,
     norm: f64,
 }
 
@@ -74,12 +75,18 @@ impl<B: Backend> Gradient<B> {
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Numbers(mut one), Self::Numbers(other)) => {
-                one.gradient.iter_mut().zip(&other.gradient).for_each(|(one, other)| *one += other);
+                one.gradient
+                    .iter_mut()
+                    .zip(&other.gradient)
+                    .for_each(|(one, other)| *one += other);
                 (one.sum, one.known) = (one.sum + other.sum, one.known + other.known);
                 Self::Numbers(one)
             }
             (Self::Tensors(one, loss), Self::Tensors(other, other_loss)) => {
-                let loss = LossSum { sum: loss.sum + other_loss.sum, known: loss.known + other_loss.known };
+                let loss = LossSum {
+                    sum: loss.sum + other_loss.sum,
+                    known: loss.known + other_loss.known,
+                };
                 Self::Tensors(one + other, loss)
             }
             (one, _) => one,
@@ -98,7 +105,9 @@ where
         shape: Shape,
         device: &B::Device,
     ) -> Result<Self, TftError> {
-        let nothing = || TftError::Checkpoint { reason: "the network has no parameters".to_owned() };
+        let nothing = || TftError::Checkpoint {
+            reason: "the network has no parameters".to_owned(),
+        };
         let parameters = flat::parameters(network).ok_or_else(nothing)?;
         let shapes = parameter_names(network).into_iter().map(|(_, shape)| shape).collect();
         let stepping = Stepping::new(optimiser, shapes);
@@ -109,6 +118,7 @@ where
                 stepping,
                 average: Vec::new(),
                 losses: Vec::new(),
+                loss: 0.0,
                 norm: 0.0,
             })));
         }
@@ -133,9 +143,11 @@ where
     pub fn gradient(&mut self, batch: &Batch, pass: Pass, loss: &Loss) -> Result<Gradient<B::InnerBackend>, TftError> {
         let stranger = TftError::Columns { kind: "past" };
         match self {
-            Self::Processor(engine) => {
-                engine.own.gradient(&engine.parameters, batch, pass, loss).map(Gradient::Numbers).ok_or(stranger)
-            }
+            Self::Processor(engine) => engine
+                .own
+                .gradient(&engine.parameters, batch, pass, loss)
+                .map(Gradient::Numbers)
+                .ok_or(stranger),
             Self::Device(engine) => {
                 let _alone = one_graph();
                 let tensors = batch.tensors::<B>(engine.shape, &engine.device);
@@ -143,7 +155,10 @@ where
                 let loss = loss.sum(forecast, tensors.targets.values, tensors.targets.known);
                 let gradients = loss.sum.backward();
                 let gradient = flat::gradients(&engine.network, &gradients).ok_or(stranger)?;
-                let loss = LossSum { sum: loss.sum.inner(), known: loss.known.inner() };
+                let loss = LossSum {
+                    sum: loss.sum.inner(),
+                    known: loss.known.inner(),
+                };
                 Ok(Gradient::Tensors(gradient, loss))
             }
         }
@@ -152,11 +167,19 @@ where
     /// Steps along the gradient of the mean loss.
     pub fn step(&mut self, gradient: Gradient<B::InnerBackend>, rate: f64, clip: Option<f64>) -> Result<(), TftError> {
         match (self, gradient) {
-            (Self::Processor(engine), Gradient::Numbers(LossGradient { sum, known, mut gradient })) => {
+            (
+                Self::Processor(engine),
+                Gradient::Numbers(LossGradient {
+                    sum,
+                    known,
+                    mut gradient,
+                }),
+            ) => {
                 let share = (1.0 / known.max(1.0)) as f32;
                 gradient.iter_mut().for_each(|number| *number *= share);
                 engine.norm = engine.stepping.step(&mut engine.parameters, &gradient, rate, clip);
                 engine.losses.push((sum, known));
+                engine.loss = sum / known.max(1.0);
                 Ok(())
             }
             (Self::Device(engine), Gradient::Tensors(gradient, loss)) => {
@@ -209,8 +232,18 @@ where
             Self::Processor(engine) => std::mem::take(&mut engine.losses),
             Self::Device(engine) => {
                 let losses = engine.losses.drain(..);
-                losses.map(|loss| (loss.sum.into_scalar().elem(), loss.known.into_scalar().elem())).collect()
+                losses
+                    .map(|loss| (loss.sum.into_scalar().elem(), loss.known.into_scalar().elem()))
+                    .collect()
             }
+        }
+    }
+
+    /// The last step's mean loss and gradient norm; `None`: asking would wait for a device.
+    pub fn last(&self) -> Option<(f64, f64)> {
+        match self {
+            Self::Processor(engine) => Some((engine.loss, engine.norm)),
+            Self::Device(_) => None,
         }
     }
 
@@ -243,7 +276,11 @@ where
             }),
             Self::Device(engine) => {
                 let (first_moment, second_moment, steps) = match &engine.stepping {
-                    Some(stepping) => (stepping.first_moment.clone(), stepping.second_moment.clone(), stepping.steps),
+                    Some(stepping) => (
+                        stepping.first_moment.clone(),
+                        stepping.second_moment.clone(),
+                        stepping.steps,
+                    ),
                     None => (
                         on_host(&engine.adam.first_moment, "first moment")?,
                         on_host(&engine.adam.second_moment, "second moment")?,
@@ -268,15 +305,28 @@ where
     /// `Checkpoint` for one of another network or optimiser.
     pub fn restore(&mut self, state: State) -> Result<(), TftError> {
         let now = self.state()?;
-        let lengths = |state: &State| [state.parameters.len(), state.first_moment.len(), state.second_moment.len()];
+        let lengths = |state: &State| {
+            [
+                state.parameters.len(),
+                state.first_moment.len(),
+                state.second_moment.len(),
+            ]
+        };
         if lengths(&now) != lengths(&state) || ![0, now.parameters.len()].contains(&state.average.len()) {
-            return Err(TftError::Checkpoint { reason: "it has another number of parameters".to_owned() });
+            return Err(TftError::Checkpoint {
+                reason: "it has another number of parameters".to_owned(),
+            });
         }
         match self {
             Self::Processor(engine) => {
                 engine.parameters = state.parameters;
                 engine.average = state.average;
-                restore(&mut engine.stepping, state.first_moment, state.second_moment, state.steps);
+                restore(
+                    &mut engine.stepping,
+                    state.first_moment,
+                    state.second_moment,
+                    state.steps,
+                );
             }
             Self::Device(engine) => {
                 engine.parameters = on_device(&state.parameters, &engine.device);
@@ -302,7 +352,10 @@ fn restore(stepping: &mut Stepping, first_moment: Vec<f32>, second_moment: Vec<f
 
 pub(super) fn on_host<B: Backend>(values: &Tensor<B, 1>, what: &'static str) -> Result<Vec<f32>, TftError> {
     let data = values.to_data().convert::<f32>();
-    data.to_vec().map_err(|error| TftError::Device { what, said: format!("{error:?}") })
+    data.to_vec().map_err(|error| TftError::Device {
+        what,
+        said: format!("{error:?}"),
+    })
 }
 
 pub(super) fn on_device<B: Backend>(values: &[f32], device: &B::Device) -> Tensor<B, 1> {

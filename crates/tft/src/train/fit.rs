@@ -1,7 +1,7 @@
 //! The loop: gather, forward, backward, clip, step; after every epoch measure, tell, perhaps stop.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::ElementConversion;
 use burn::tensor::backend::AutodiffBackend;
@@ -69,6 +69,12 @@ pub enum Moment<'a> {
         step: u64,
         /// Steps there will be at most.
         of: u64,
+        /// The learning rate of the step.
+        rate: f64,
+        /// The mean loss of the step's windows; `None`: asking would wait for a device.
+        loss: Option<f64>,
+        /// The gradient's norm before clipping; `None`: the same.
+        gradient_norm: Option<f64>,
     },
     /// After an epoch.
     Epoch(&'a Report),
@@ -79,6 +85,8 @@ pub enum Moment<'a> {
 pub enum Control {
     /// It does.
     Continue,
+    /// It does, after a checkpoint: whoever asks knows what time it is.
+    Save,
     /// It stops here, also within an epoch, keeping what it has: the checkpoint goes on from here.
     Stop,
 }
@@ -117,6 +125,7 @@ where
             break;
         }
         let (report, verdict) = run.end_epoch()?;
+        run.keep_best(report.validation_loss)?;
         run.write_checkpoint()?;
         let wish = control(Moment::Epoch(&report));
         history.push(report);
@@ -238,11 +247,21 @@ where
                 sum = Some(gradient);
                 return Ok(ControlFlow::Continue(()));
             }
+            let rate = self.rate();
             self.step(gradient)?;
-            let step = self.progress.step;
-            wish = control(Moment::Step { step, of });
+            let (loss, gradient_norm) = self.engine.last().unzip();
+            wish = control(Moment::Step {
+                step: self.progress.step,
+                of,
+                rate,
+                loss,
+                gradient_norm,
+            });
+            if wish == Control::Save {
+                self.write_checkpoint()?;
+            }
             Ok(match wish {
-                Control::Continue => ControlFlow::Continue(()),
+                Control::Continue | Control::Save => ControlFlow::Continue(()),
                 Control::Stop => ControlFlow::Break(()),
             })
         })?;
@@ -266,7 +285,8 @@ where
     /// The gradient of the summed loss of a piece of a batch.
     fn piece(&mut self, batch: &Batch, piece: usize) -> Result<Gradient<B::InnerBackend>, TftError> {
         let draws = Draws::of_step(mix(self.material.seed, 3), self.progress.step).part(piece as u64);
-        self.engine.gradient(batch, Pass::Train(draws), &self.material.settings.loss)
+        self.engine
+            .gradient(batch, Pass::Train(draws), &self.material.settings.loss)
     }
 
     fn step(&mut self, gradient: Gradient<B::InnerBackend>) -> Result<(), TftError> {
@@ -360,12 +380,43 @@ where
         })
     }
 
+    /// Keeps the checkpoint of an epoch that is among the best, and no more of them than are asked for.
+    fn keep_best(&mut self, loss: Option<f64>) -> Result<(), TftError> {
+        let (Some(loss), Some(last)) = (loss, self.material.checkpoint.clone()) else {
+            return Ok(());
+        };
+        let (epoch, most) = (self.progress.epoch, self.material.settings.keep_checkpoints);
+        let kept = &mut self.progress.kept;
+        kept.push((loss, epoch));
+        kept.sort_by(|(one, epoch), (other, later)| one.total_cmp(other).then(epoch.cmp(later)));
+        let left_out = kept.split_off(most.min(kept.len()));
+        if !left_out.iter().any(|(_, left)| *left == epoch) {
+            self.checkpoint()?.write(&epoch_path(&last, epoch))?;
+        }
+        for (_, left) in left_out.iter().filter(|(_, left)| *left != epoch) {
+            // What someone else took away is away.
+            let _ = std::fs::remove_file(epoch_path(&last, *left));
+        }
+        Ok(())
+    }
+
     fn write_checkpoint(&mut self) -> Result<(), TftError> {
         match self.material.checkpoint.clone() {
             Some(path) => self.checkpoint()?.write(&path),
             None => Ok(()),
         }
     }
+}
+
+/// The file of an epoch's checkpoint, beside the last one's.
+#[must_use]
+pub fn epoch_path(last: &Path, epoch: u64) -> PathBuf {
+    let stem = last.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = last
+        .extension()
+        .map(|extension| format!(".{}", extension.to_string_lossy()))
+        .unwrap_or_default();
+    last.with_file_name(format!("{stem}.epoch-{epoch:05}{extension}"))
 }
 
 /// The mean loss over the validation windows.

@@ -80,7 +80,11 @@ pub struct LionSettings {
 
 impl Default for LionSettings {
     fn default() -> Self {
-        Self { beta_1: 0.9, beta_2: 0.99, weight_decay: 0.01 }
+        Self {
+            beta_1: 0.9,
+            beta_2: 0.99,
+            weight_decay: 0.01,
+        }
     }
 }
 
@@ -100,7 +104,12 @@ pub struct AdafactorSettings {
 
 impl Default for AdafactorSettings {
     fn default() -> Self {
-        Self { decay_exponent: 0.8, epsilon: 1e-30, threshold: 1.0, weight_decay: 0.0 }
+        Self {
+            decay_exponent: 0.8,
+            epsilon: 1e-30,
+            threshold: 1.0,
+            weight_decay: 0.0,
+        }
     }
 }
 
@@ -129,10 +138,20 @@ impl Optimiser {
     /// # Errors
     /// `Setting`.
     pub fn check(&self) -> Result<(), TftError> {
-        let wrong = |name, wanted, found: f64| Err(TftError::Setting { name, wanted, found: found.to_string() });
+        let wrong = |name, wanted, found: f64| {
+            Err(TftError::Setting {
+                name,
+                wanted,
+                found: found.to_string(),
+            })
+        };
         match self {
             Self::AdamW(settings) => settings.check(),
-            Self::Lion(LionSettings { beta_1, beta_2, weight_decay }) => AdamWSettings {
+            Self::Lion(LionSettings {
+                beta_1,
+                beta_2,
+                weight_decay,
+            }) => AdamWSettings {
                 beta_1: *beta_1,
                 beta_2: *beta_2,
                 weight_decay: *weight_decay,
@@ -140,9 +159,11 @@ impl Optimiser {
             }
             .check(),
             Self::Adafactor(settings) => {
-                for (name, number) in
-                    [("decay_exponent", settings.decay_exponent), ("epsilon", settings.epsilon), ("threshold", settings.threshold)]
-                {
+                for (name, number) in [
+                    ("decay_exponent", settings.decay_exponent),
+                    ("epsilon", settings.epsilon),
+                    ("threshold", settings.threshold),
+                ] {
                     if !(number.is_finite() && number > 0.0) {
                         return wrong(name, "a positive number", number);
                     }

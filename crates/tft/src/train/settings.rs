@@ -40,6 +40,8 @@ pub struct Settings {
     pub unknown_share: f64,
     /// Steps between checkpoints; default: one an epoch.
     pub checkpoint_every: Option<u64>,
+    /// Checkpoints of the best epochs that are kept beside the last one; default 0.
+    pub keep_checkpoints: usize,
 }
 
 impl Default for Settings {
@@ -59,6 +61,7 @@ impl Default for Settings {
             min_delta: 1e-4,
             unknown_share: 0.01,
             checkpoint_every: None,
+            keep_checkpoints: 0,
         }
     }
 }

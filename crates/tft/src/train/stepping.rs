@@ -37,7 +37,9 @@ pub struct Stepping {
 /// A matrix's rows and columns, all leading dimensions taken for rows; `None`: not a matrix.
 fn factors(shape: &[usize]) -> Option<(usize, usize)> {
     match shape {
-        [leading @ .., columns] if leading.iter().product::<usize>() > 1 && *columns > 1 => Some((leading.iter().product(), *columns)),
+        [leading @ .., columns] if leading.iter().product::<usize>() > 1 && *columns > 1 => {
+            Some((leading.iter().product(), *columns))
+        }
         _ => None,
     }
 }
@@ -47,18 +49,29 @@ impl Stepping {
     #[must_use]
     pub fn new(optimiser: Optimiser, shapes: Vec<Vec<usize>>) -> Self {
         let length: usize = shapes.iter().map(|shape| shape.iter().product::<usize>()).sum();
-        let factored = |shape: &Vec<usize>| factors(shape).map_or(shape.iter().product(), |(rows, columns)| rows + columns);
+        let factored =
+            |shape: &Vec<usize>| factors(shape).map_or(shape.iter().product(), |(rows, columns)| rows + columns);
         let (first, second) = match optimiser {
             Optimiser::AdamW(_) => (length, length),
             Optimiser::Lion(_) => (length, 0),
             Optimiser::Adafactor(_) => (0, shapes.iter().map(factored).sum()),
         };
-        Self { optimiser, shapes, first_moment: vec![0.0; first], second_moment: vec![0.0; second], steps: 0 }
+        Self {
+            optimiser,
+            shapes,
+            first_moment: vec![0.0; first],
+            second_moment: vec![0.0; second],
+            steps: 0,
+        }
     }
 
     /// Steps; gives the gradient's norm before it was clipped.
     pub fn step(&mut self, parameters: &mut [f32], gradient: &[f32], rate: f64, clip: Option<f64>) -> f64 {
-        let squares = |part: &[f32]| part.iter().map(|number| f64::from(*number) * f64::from(*number)).sum::<f64>();
+        let squares = |part: &[f32]| {
+            part.iter()
+                .map(|number| f64::from(*number) * f64::from(*number))
+                .sum::<f64>()
+        };
         let sums: Vec<f64> = gradient.par_chunks(STRETCH).map(squares).collect();
         let norm = sums.iter().sum::<f64>().sqrt();
         let factor = clip.map_or(1.0, |clip| (clip / norm.max(1e-30)).min(1.0)) as f32;
@@ -79,33 +92,46 @@ impl Stepping {
         let step = (rate / (1.0 - settings.beta_1.powi(elapsed))) as f32;
         let (kept, epsilon) = ((1.0 - rate * settings.weight_decay) as f32, settings.epsilon as f32);
         let parts = parameters.par_chunks_mut(STRETCH).zip(gradient.par_chunks(STRETCH));
-        let moments = self.first_moment.par_chunks_mut(STRETCH).zip(self.second_moment.par_chunks_mut(STRETCH));
-        parts.zip(moments).for_each(|((parameters, gradient), (first, second))| {
-            for (((parameter, number), m), v) in parameters.iter_mut().zip(gradient).zip(first).zip(second) {
-                let g = number * factor;
-                *m = *m * beta_1 + g * rest_1;
-                *v = *v * beta_2 + g * g * rest_2;
-                *parameter = *parameter * kept - *m / ((*v * correction).sqrt() + epsilon) * step;
-            }
-        });
+        let moments = self
+            .first_moment
+            .par_chunks_mut(STRETCH)
+            .zip(self.second_moment.par_chunks_mut(STRETCH));
+        parts
+            .zip(moments)
+            .for_each(|((parameters, gradient), (first, second))| {
+                for (((parameter, number), m), v) in parameters.iter_mut().zip(gradient).zip(first).zip(second) {
+                    let g = number * factor;
+                    *m = *m * beta_1 + g * rest_1;
+                    *v = *v * beta_2 + g * g * rest_2;
+                    *parameter = *parameter * kept - *m / ((*v * correction).sqrt() + epsilon) * step;
+                }
+            });
     }
 
     fn lion(&mut self, settings: LionSettings, parameters: &mut [f32], (gradient, factor): (&[f32], f32), rate: f64) {
         let [beta_1, beta_2] = [settings.beta_1, settings.beta_2].map(|beta| beta as f32);
         let (kept, step) = ((1.0 - rate * settings.weight_decay) as f32, rate as f32);
         let parts = parameters.par_chunks_mut(STRETCH).zip(gradient.par_chunks(STRETCH));
-        parts.zip(self.first_moment.par_chunks_mut(STRETCH)).for_each(|((parameters, gradient), moment)| {
-            for ((parameter, number), m) in parameters.iter_mut().zip(gradient).zip(moment) {
-                let g = number * factor;
-                let direction = *m * beta_1 + g * (1.0 - beta_1);
-                let sign = if direction == 0.0 { 0.0 } else { direction.signum() };
-                *parameter = *parameter * kept - sign * step;
-                *m = *m * beta_2 + g * (1.0 - beta_2);
-            }
-        });
+        parts
+            .zip(self.first_moment.par_chunks_mut(STRETCH))
+            .for_each(|((parameters, gradient), moment)| {
+                for ((parameter, number), m) in parameters.iter_mut().zip(gradient).zip(moment) {
+                    let g = number * factor;
+                    let direction = *m * beta_1 + g * (1.0 - beta_1);
+                    let sign = if direction == 0.0 { 0.0 } else { direction.signum() };
+                    *parameter = *parameter * kept - sign * step;
+                    *m = *m * beta_2 + g * (1.0 - beta_2);
+                }
+            });
     }
 
-    fn adafactor(&mut self, settings: AdafactorSettings, parameters: &mut [f32], (gradient, factor): (&[f32], f32), rate: f64) {
+    fn adafactor(
+        &mut self,
+        settings: AdafactorSettings,
+        parameters: &mut [f32],
+        (gradient, factor): (&[f32], f32),
+        rate: f64,
+    ) {
         let beta = 1.0 - (self.steps as f64).powf(-settings.decay_exponent);
         let step = AdafactorStep {
             beta: beta as f32,
@@ -120,14 +146,17 @@ impl Stepping {
         for shape in &self.shapes {
             let length = shape.iter().product();
             let remembered = factors(shape).map_or(length, |(rows, columns)| rows + columns);
-            let (Some(values), Some(numbers), Some(moment)) =
-                (parameters.split_off_mut(..length), gradient.split_off(..length), memory.split_off_mut(..remembered))
-            else {
+            let (Some(values), Some(numbers), Some(moment)) = (
+                parameters.split_off_mut(..length),
+                gradient.split_off(..length),
+                memory.split_off_mut(..remembered),
+            ) else {
                 return;
             };
             work.push((factors(shape), values, numbers, moment));
         }
-        work.par_iter_mut().for_each(|(factors, values, numbers, moment)| step.of(*factors, values, numbers, moment));
+        work.par_iter_mut()
+            .for_each(|(factors, values, numbers, moment)| step.of(*factors, values, numbers, moment));
     }
 }
 
@@ -167,7 +196,10 @@ impl AdafactorStep {
                     }
                     blend(moment, total / columns as f32);
                 }
-                of_columns.iter_mut().zip(&sums).for_each(|(moment, sum)| blend(moment, sum / rows as f32));
+                of_columns
+                    .iter_mut()
+                    .zip(&sums)
+                    .for_each(|(moment, sum)| blend(moment, sum / rows as f32));
                 let mean = of_rows.iter().sum::<f32>() / rows as f32;
                 for (row, update) in of_rows.iter().zip(update.chunks_exact_mut(columns)) {
                     for (column, update) in of_columns.iter().zip(update) {
@@ -187,6 +219,9 @@ impl AdafactorStep {
 
 /// Moves an average of weights towards the weights by a share of what is between.
 pub(super) fn blend(average: &mut [f32], parameters: &[f32], share: f32) {
-    let parts = average.par_iter_mut().with_min_len(STRETCH).zip(parameters.par_iter().with_min_len(STRETCH));
+    let parts = average
+        .par_iter_mut()
+        .with_min_len(STRETCH)
+        .zip(parameters.par_iter().with_min_len(STRETCH));
     parts.for_each(|(average, parameter)| *average += (parameter - *average) * share);
 }

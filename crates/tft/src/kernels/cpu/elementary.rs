@@ -42,9 +42,7 @@ pub(super) unsafe fn exp<V: Simd>(x: V) -> V {
 #[inline(always)]
 pub(super) unsafe fn sigmoid<V: Simd>(x: V) -> V {
     // SAFETY: the caller's promise.
-    unsafe {
-        V::splat(1.0).add(exp(V::splat(0.0).sub(x))).reciprocal()
-    }
+    unsafe { V::splat(1.0).add(exp(V::splat(0.0).sub(x))).reciprocal() }
 }
 
 /// 1 - 2 / (e²ˣ + 1)

@@ -58,39 +58,63 @@ pub(super) struct Window {
 
 impl Window {
     /// e^(scale · (score - largest)) of a head for asking steps from `first` on, into the scratch; after the last step that is seen, 0.
-    /// Gives `finish` each row with how many steps it sees.
+    /// Gives the sum of each row.
     ///
     /// # Safety
     /// The machine has the vector; pointers lead to as many numbers as they say.
     #[inline(always)]
-    unsafe fn powers<V: Simd>(&self, extent: Extent, head: usize, first: usize, rows: usize, mut finish: impl FnMut(usize, usize, f32)) {
-        let Extent { horizon, steps, width, .. } = extent;
+    unsafe fn powers<V: Simd>(&self, extent: Extent, head: usize, first: usize, rows: usize) -> [f32; BLOCK] {
+        let Extent {
+            horizon, steps, width, ..
+        } = extent;
         let (depth, scale) = (extent.depth(), extent.scale());
+        let mut totals = [1.0; BLOCK];
         // SAFETY: the caller's promise.
         unsafe {
             // No row of the block sees more.
             let most = steps - horizon + first + rows;
             product::<V>(
-                Size { rows, columns: most, depth },
-                Left { start: self.query.add(first * width + head * depth), row: width, column: 1 },
-                Right { start: self.keys.add(head * depth * steps), row: steps },
+                Size {
+                    rows,
+                    columns: most,
+                    depth,
+                },
+                Left {
+                    start: self.query.add(first * width + head * depth),
+                    row: width,
+                    column: 1,
+                },
+                Right {
+                    start: self.keys.add(head * depth * steps),
+                    row: steps,
+                },
                 Begin::Zero,
-                Into { start: self.scratch, row: steps },
+                Into {
+                    start: self.scratch,
+                    row: steps,
+                },
             );
-            for row in 0..rows {
+            for (row, total) in totals.iter_mut().enumerate().take(rows) {
                 let scores = self.scratch.add(row * steps);
                 let seen = steps - horizon + first + row + 1;
                 self.put_absent(scores, seen, UNSEEN);
                 let largest = largest::<V>(scores, seen, UNSEEN);
-                let mut total = sum_of::<V>(seen, Power { score: scores, scale, largest });
+                *total = sum_of::<V>(
+                    seen,
+                    Power {
+                        score: scores,
+                        scale,
+                        largest,
+                    },
+                );
                 if !self.present.is_null() {
                     self.put_absent(scores, seen, 0.0);
-                    total = super::rows::sum::<V>(scores, seen);
+                    *total = super::rows::sum::<V>(scores, seen);
                 }
                 std::ptr::write_bytes(scores.add(seen), 0, most - seen);
-                finish(row, seen, total);
             }
         }
+        totals
     }
 
     /// Puts a number where a step is absent.
@@ -118,24 +142,30 @@ impl Window {
     /// The machine has the vector; pointers lead to as many numbers as they say.
     #[inline(always)]
     pub(super) unsafe fn forward<V: Simd>(&self, extent: Extent, output: *mut f32, row: usize) {
-        let Extent { horizon, steps, heads, .. } = extent;
+        let Extent {
+            horizon, steps, heads, ..
+        } = extent;
         // SAFETY: the caller's promise.
         unsafe {
             std::ptr::write_bytes(self.weights, 0, horizon * steps);
             for first in (0..horizon).step_by(BLOCK) {
                 let rows = BLOCK.min(horizon - first);
                 for head in 0..heads {
-                    self.powers::<V>(extent, head, first, rows, |row, seen, total| {
+                    let totals = self.powers::<V>(extent, head, first, rows);
+                    for (row, total) in totals.into_iter().enumerate().take(rows) {
                         let number = self.scratch.cast_const().add(row * steps);
                         let (factor, sum) = (1.0 / (total * heads as f32), self.weights.add((first + row) * steps));
-                        each::<V>(seen, AddTimes { number, factor, sum });
-                    });
+                        each::<V>(steps - horizon + first + row + 1, AddTimes { number, factor, sum });
+                    }
                 }
             }
             for asking in 0..horizon {
                 let seen = steps - horizon + asking + 1;
                 for at in 0..extent.depth() {
-                    let (weights, values) = (self.weights.cast_const().add(asking * steps), self.values.add(at * steps));
+                    let (weights, values) = (
+                        self.weights.cast_const().add(asking * steps),
+                        self.values.add(at * steps),
+                    );
                     *output.add(asking * row + at) = dot::<V>(weights, values, seen);
                 }
             }
@@ -154,46 +184,103 @@ impl Window {
         (gradient, row): (*const f32, usize),
         [of_query, of_keys, of_values]: [*mut f32; 3],
     ) {
-        let Extent { horizon, steps, width, heads } = extent;
+        let Extent {
+            horizon,
+            steps,
+            width,
+            heads,
+        } = extent;
         let depth = extent.depth();
         // SAFETY: the caller's promise.
         unsafe {
             product::<V>(
-                Size { rows: depth, columns: steps, depth: horizon },
-                Left { start: gradient, row: 1, column: row },
-                Right { start: self.weights, row: steps },
+                Size {
+                    rows: depth,
+                    columns: steps,
+                    depth: horizon,
+                },
+                Left {
+                    start: gradient,
+                    row: 1,
+                    column: row,
+                },
+                Right {
+                    start: self.weights,
+                    row: steps,
+                },
                 Begin::Kept,
-                Into { start: of_values, row: steps },
+                Into {
+                    start: of_values,
+                    row: steps,
+                },
             );
             // Gradients of the mean weights, in their place.
             product::<V>(
-                Size { rows: horizon, columns: steps, depth },
-                Left { start: gradient, row, column: 1 },
-                Right { start: self.values, row: steps },
+                Size {
+                    rows: horizon,
+                    columns: steps,
+                    depth,
+                },
+                Left {
+                    start: gradient,
+                    row,
+                    column: 1,
+                },
+                Right {
+                    start: self.values,
+                    row: steps,
+                },
                 Begin::Zero,
-                Into { start: self.weights, row: steps },
+                Into {
+                    start: self.weights,
+                    row: steps,
+                },
             );
             let share = extent.scale() / heads as f32;
             for first in (0..horizon).step_by(BLOCK) {
                 let rows = BLOCK.min(horizon - first);
                 let most = steps - horizon + first + rows;
                 for head in 0..heads {
-                    self.powers::<V>(extent, head, first, rows, |row, seen, total| {
+                    let totals = self.powers::<V>(extent, head, first, rows);
+                    for (row, total) in totals.into_iter().enumerate().take(rows) {
+                        let seen = steps - horizon + first + row + 1;
                         let weight = self.scratch.add(row * steps);
                         let gradient = self.weights.cast_const().add((first + row) * steps);
                         let along = dot::<V>(weight, gradient, seen) / total;
-                        each::<V>(seen, Unsoften { weight, gradient, along, factor: share / total });
+                        each::<V>(
+                            seen,
+                            Unsoften {
+                                weight,
+                                gradient,
+                                along,
+                                factor: share / total,
+                            },
+                        );
                         for at in head * depth..(head + 1) * depth {
                             let of = dot::<V>(weight, self.keys.add(at * steps), seen);
                             *of_query.add((first + row) * width + at) = of;
                         }
-                    });
+                    }
                     product::<V>(
-                        Size { rows: depth, columns: most, depth: rows },
-                        Left { start: self.query.add(first * width + head * depth), row: 1, column: width },
-                        Right { start: self.scratch, row: steps },
+                        Size {
+                            rows: depth,
+                            columns: most,
+                            depth: rows,
+                        },
+                        Left {
+                            start: self.query.add(first * width + head * depth),
+                            row: 1,
+                            column: width,
+                        },
+                        Right {
+                            start: self.scratch,
+                            row: steps,
+                        },
                         Begin::Kept,
-                        Into { start: of_keys.add(head * depth * steps), row: steps },
+                        Into {
+                            start: of_keys.add(head * depth * steps),
+                            row: steps,
+                        },
                     );
                 }
             }

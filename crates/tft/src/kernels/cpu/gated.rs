@@ -124,13 +124,27 @@ impl Block {
         dropped: Dropped,
     ) {
         // SAFETY: the caller's promise.
-        unsafe { V::call(Compute { block: self, weights, rows, inputs, dropped }) }
+        unsafe {
+            V::call(Compute {
+                block: self,
+                weights,
+                rows,
+                inputs,
+                dropped,
+            })
+        }
     }
 
     /// # Safety
     /// As for `compute`.
     #[inline(always)]
-    unsafe fn computed<V: Simd>(&mut self, weights: &Weights, rows: usize, [input, skip]: [*const f32; 2], dropped: Dropped) {
+    unsafe fn computed<V: Simd>(
+        &mut self,
+        weights: &Weights,
+        rows: usize,
+        [input, skip]: [*const f32; 2],
+        dropped: Dropped,
+    ) {
         let (width, wide) = (self.width, 2 * self.width);
         let count = rows * width;
         // SAFETY: buffers have place for `BLOCK` rows; otherwise the caller's promise.
@@ -138,12 +152,29 @@ impl Block {
             let mut s = input;
             if let Some([weight, bias]) = weights.second {
                 let activated = self.activated.as_mut_ptr();
-                each::<V>(count, Activate { input, output: activated });
+                each::<V>(
+                    count,
+                    Activate {
+                        input,
+                        output: activated,
+                    },
+                );
                 let to = self.dropped.as_mut_ptr();
                 product::<V>(
-                    Size { rows, columns: width, depth: width },
-                    Left { start: activated, row: width, column: 1 },
-                    Right { start: weight, row: width },
+                    Size {
+                        rows,
+                        columns: width,
+                        depth: width,
+                    },
+                    Left {
+                        start: activated,
+                        row: width,
+                        column: 1,
+                    },
+                    Right {
+                        start: weight,
+                        row: width,
+                    },
                     Begin::Row(bias),
                     Into { start: to, row: width },
                 );
@@ -153,15 +184,33 @@ impl Block {
             if let Some((dropping, start)) = dropped {
                 dropping.fill(start, self.mask.get_mut(..count).unwrap_or_default());
                 let (factor, output) = (self.mask.as_ptr(), self.dropped.as_mut_ptr());
-                each::<V>(count, Multiply { number: s, factor, output });
+                each::<V>(
+                    count,
+                    Multiply {
+                        number: s,
+                        factor,
+                        output,
+                    },
+                );
                 s = output;
             }
             let gate = self.gate.as_mut_ptr();
             let [weight, bias] = weights.gate;
             product::<V>(
-                Size { rows, columns: wide, depth: width },
-                Left { start: s, row: width, column: 1 },
-                Right { start: weight, row: wide },
+                Size {
+                    rows,
+                    columns: wide,
+                    depth: width,
+                },
+                Left {
+                    start: s,
+                    row: width,
+                    column: 1,
+                },
+                Right {
+                    start: weight,
+                    row: wide,
+                },
                 Begin::Row(bias),
                 Into { start: gate, row: wide },
             );
@@ -172,11 +221,23 @@ impl Block {
             let share = 1.0 / width as f32;
             for row in 0..rows {
                 let normal = self.normal.as_mut_ptr().add(row * width);
-                let open = Open { gate: gate.add(row * wide), skip: skip.add(row * width), sum: normal, width };
+                let open = Open {
+                    gate: gate.add(row * wide),
+                    skip: skip.add(row * width),
+                    sum: normal,
+                    width,
+                };
                 let mean = sum_of::<V>(width, open) * share;
                 let variance = sum_of::<V>(width, Square { number: normal, mean }) * share;
                 let inverse = 1.0 / (variance + Architecture::EPSILON as f32).sqrt();
-                each::<V>(width, Normalise { number: normal, mean, inverse });
+                each::<V>(
+                    width,
+                    Normalise {
+                        number: normal,
+                        mean,
+                        inverse,
+                    },
+                );
                 *self.inverse.as_mut_ptr().add(row) = inverse;
             }
         }
@@ -194,7 +255,15 @@ impl Block {
             unsafe {
                 let normal = self.normal.as_ptr().add(row * width);
                 let (scale, shift) = (weights.scale, weights.shift);
-                each::<V>(width, Finish { normal, scale, shift, output: output.add(row * width) });
+                each::<V>(
+                    width,
+                    Finish {
+                        normal,
+                        scale,
+                        shift,
+                        output: output.add(row * width),
+                    },
+                );
             }
         }
     }
@@ -213,7 +282,15 @@ impl Block {
         into: [*mut f32; 2],
     ) {
         // SAFETY: the caller's promise.
-        unsafe { V::call(PullBack { block: self, learned, rows, gradient, into }) }
+        unsafe {
+            V::call(PullBack {
+                block: self,
+                learned,
+                rows,
+                gradient,
+                into,
+            })
+        }
     }
 
     /// # Safety
@@ -256,45 +333,113 @@ impl Block {
                 each::<V>(width, close);
             }
             product::<V>(
-                Size { rows: width, columns: wide, depth: rows },
-                Left { start: self.dropped.as_ptr(), row: 1, column: width },
-                Right { start: of_gates, row: wide },
+                Size {
+                    rows: width,
+                    columns: wide,
+                    depth: rows,
+                },
+                Left {
+                    start: self.dropped.as_ptr(),
+                    row: 1,
+                    column: width,
+                },
+                Right {
+                    start: of_gates,
+                    row: wide,
+                },
                 Begin::Kept,
-                Into { start: of.gate[0], row: wide },
+                Into {
+                    start: of.gate[0],
+                    row: wide,
+                },
             );
             let of_s = match weights.second {
                 Some(_) => self.of_s.as_mut_ptr(),
                 None => of_input,
             };
             product::<V>(
-                Size { rows, columns: width, depth: wide },
-                Left { start: of_gates, row: wide, column: 1 },
-                Right { start: exchanged.gate, row: width },
+                Size {
+                    rows,
+                    columns: width,
+                    depth: wide,
+                },
+                Left {
+                    start: of_gates,
+                    row: wide,
+                    column: 1,
+                },
+                Right {
+                    start: exchanged.gate,
+                    row: width,
+                },
                 Begin::Zero,
-                Into { start: of_s, row: width },
+                Into {
+                    start: of_s,
+                    row: width,
+                },
             );
             self.unmask::<V>(of_s, count);
             if weights.second.is_none() {
                 return;
             }
             for row in 0..rows {
-                each::<V>(width, Sum { number: of_s.add(row * width), sum: of.second[1] });
+                each::<V>(
+                    width,
+                    Sum {
+                        number: of_s.add(row * width),
+                        sum: of.second[1],
+                    },
+                );
             }
             product::<V>(
-                Size { rows: width, columns: width, depth: rows },
-                Left { start: self.activated.as_ptr(), row: 1, column: width },
-                Right { start: of_s, row: width },
+                Size {
+                    rows: width,
+                    columns: width,
+                    depth: rows,
+                },
+                Left {
+                    start: self.activated.as_ptr(),
+                    row: 1,
+                    column: width,
+                },
+                Right {
+                    start: of_s,
+                    row: width,
+                },
                 Begin::Kept,
-                Into { start: of.second[0], row: width },
+                Into {
+                    start: of.second[0],
+                    row: width,
+                },
             );
             product::<V>(
-                Size { rows, columns: width, depth: width },
-                Left { start: of_s, row: width, column: 1 },
-                Right { start: exchanged.second, row: width },
+                Size {
+                    rows,
+                    columns: width,
+                    depth: width,
+                },
+                Left {
+                    start: of_s,
+                    row: width,
+                    column: 1,
+                },
+                Right {
+                    start: exchanged.second,
+                    row: width,
+                },
                 Begin::Zero,
-                Into { start: of_input, row: width },
+                Into {
+                    start: of_input,
+                    row: width,
+                },
             );
-            each::<V>(count, Deactivate { activated: self.activated.as_ptr(), number: of_input });
+            each::<V>(
+                count,
+                Deactivate {
+                    activated: self.activated.as_ptr(),
+                    number: of_input,
+                },
+            );
         }
     }
 
@@ -306,7 +451,16 @@ impl Block {
     unsafe fn unmask<V: Simd>(&self, of_s: *mut f32, count: usize) {
         if self.drops {
             // SAFETY: the caller's promise.
-            unsafe { each::<V>(count, Multiply { number: of_s, factor: self.mask.as_ptr(), output: of_s }) };
+            unsafe {
+                each::<V>(
+                    count,
+                    Multiply {
+                        number: of_s,
+                        factor: self.mask.as_ptr(),
+                        output: of_s,
+                    },
+                )
+            };
         }
     }
 }
@@ -325,7 +479,10 @@ impl Work for Compute<'_> {
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         // SAFETY: the caller's promise.
-        unsafe { self.block.computed::<V>(self.weights, self.rows, self.inputs, self.dropped) }
+        unsafe {
+            self.block
+                .computed::<V>(self.weights, self.rows, self.inputs, self.dropped)
+        }
     }
 }
 
@@ -343,7 +500,10 @@ impl Work for PullBack<'_> {
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         // SAFETY: the caller's promise.
-        unsafe { self.block.pulled::<V>(self.learned, self.rows, self.gradient, self.into) }
+        unsafe {
+            self.block
+                .pulled::<V>(self.learned, self.rows, self.gradient, self.into)
+        }
     }
 }
 
@@ -522,7 +682,9 @@ impl Summands for Unscale {
             let normal = V::load(self.normal.add(at));
             let of_scale = gradient.mul_add(normal, V::load(self.of_scale.add(at)));
             of_scale.store(self.of_scale.add(at));
-            gradient.add(V::load(self.of_shift.add(at))).store(self.of_shift.add(at));
+            gradient
+                .add(V::load(self.of_shift.add(at)))
+                .store(self.of_shift.add(at));
             let of_normal = gradient.mul(V::load(self.scale.add(at)));
             of_normal.store(self.of_normal.add(at));
             [of_normal, of_normal.mul(normal)]
@@ -558,7 +720,11 @@ impl Elementwise for Close {
             let of_opened = of_value.mul(value).mul(V::splat(1.0).sub(opened));
             of_opened.store(self.of_gate.add(at));
             of_value.store(self.of_gate.add(self.width + at));
-            let bias = |place: usize, number: V| number.add(V::load(self.of_bias.add(place))).store(self.of_bias.add(place));
+            let bias = |place: usize, number: V| {
+                number
+                    .add(V::load(self.of_bias.add(place)))
+                    .store(self.of_bias.add(place))
+            };
             bias(at, of_opened);
             bias(self.width + at, of_value);
         }

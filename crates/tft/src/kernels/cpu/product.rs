@@ -52,16 +52,6 @@ pub(super) enum Begin {
     Row(*const f32),
 }
 
-/// C += A B, with A rows × depth, B depth × columns, C rows × columns.
-///
-/// # Safety
-/// As for `product`.
-#[inline(always)]
-pub(super) unsafe fn accumulate<V: Simd>(size: Size, a: Left, b: Right, c: Into) {
-    // SAFETY: the caller's promise.
-    unsafe { product::<V>(size, a, b, Begin::Kept, c) }
-}
-
 /// C = begin + A B, with A rows × depth, B depth × columns, C rows × columns.
 ///
 /// # Safety
@@ -226,16 +216,4 @@ pub(super) unsafe fn exchange(
             }
         }
     }
-}
-
-/// Rows and columns exchanged.
-pub(super) fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
-    let rows = values.len() / columns.max(1);
-    let mut exchanged = vec![0.0; values.len()];
-    for (row, numbers) in values.chunks_exact(columns.max(1)).enumerate() {
-        for (number, cell) in numbers.iter().zip(exchanged.iter_mut().skip(row).step_by(rows.max(1))) {
-            *cell = *number;
-        }
-    }
-    exchanged
 }

@@ -106,7 +106,12 @@ fn stretches(extent: Extent) -> [(usize, usize); 2] {
 /// The machine has the vector; pointers lead to as many numbers as they say.
 #[inline(always)]
 pub(super) unsafe fn forward<V: Simd>(extent: Extent, weights: [Weights; 2], places: Places) {
-    let Extent { windows, context, steps, width } = extent;
+    let Extent {
+        windows,
+        context,
+        steps,
+        width,
+    } = extent;
     let wide = 4 * width;
     // SAFETY: the caller's promise.
     unsafe {
@@ -114,11 +119,25 @@ pub(super) unsafe fn forward<V: Simd>(extent: Extent, weights: [Weights; 2], pla
             for ((start, length), weights) in stretches(extent).into_iter().zip(weights) {
                 let row = window * steps + start;
                 product::<V>(
-                    Size { rows: length, columns: wide, depth: width },
-                    Left { start: places.input.add(row * width), row: width, column: 1 },
-                    Right { start: weights.input, row: wide },
+                    Size {
+                        rows: length,
+                        columns: wide,
+                        depth: width,
+                    },
+                    Left {
+                        start: places.input.add(row * width),
+                        row: width,
+                        column: 1,
+                    },
+                    Right {
+                        start: weights.input,
+                        row: wide,
+                    },
                     Begin::Row(weights.bias),
-                    Into { start: places.gates.add(row * wide), row: wide },
+                    Into {
+                        start: places.gates.add(row * wide),
+                        row: wide,
+                    },
                 );
             }
         }
@@ -129,11 +148,21 @@ pub(super) unsafe fn forward<V: Simd>(extent: Extent, weights: [Weights; 2], pla
                 _ => (places.hidden.cast_const().add((step - 1) * width), steps * width),
             };
             product::<V>(
-                Size { rows: windows, columns: wide, depth: width },
+                Size {
+                    rows: windows,
+                    columns: wide,
+                    depth: width,
+                },
                 Left { start, row, column: 1 },
-                Right { start: weights.hidden, row: wide },
+                Right {
+                    start: weights.hidden,
+                    row: wide,
+                },
                 Begin::Kept,
-                Into { start: places.gates.add(step * wide), row: steps * wide },
+                Into {
+                    start: places.gates.add(step * wide),
+                    row: steps * wide,
+                },
             );
             for window in 0..windows {
                 let row = window * steps + step;
@@ -169,7 +198,12 @@ pub(super) unsafe fn backward<V: Simd>(
     gradient: *const f32,
     [of_input, of_hidden, of_cell]: [*mut f32; 3],
 ) {
-    let Extent { windows, context, steps, width } = extent;
+    let Extent {
+        windows,
+        context,
+        steps,
+        width,
+    } = extent;
     let wide = 4 * width;
     // SAFETY: the caller's promise.
     unsafe {
@@ -189,17 +223,37 @@ pub(super) unsafe fn backward<V: Simd>(
                     each::<V>(width, back);
                 } else {
                     // The state stays as it is, and so does its gradient.
-                    each::<V>(width, Sum { number: back.gradient, sum: back.of_hidden });
+                    each::<V>(
+                        width,
+                        Sum {
+                            number: back.gradient,
+                            sum: back.of_hidden,
+                        },
+                    );
                     std::ptr::write_bytes(back.gates, 0, wide);
                 }
             }
             let exchanged = if step < context { exchanged[0] } else { exchanged[1] };
             product::<V>(
-                Size { rows: windows, columns: width, depth: wide },
-                Left { start: places.gates.add(step * wide), row: steps * wide, column: 1 },
-                Right { start: exchanged.hidden, row: width },
+                Size {
+                    rows: windows,
+                    columns: width,
+                    depth: wide,
+                },
+                Left {
+                    start: places.gates.add(step * wide),
+                    row: steps * wide,
+                    column: 1,
+                },
+                Right {
+                    start: exchanged.hidden,
+                    row: width,
+                },
                 Begin::Kept,
-                Into { start: of_hidden, row: width },
+                Into {
+                    start: of_hidden,
+                    row: width,
+                },
             );
         }
         for window in 0..windows {
@@ -210,19 +264,47 @@ pub(super) unsafe fn backward<V: Simd>(
                 let row = window * steps + start;
                 let of_z = places.gates.cast_const().add(row * wide);
                 product::<V>(
-                    Size { rows: length, columns: width, depth: wide },
-                    Left { start: of_z, row: wide, column: 1 },
-                    Right { start: exchanged.input, row: width },
+                    Size {
+                        rows: length,
+                        columns: width,
+                        depth: wide,
+                    },
+                    Left {
+                        start: of_z,
+                        row: wide,
+                        column: 1,
+                    },
+                    Right {
+                        start: exchanged.input,
+                        row: width,
+                    },
                     Begin::Kept,
-                    Into { start: of_input.add(row * width), row: width },
+                    Into {
+                        start: of_input.add(row * width),
+                        row: width,
+                    },
                 );
                 for row in 0..length {
-                    each::<V>(wide, Sum { number: of_z.add(row * wide), sum: of.bias });
+                    each::<V>(
+                        wide,
+                        Sum {
+                            number: of_z.add(row * wide),
+                            sum: of.bias,
+                        },
+                    );
                 }
                 let weight = |before: *const f32, of_z: *const f32, length: usize, of: *mut f32| {
                     product::<V>(
-                        Size { rows: width, columns: wide, depth: length },
-                        Left { start: before, row: 1, column: width },
+                        Size {
+                            rows: width,
+                            columns: wide,
+                            depth: length,
+                        },
+                        Left {
+                            start: before,
+                            row: 1,
+                            column: width,
+                        },
                         Right { start: of_z, row: wide },
                         Begin::Kept,
                         Into { start: of, row: wide },

@@ -3,6 +3,7 @@
 mod agreement;
 mod counts;
 mod example;
+mod golden;
 mod gradients;
 mod naive;
 mod processor;

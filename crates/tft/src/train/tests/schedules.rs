@@ -85,14 +85,15 @@ fn checkpoint() -> Checkpoint {
             loss_sum: 0.1 + 0.2,
             loss_known: 7.0,
             early_stopping: EarlyStopping {
-        best: Some((1.0 / 3.0, 1)),
+                best: Some((1.0 / 3.0, 1)),
                 waited: 1,
             },
             plateau: Plateau {
                 factor: 0.5,
-        best: None,
+                best: None,
                 waited: 0,
             },
+            kept: vec![(0.5, 1)],
         },
         parameters: vec![1.0, -0.0, f32::MIN_POSITIVE],
         first_moment: vec![0.1, 0.2, 0.3],

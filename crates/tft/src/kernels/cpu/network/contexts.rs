@@ -28,10 +28,14 @@ pub(super) struct Space {
 impl Space {
     /// Selection, enrichment, hidden, cell.
     pub fn context(&self, which: usize) -> *const f32 {
-        self.contexts.get(which).map_or(std::ptr::null(), |context| context.as_ptr())
+        self.contexts
+            .get(which)
+            .map_or(std::ptr::null(), |context| context.as_ptr())
     }
     pub fn of_context(&mut self, which: usize) -> *mut f32 {
-        self.of_contexts.get_mut(which).map_or(std::ptr::null_mut(), Vec::as_mut_ptr)
+        self.of_contexts
+            .get_mut(which)
+            .map_or(std::ptr::null_mut(), Vec::as_mut_ptr)
     }
     pub fn zero_gradients(&mut self, length: usize) {
         for of in &mut self.of_contexts {
@@ -56,7 +60,9 @@ impl Fixed {
         let ([first, count], columns) = (self.windows, shard.given.fixed);
         Rows {
             continuous: columns.continuous.as_ptr().wrapping_add(first * continuous),
-            present: columns.present.map_or(std::ptr::null(), |present| present.as_ptr().wrapping_add(first * variables)),
+            present: columns.present.map_or(std::ptr::null(), |present| {
+                present.as_ptr().wrapping_add(first * variables)
+            }),
             first,
             count,
             all: columns.rows,
@@ -78,12 +84,25 @@ impl Fixed {
         let rows = self.rows(shard, selection.continuous, selection.variables());
         let droppings = [0, 1, 2, 3].map(|which| Self::dropping(shard, which));
         let dropping = shard.pass.part(0).dropping(shard.plan.dropout);
-        let selecting = Selecting { plan: selection, places, buffers: *b, width, dropping };
+        let selecting = Selecting {
+            plan: selection,
+            places,
+            buffers: *b,
+            width,
+            dropping,
+        };
         let weights = match &mut shard.asked {
             Asked::Forecast(outputs) => outputs.fixed.as_mut_ptr(),
             _ => std::ptr::null_mut(),
         };
-        let Space { scratch, block, selected, first: firsts, contexts, .. } = &mut shard.space.fixed;
+        let Space {
+            scratch,
+            block,
+            selected,
+            first: firsts,
+            contexts,
+            ..
+        } = &mut shard.space.fixed;
         scratch.resize(selection, width);
         block.resize(width);
         let selected = sized(selected, windows * width);
@@ -96,7 +115,12 @@ impl Fixed {
                 let bias = Begin::Row(b.parameters.add(network.first.bias.at));
                 multiply::<V>(b, &network.first.weight, windows, selected, bias, to);
                 let (weights, _, _) = b.gated(&network.gated);
-                block.compute::<V>(&weights, windows, [to, selected], dropping.map(|dropping| (dropping, first * width)));
+                block.compute::<V>(
+                    &weights,
+                    windows,
+                    [to, selected],
+                    dropping.map(|dropping| (dropping, first * width)),
+                );
                 block.finish::<V>(&weights, windows, context);
             }
         }
@@ -109,24 +133,60 @@ impl Fixed {
     #[inline(always)]
     pub unsafe fn backward<V: Simd>(&self, shard: &mut Shard<'_>) {
         let (b, [first, windows], width) = (&self.buffers, self.windows, shard.plan.width);
-        let Some((plan, places)) = shard.plan.fixed.as_ref().zip(shard.layout.fixed.as_ref()) else { return };
+        let Some((plan, places)) = shard.plan.fixed.as_ref().zip(shard.layout.fixed.as_ref()) else {
+            return;
+        };
         let selection = &plan.selection;
         let rows = self.rows(shard, selection.continuous, selection.variables());
         let droppings = [0, 1, 2, 3].map(|which| Self::dropping(shard, which));
         let dropping = shard.pass.part(0).dropping(shard.plan.dropout);
-        let selecting = Selecting { plan: selection, places, buffers: *b, width, dropping };
-        let Space { scratch, block, selected, of_selected, first: firsts, of_contexts, of_first, of_skip, .. } = &mut shard.space.fixed;
+        let selecting = Selecting {
+            plan: selection,
+            places,
+            buffers: *b,
+            width,
+            dropping,
+        };
+        let Space {
+            scratch,
+            block,
+            selected,
+            of_selected,
+            first: firsts,
+            of_contexts,
+            of_first,
+            of_skip,
+            ..
+        } = &mut shard.space.fixed;
         let (selected, of_selected) = (selected.as_ptr(), zeros(of_selected, windows * width));
         let (of_first, of_skip) = (sized(of_first, windows * width), sized(of_skip, windows * width));
         // SAFETY: the caller's promise.
         unsafe {
             for (((network, dropping), input), of) in plan.contexts.iter().zip(droppings).zip(firsts).zip(of_contexts) {
-                let Residual { first: layer, gated, .. } = network;
+                let Residual {
+                    first: layer, gated, ..
+                } = network;
                 let (weights, exchanged, gradients) = b.gated(gated);
                 let inputs = [input.as_ptr(), selected];
-                block.compute::<V>(&weights, windows, inputs, dropping.map(|dropping| (dropping, first * width)));
-                block.pull::<V>((&weights, &exchanged, &gradients), windows, of.as_ptr(), [of_first, of_skip]);
-                each::<V>(windows * width, Sum { number: of_skip, sum: of_selected });
+                block.compute::<V>(
+                    &weights,
+                    windows,
+                    inputs,
+                    dropping.map(|dropping| (dropping, first * width)),
+                );
+                block.pull::<V>(
+                    (&weights, &exchanged, &gradients),
+                    windows,
+                    of.as_ptr(),
+                    [of_first, of_skip],
+                );
+                each::<V>(
+                    windows * width,
+                    Sum {
+                        number: of_skip,
+                        sum: of_selected,
+                    },
+                );
                 dense_back::<V>(b, layer, windows, (selected, of_first), (Begin::Kept, of_selected));
             }
             let base = b.parameters.add(selection.first_bias.at);

@@ -13,9 +13,9 @@
 //! Narrow matrices are padded with zeros to whole vectors: the joint network's gate, keys and values together, and the output.
 
 use super::plan::{Matrix, Place, Plan, Selection, padded};
+use crate::kernels::cpu::gated::Sum;
 use crate::kernels::cpu::product::{Begin, Into, Left, Right, Size, exchange, product};
 use crate::kernels::cpu::rows::each;
-use crate::kernels::cpu::gated::Sum;
 use crate::kernels::cpu::simd::{Simd, Work};
 
 /// Where what is derived for a selection lies, and which rows of tables a batch uses.
@@ -64,13 +64,19 @@ pub(super) type Categories<'a> = &'a [Vec<i32>];
 
 impl SelectionPlaces {
     fn new(plan: &Selection, width: usize, categories: Categories<'_>, next: &mut usize) -> Self {
-        let mut places = Self { rows: 2 * plan.continuous, ..Self::default() };
+        let mut places = Self {
+            rows: 2 * plan.continuous,
+            ..Self::default()
+        };
         for ((_, table_rows), column) in plan.tables.iter().zip(categories) {
             let mut row_of = vec![u32::MAX; *table_rows];
             let (mut used, mut indices) = (Vec::new(), Vec::with_capacity(column.len()));
             for value in column {
                 // A row that the table does not have would be a fault of ours: it is taken for unknown.
-                let value = usize::try_from(*value).ok().filter(|value| value < table_rows).unwrap_or(0);
+                let value = usize::try_from(*value)
+                    .ok()
+                    .filter(|value| value < table_rows)
+                    .unwrap_or(0);
                 let Some(row) = row_of.get_mut(value) else { continue };
                 if *row == u32::MAX {
                     *row = (places.rows + used.len()) as u32;
@@ -117,9 +123,15 @@ impl Layout {
         let mut next = 0;
         let width = plan.width;
         let mut layout = Self {
-            fixed: plan.fixed.as_ref().map(|plan| SelectionPlaces::new(&plan.selection, width, fixed, &mut next)),
+            fixed: plan
+                .fixed
+                .as_ref()
+                .map(|plan| SelectionPlaces::new(&plan.selection, width, fixed, &mut next)),
             past: SelectionPlaces::new(&plan.past, width, past, &mut next),
-            future: plan.future.as_ref().map(|plan| SelectionPlaces::new(plan, width, future, &mut next)),
+            future: plan
+                .future
+                .as_ref()
+                .map(|plan| SelectionPlaces::new(plan, width, future, &mut next)),
             ..Self::default()
         };
         let mut take = |numbers: usize| {
@@ -137,8 +149,15 @@ impl Layout {
         layout
     }
     fn selections<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (&'a Selection, &'a SelectionPlaces)> {
-        let fixed = plan.fixed.as_ref().map(|fixed| &fixed.selection).zip(self.fixed.as_ref());
-        fixed.into_iter().chain([(&plan.past, &self.past)]).chain(plan.future.as_ref().zip(self.future.as_ref()))
+        let fixed = plan
+            .fixed
+            .as_ref()
+            .map(|fixed| &fixed.selection)
+            .zip(self.fixed.as_ref());
+        fixed
+            .into_iter()
+            .chain([(&plan.past, &self.past)])
+            .chain(plan.future.as_ref().zip(self.future.as_ref()))
     }
 }
 
@@ -158,14 +177,30 @@ impl Work for Derive<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
-        let Self { plan, layout, parameters, derived, exchanged, is_training } = self;
+        let Self {
+            plan,
+            layout,
+            parameters,
+            derived,
+            exchanged,
+            is_training,
+        } = self;
         let (p, v, width) = (parameters.as_ptr(), derived.as_mut_ptr(), plan.width);
         // SAFETY: the plan's places lie within the parameters, the layout's within what is derived; the machine is the caller's promise.
         unsafe {
             if is_training {
                 for matrix in plan.matrices() {
-                    let Matrix { place, rows, columns, exchanged: at } = matrix;
-                    exchange((p.add(place.at), columns), [rows, columns], (exchanged.as_mut_ptr().add(at), rows));
+                    let Matrix {
+                        place,
+                        rows,
+                        columns,
+                        exchanged: at,
+                    } = matrix;
+                    exchange(
+                        (p.add(place.at), columns),
+                        [rows, columns],
+                        (exchanged.as_mut_ptr().add(at), rows),
+                    );
                 }
             }
             for (plan, places) in layout.selections(plan) {
@@ -177,11 +212,29 @@ impl Work for Derive<'_> {
             copy_columns(p.add(plan.key.at), [width, width], keys_values, wide);
             copy_columns(p.add(plan.value.at), [width, depth], keys_values.add(width), wide);
             let columns = padded(plan.numbers);
-            copy_columns(p.add(plan.output.at), [width, plan.numbers], v.add(layout.output), columns);
-            copy_columns(p.add(plan.output_bias.at), [1, plan.numbers], v.add(layout.output_bias), columns);
+            copy_columns(
+                p.add(plan.output.at),
+                [width, plan.numbers],
+                v.add(layout.output),
+                columns,
+            );
+            copy_columns(
+                p.add(plan.output_bias.at),
+                [1, plan.numbers],
+                v.add(layout.output_bias),
+                columns,
+            );
             if is_training {
-                exchange((keys_values, wide), [width, wide], (v.add(layout.keys_values_exchanged), width));
-                exchange((v.add(layout.output), columns), [width, columns], (v.add(layout.output_exchanged), width));
+                exchange(
+                    (keys_values, wide),
+                    [width, wide],
+                    (v.add(layout.keys_values_exchanged), width),
+                );
+                exchange(
+                    (v.add(layout.output), columns),
+                    [width, columns],
+                    (v.add(layout.output_exchanged), width),
+                );
             }
         }
     }
@@ -201,7 +254,13 @@ unsafe fn copy_columns(from: *const f32, [rows, columns]: [usize; 2], to: *mut f
 /// # Safety
 /// The machine has the vector; places lie within parameters and what is derived.
 #[inline(always)]
-unsafe fn derive_selection<V: Simd>(plan: &Selection, places: &SelectionPlaces, width: usize, p: *const f32, v: *mut f32) {
+unsafe fn derive_selection<V: Simd>(
+    plan: &Selection,
+    places: &SelectionPlaces,
+    width: usize,
+    p: *const f32,
+    v: *mut f32,
+) {
     let variables = plan.variables();
     let (narrow, wide) = (padded(variables), padded(2 * variables));
     // SAFETY: the caller's promise.
@@ -209,7 +268,11 @@ unsafe fn derive_selection<V: Simd>(plan: &Selection, places: &SelectionPlaces, 
         let raw = v.add(places.raw);
         for variable in 0..plan.continuous {
             for (at, part) in [plan.slopes, plan.intercepts].into_iter().flatten().enumerate() {
-                std::ptr::copy_nonoverlapping(p.add(part.at + variable * width), raw.add((2 * variable + at) * width), width);
+                std::ptr::copy_nonoverlapping(
+                    p.add(part.at + variable * width),
+                    raw.add((2 * variable + at) * width),
+                    width,
+                );
             }
         }
         let mut row = 2 * plan.continuous;
@@ -221,37 +284,80 @@ unsafe fn derive_selection<V: Simd>(plan: &Selection, places: &SelectionPlaces, 
         }
         for (variable, (row, rows)) in places.stretches(plan).into_iter().enumerate() {
             let square = variable * width * width;
-            let from = |first: usize| Left { start: raw.cast_const().add((row + first) * width), row: width, column: 1 };
+            let from = |first: usize| Left {
+                start: raw.cast_const().add((row + first) * width),
+                row: width,
+                column: 1,
+            };
             product::<V>(
-                Size { rows, columns: width, depth: width },
+                Size {
+                    rows,
+                    columns: width,
+                    depth: width,
+                },
                 from(0),
-                Right { start: p.add(plan.first.at + square), row: width },
+                Right {
+                    start: p.add(plan.first.at + square),
+                    row: width,
+                },
                 Begin::Zero,
-                Into { start: v.add(places.joint + row * width), row: width },
+                Into {
+                    start: v.add(places.joint + row * width),
+                    row: width,
+                },
             );
             product::<V>(
-                Size { rows, columns: variables, depth: width },
+                Size {
+                    rows,
+                    columns: variables,
+                    depth: width,
+                },
                 from(0),
-                Right { start: p.add(plan.skip.at + variable * width * variables), row: variables },
+                Right {
+                    start: p.add(plan.skip.at + variable * width * variables),
+                    row: variables,
+                },
                 Begin::Zero,
-                Into { start: v.add(places.skip + row * narrow), row: narrow },
+                Into {
+                    start: v.add(places.skip + row * narrow),
+                    row: narrow,
+                },
             );
             // The slope of a continuous variable is multiplied by its value, and has no bias.
             let sloped = usize::from(variable < plan.continuous);
             let bias = Begin::Row(p.add(plan.own_bias.at + variable * width));
             for (first, rows, begin) in [(0, sloped, Begin::Zero), (sloped, rows - sloped, bias)] {
                 product::<V>(
-                    Size { rows, columns: width, depth: width },
+                    Size {
+                        rows,
+                        columns: width,
+                        depth: width,
+                    },
                     from(first),
-                    Right { start: p.add(plan.own.at + square), row: width },
+                    Right {
+                        start: p.add(plan.own.at + square),
+                        row: width,
+                    },
                     begin,
-                    Into { start: v.add(places.own + (row + first) * width), row: width },
+                    Into {
+                        start: v.add(places.own + (row + first) * width),
+                        row: width,
+                    },
                 );
             }
         }
         copy_columns(p.add(plan.gate.at), [width, 2 * variables], v.add(places.gate), wide);
-        copy_columns(p.add(plan.gate_bias.at), [1, 2 * variables], v.add(places.gate_bias), wide);
-        exchange((v.add(places.gate), wide), [width, wide], (v.add(places.gate_exchanged), width));
+        copy_columns(
+            p.add(plan.gate_bias.at),
+            [1, 2 * variables],
+            v.add(places.gate_bias),
+            wide,
+        );
+        exchange(
+            (v.add(places.gate), wide),
+            [width, wide],
+            (v.add(places.gate_exchanged), width),
+        );
     }
 }
 
@@ -271,7 +377,14 @@ impl Work for Pull<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
-        let Self { plan, layout, parameters, derived, gradients, flat } = self;
+        let Self {
+            plan,
+            layout,
+            parameters,
+            derived,
+            gradients,
+            flat,
+        } = self;
         for (range, slot) in &plan.stretches {
             let from = gradients.get(*slot..*slot + range.len()).unwrap_or_default();
             if let Some(to) = flat.get_mut(range.clone()) {
@@ -279,7 +392,13 @@ impl Work for Pull<'_> {
             }
         }
         let width = plan.width;
-        let mut square = vec![0.0_f32; width * width.max(plan.past.variables()).max(plan.fixed.as_ref().map_or(0, |fixed| fixed.selection.variables()))];
+        let mut square = vec![
+            0.0_f32;
+            width
+                * width
+                    .max(plan.past.variables())
+                    .max(plan.fixed.as_ref().map_or(0, |fixed| fixed.selection.variables()))
+        ];
         // SAFETY: as for `Derive`.
         unsafe {
             let (p, v, f) = (parameters.as_ptr(), derived.as_ptr(), flat.as_mut_ptr());
@@ -293,8 +412,18 @@ impl Work for Pull<'_> {
             add_columns::<V>(of, wide, [width, width], f.add(plan.key.at));
             add_columns::<V>(of.add(width), wide, [width, depth], f.add(plan.value.at));
             let columns = padded(plan.numbers);
-            add_columns::<V>(g.add(layout.output), columns, [width, plan.numbers], f.add(plan.output.at));
-            add_columns::<V>(g.add(layout.output_bias), columns, [1, plan.numbers], f.add(plan.output_bias.at));
+            add_columns::<V>(
+                g.add(layout.output),
+                columns,
+                [width, plan.numbers],
+                f.add(plan.output.at),
+            );
+            add_columns::<V>(
+                g.add(layout.output_bias),
+                columns,
+                [1, plan.numbers],
+                f.add(plan.output_bias.at),
+            );
         }
     }
 }
@@ -307,7 +436,15 @@ impl Work for Pull<'_> {
 unsafe fn add_columns<V: Simd>(from: *const f32, wide: usize, [rows, columns]: [usize; 2], to: *mut f32) {
     for row in 0..rows {
         // SAFETY: the caller's promise.
-        unsafe { each::<V>(columns, Sum { number: from.add(row * wide), sum: to.add(row * columns) }) };
+        unsafe {
+            each::<V>(
+                columns,
+                Sum {
+                    number: from.add(row * wide),
+                    sum: to.add(row * columns),
+                },
+            )
+        };
     }
 }
 
@@ -331,48 +468,101 @@ unsafe fn pull_selection<V: Simd>(
         for (variable, (row, rows)) in places.stretches(plan).into_iter().enumerate() {
             let layers: [(Place, usize, usize, usize); 3] = [
                 (plan.first.after(variable * width * width), places.joint, width, width),
-                (plan.skip.after(variable * width * variables), places.skip, narrow, variables),
+                (
+                    plan.skip.after(variable * width * variables),
+                    places.skip,
+                    narrow,
+                    variables,
+                ),
                 (plan.own.after(variable * width * width), places.own, width, width),
             ];
             for (weight, of, apart, columns) in layers {
                 let of = g.cast_const().add(of + row * apart);
                 product::<V>(
-                    Size { rows: width, columns, depth: rows },
-                    Left { start: v.add(places.raw + row * width), row: 1, column: width },
+                    Size {
+                        rows: width,
+                        columns,
+                        depth: rows,
+                    },
+                    Left {
+                        start: v.add(places.raw + row * width),
+                        row: 1,
+                        column: width,
+                    },
                     Right { start: of, row: apart },
                     Begin::Kept,
-                    Into { start: f.add(weight.at), row: columns },
+                    Into {
+                        start: f.add(weight.at),
+                        row: columns,
+                    },
                 );
                 exchange((p.add(weight.at), columns), [width, columns], (square, width));
                 product::<V>(
-                    Size { rows, columns: width, depth: columns },
-                    Left { start: of, row: apart, column: 1 },
-                    Right { start: square, row: width },
+                    Size {
+                        rows,
+                        columns: width,
+                        depth: columns,
+                    },
+                    Left {
+                        start: of,
+                        row: apart,
+                        column: 1,
+                    },
+                    Right {
+                        start: square,
+                        row: width,
+                    },
                     Begin::Kept,
-                    Into { start: of_raw.add(row * width), row: width },
+                    Into {
+                        start: of_raw.add(row * width),
+                        row: width,
+                    },
                 );
             }
             let sloped = usize::from(variable < plan.continuous);
             for row in row + sloped..row + rows {
                 let number = g.cast_const().add(places.own + row * width);
-                each::<V>(width, Sum { number, sum: f.add(plan.own_bias.at + variable * width) });
+                each::<V>(
+                    width,
+                    Sum {
+                        number,
+                        sum: f.add(plan.own_bias.at + variable * width),
+                    },
+                );
             }
         }
         for variable in 0..plan.continuous {
             for (at, part) in [plan.slopes, plan.intercepts].into_iter().flatten().enumerate() {
                 let number = of_raw.cast_const().add((2 * variable + at) * width);
-                each::<V>(width, Sum { number, sum: f.add(part.at + variable * width) });
+                each::<V>(
+                    width,
+                    Sum {
+                        number,
+                        sum: f.add(part.at + variable * width),
+                    },
+                );
             }
         }
         let mut row = 2 * plan.continuous;
         for ((table, _), used) in plan.tables.iter().zip(&places.used) {
             for of_table in used {
                 let number = of_raw.cast_const().add(row * width);
-                each::<V>(width, Sum { number, sum: f.add(table + *of_table as usize * width) });
+                each::<V>(
+                    width,
+                    Sum {
+                        number,
+                        sum: f.add(table + *of_table as usize * width),
+                    },
+                );
                 row += 1;
             }
         }
         add_columns::<V>(g.add(places.gate), wide, [width, 2 * variables], f.add(plan.gate.at));
-        add_columns::<V>(g.add(places.gate_bias), wide, [1, 2 * variables], f.add(plan.gate_bias.at));
+        add_columns::<V>(
+            g.add(places.gate_bias),
+            wide,
+            [1, 2 * variables],
+            f.add(plan.gate_bias.at),
+        );
     }
 }

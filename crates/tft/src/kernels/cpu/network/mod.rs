@@ -44,6 +44,7 @@ const ACCUMULATORS: usize = 16;
 #[derive(Debug)]
 pub struct OnProcessor {
     plan: Plan,
+    level: Level,
     spaces: Mutex<Vec<Space>>,
     gradients: Vec<Vec<f32>>,
     derived: Vec<f32>,
@@ -127,11 +128,24 @@ impl OnProcessor {
     pub fn new<B: Backend>(network: &TemporalFusionTransformer<B>) -> Option<Self> {
         Some(Self {
             plan: Plan::new(network)?,
+            level: Level::of_machine(),
             spaces: Mutex::default(),
             gradients: Vec::new(),
             derived: Vec::new(),
             exchanged: Vec::new(),
         })
+    }
+
+    /// The same network with the vectors of every level that this machine has.
+    #[cfg(test)]
+    pub(crate) fn of_every_level<B: Backend>(network: &TemporalFusionTransformer<B>) -> Vec<Self> {
+        let at = |level| {
+            Some(Self {
+                level,
+                ..Self::new(network)?
+            })
+        };
+        Level::all().into_iter().filter_map(at).collect()
     }
 
     /// Numbers of the flat buffer of parameters.
@@ -150,27 +164,53 @@ impl OnProcessor {
                 && columns.continuous.len() == rows * continuous
                 && columns.categorical.len() == categorical
                 && columns.categorical.iter().all(|column| column.len() == rows)
-                && columns.present.is_none_or(|present| present.len() == rows * (continuous + categorical))
+                && columns
+                    .present
+                    .is_none_or(|present| present.len() == rows * (continuous + categorical))
         };
         let count = |selection: &plan::Selection| [selection.continuous, selection.tables.len()];
         let none = [0, 0];
         let is_whole = parameters.len() == plan.parameters
             && fits(&given.past, count(&plan.past), windows * plan.context)
-            && fits(&given.future, plan.future.as_ref().map_or(none, count), windows * plan.horizon)
-            && fits(&given.fixed, plan.fixed.as_ref().map_or(none, |fixed| count(&fixed.selection)), windows)
-            && given.steps_present.is_none_or(|present| present.len() == windows * plan.context)
+            && fits(
+                &given.future,
+                plan.future.as_ref().map_or(none, count),
+                windows * plan.horizon,
+            )
+            && fits(
+                &given.fixed,
+                plan.fixed.as_ref().map_or(none, |fixed| count(&fixed.selection)),
+                windows,
+            )
+            && given
+                .steps_present
+                .is_none_or(|present| present.len() == windows * plan.context)
             && given.targets.len() == windows * plan.horizon * plan.targets
             && given.known.len() == given.targets.len();
         is_whole.then_some(given)
     }
 
     /// Derives what a batch needs.
-    fn prepare<'a>(&'a mut self, parameters: &'a [f32], given: Given<'a>, pass: Pass, is_training: bool) -> (Prepared<'a>, &'a mut Vec<Vec<f32>>) {
-        let level = Level::of_machine();
-        let layout = Layout::new(&self.plan, [given.fixed.categorical, given.past.categorical, given.future.categorical]);
+    fn prepare<'a>(
+        &'a mut self,
+        parameters: &'a [f32],
+        given: Given<'a>,
+        pass: Pass,
+        is_training: bool,
+    ) -> (Prepared<'a>, &'a mut Vec<Vec<f32>>) {
+        let level = self.level;
+        let layout = Layout::new(
+            &self.plan,
+            [
+                given.fixed.categorical,
+                given.past.categorical,
+                given.future.categorical,
+            ],
+        );
         self.derived.clear();
         self.derived.resize(layout.length, 0.0);
-        self.exchanged.resize(if is_training { self.plan.exchanged } else { 0 }, 0.0);
+        self.exchanged
+            .resize(if is_training { self.plan.exchanged } else { 0 }, 0.0);
         let derive = Derive {
             plan: &self.plan,
             layout: &layout,
@@ -225,14 +265,21 @@ impl OnProcessor {
                 flat: &mut flat,
             },
         );
-        Some(LossGradient { sum: sums.iter().sum(), known: known(given), gradient: flat })
+        Some(LossGradient {
+            sum: sums.iter().sum(),
+            known: known(given),
+            gradient: flat,
+        })
     }
 
     /// The summed loss of a batch, and how many targets are known; `None`: the batch is not of this network.
     pub fn loss(&mut self, parameters: &[f32], batch: &Batch, loss: &Loss) -> Option<(f64, f64)> {
         let given = self.checked(parameters, batch)?;
         let (prepared, _) = self.prepare(parameters, given, Pass::Predict, false);
-        let sums: Vec<f64> = (0..prepared.shards()).into_par_iter().map(|shard| prepared.run(shard, Asked::Loss(loss))).collect();
+        let sums: Vec<f64> = (0..prepared.shards())
+            .into_par_iter()
+            .map(|shard| prepared.run(shard, Asked::Loss(loss)))
+            .collect();
         Some((sums.iter().sum(), known(given)))
     }
 
@@ -259,14 +306,31 @@ impl OnProcessor {
             for ((part, each), next) in parts.iter_mut().zip(each).zip(&mut next) {
                 *next = part.split_off_mut(..windows * each);
             }
-            let [Some(forecast), Some(fixed), Some(past), Some(future), Some(attention)] = next else { return None };
-            work.push((shard, Outputs { forecast, fixed, past, future, attention }));
+            let [Some(forecast), Some(fixed), Some(past), Some(future), Some(attention)] = next else {
+                return None;
+            };
+            work.push((
+                shard,
+                Outputs {
+                    forecast,
+                    fixed,
+                    past,
+                    future,
+                    attention,
+                },
+            ));
         }
         work.into_par_iter().for_each(|(shard, outputs)| {
             prepared.run(shard, Asked::Forecast(outputs));
         });
         let [forecast, fixed, past, future, attention] = numbers;
-        Some(ExplainedNumbers { forecast, fixed, past, future, attention })
+        Some(ExplainedNumbers {
+            forecast,
+            fixed,
+            past,
+            future,
+            attention,
+        })
     }
 }
 

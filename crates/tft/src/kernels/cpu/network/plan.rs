@@ -33,7 +33,10 @@ pub(super) struct Place {
 impl Place {
     /// So many numbers later.
     pub fn after(self, numbers: usize) -> Self {
-        Self { at: self.at + numbers, slot: self.slot + numbers }
+        Self {
+            at: self.at + numbers,
+            slot: self.slot + numbers,
+        }
     }
 }
 
@@ -173,15 +176,25 @@ impl Names {
     fn matrix_at(&mut self, place: Place, rows: usize, columns: usize) -> Matrix {
         let exchanged = self.exchanged;
         self.exchanged += rows * columns;
-        Matrix { place, rows, columns, exchanged }
+        Matrix {
+            place,
+            rows,
+            columns,
+            exchanged,
+        }
     }
     fn matrix(&mut self, name: &str) -> Option<Matrix> {
         let (place, shape) = self.found.get(name)?.clone();
-        let [rows, columns] = *shape.as_slice() else { return None };
+        let [rows, columns] = *shape.as_slice() else {
+            return None;
+        };
         Some(self.matrix_at(place, rows, columns))
     }
     fn dense(&mut self, name: &str) -> Option<Dense> {
-        Some(Dense { weight: self.matrix(&format!("{name}.weight"))?, bias: self.place(&format!("{name}.bias"))? })
+        Some(Dense {
+            weight: self.matrix(&format!("{name}.weight"))?,
+            bias: self.place(&format!("{name}.bias"))?,
+        })
     }
     /// A gate with its norm; a layer before the gate, if there is one.
     fn gated(&mut self, name: &str) -> Option<Gated> {
@@ -208,22 +221,38 @@ impl Names {
         })
     }
     /// Among the first so many continuous and categorical variables of an embedding.
-    fn selection(&mut self, name: &str, embedding: &str, [continuous, categorical]: [usize; 2], width: usize) -> Option<Selection> {
+    fn selection(
+        &mut self,
+        name: &str,
+        embedding: &str,
+        [continuous, categorical]: [usize; 2],
+        width: usize,
+    ) -> Option<Selection> {
         let variables = continuous + categorical;
         let table = |at: usize| {
             let (place, shape) = self.found.get(&format!("{embedding}.tables.{at}"))?;
             Some((place.at, *shape.first()?))
         };
         let tables = (0..categorical).map(table).collect::<Option<Vec<_>>>()?;
-        let (second, second_bias) =
-            (self.place(&format!("{name}.variables.second.weight"))?, self.place(&format!("{name}.variables.second.bias"))?);
-        let (gate, gate_bias) =
-            (self.place(&format!("{name}.variables.gate.weight"))?, self.place(&format!("{name}.variables.gate.bias"))?);
-        let (scale, shift) = (self.place(&format!("{name}.variables.scale"))?, self.place(&format!("{name}.variables.shift"))?);
+        let (second, second_bias) = (
+            self.place(&format!("{name}.variables.second.weight"))?,
+            self.place(&format!("{name}.variables.second.bias"))?,
+        );
+        let (gate, gate_bias) = (
+            self.place(&format!("{name}.variables.gate.weight"))?,
+            self.place(&format!("{name}.variables.gate.bias"))?,
+        );
+        let (scale, shift) = (
+            self.place(&format!("{name}.variables.scale"))?,
+            self.place(&format!("{name}.variables.shift"))?,
+        );
         let each = (0..variables).map(|variable| {
             let square = variable * width * width;
             Gated {
-                second: Some(Dense { weight: self.matrix_at(second.after(square), width, width), bias: second_bias.after(variable * width) }),
+                second: Some(Dense {
+                    weight: self.matrix_at(second.after(square), width, width),
+                    bias: second_bias.after(variable * width),
+                }),
                 gate: Dense {
                     weight: self.matrix_at(gate.after(2 * square), width, 2 * width),
                     bias: gate_bias.after(2 * variable * width),
@@ -233,7 +262,10 @@ impl Names {
             }
         });
         let each = each.collect();
-        let norm = [self.place(&format!("{name}.joint.norm.scale")), self.place(&format!("{name}.joint.norm.shift"))];
+        let norm = [
+            self.place(&format!("{name}.joint.norm.scale")),
+            self.place(&format!("{name}.joint.norm.shift")),
+        ];
         Some(Selection {
             continuous,
             slopes: self.place(&format!("{embedding}.slopes")),
@@ -247,7 +279,11 @@ impl Names {
             gate_bias: self.place(&format!("{name}.joint.gate.bias"))?,
             skip: self.place(&format!("{name}.joint.skip"))?,
             skip_bias: self.place(&format!("{name}.joint.skip_bias"))?,
-            norm: if let [Some(scale), Some(shift)] = norm { Some([scale, shift]) } else { None },
+            norm: if let [Some(scale), Some(shift)] = norm {
+                Some([scale, shift])
+            } else {
+                None
+            },
             own: self.place(&format!("{name}.variables.first.weight"))?,
             own_bias: self.place(&format!("{name}.variables.first.bias"))?,
             each,
@@ -276,12 +312,25 @@ impl Plan {
         }
         let mut names = Names { found, exchanged: 0 };
         let (width, names) = (network.width, &mut names);
-        let tables = |names: &Names, name: &str| (0..).take_while(|at| names.found.contains_key(&format!("{name}.{at}"))).count();
-        let continuous = |names: &Names, name: &str| names.found.get(name).and_then(|(_, shape)| shape.first().copied()).unwrap_or(0);
+        let tables = |names: &Names, name: &str| {
+            (0..)
+                .take_while(|at| names.found.contains_key(&format!("{name}.{at}")))
+                .count()
+        };
+        let continuous = |names: &Names, name: &str| {
+            names
+                .found
+                .get(name)
+                .and_then(|(_, shape)| shape.first().copied())
+                .unwrap_or(0)
+        };
         let fixed = match &network.fixed {
             None => None,
             Some(_) => {
-                let count = [continuous(names, "fixed.embedding.slopes"), tables(names, "fixed.embedding.tables")];
+                let count = [
+                    continuous(names, "fixed.embedding.slopes"),
+                    tables(names, "fixed.embedding.tables"),
+                ];
                 Some(Fixed {
                     selection: names.selection("fixed.selection", "fixed.embedding", count, width)?,
                     contexts: [
@@ -350,7 +399,11 @@ impl Plan {
         };
         let mut found = vec![self.query, self.attention_output];
         found.extend(self.recurrence.iter().flat_map(|lstm| [lstm.input, lstm.hidden]));
-        found.extend([self.recurrence_gate, self.attention_gate, self.output_gate].iter().flat_map(gated));
+        found.extend(
+            [self.recurrence_gate, self.attention_gate, self.output_gate]
+                .iter()
+                .flat_map(gated),
+        );
         found.extend([self.enrichment, self.position_wise].iter().flat_map(residual));
         found.extend(selection(&self.past));
         found.extend(self.future.iter().flat_map(selection));

@@ -143,7 +143,11 @@ pub(super) struct Selecting<'a> {
 
 impl Selecting<'_> {
     fn dense(&self, rows: usize, columns: usize) -> Size {
-        Size { rows, columns, depth: self.width }
+        Size {
+            rows,
+            columns,
+            depth: self.width,
+        }
     }
     /// # Safety
     /// As for `forward`.
@@ -180,52 +184,118 @@ impl Selecting<'_> {
                     *pair.add(1) = if self.is_present(rows, row, variable) { 1.0 } else { 0.0 };
                 }
             }
-            let from_design = Left { start: design, row: pairs, column: 1 };
+            let from_design = Left {
+                start: design,
+                row: pairs,
+                column: 1,
+            };
             product::<V>(
-                Size { rows: count, columns: width, depth: pairs },
+                Size {
+                    rows: count,
+                    columns: width,
+                    depth: pairs,
+                },
                 from_design,
-                Right { start: b.derived.add(places.joint), row: width },
+                Right {
+                    start: b.derived.add(places.joint),
+                    row: width,
+                },
                 Begin::Row(base),
-                Into { start: first, row: width },
+                Into {
+                    start: first,
+                    row: width,
+                },
             );
             product::<V>(
-                Size { rows: count, columns: narrow, depth: pairs },
+                Size {
+                    rows: count,
+                    columns: narrow,
+                    depth: pairs,
+                },
                 from_design,
-                Right { start: b.derived.add(places.skip), row: narrow },
+                Right {
+                    start: b.derived.add(places.skip),
+                    row: narrow,
+                },
                 Begin::Zero,
-                Into { start: normal, row: narrow },
+                Into {
+                    start: normal,
+                    row: narrow,
+                },
             );
             for at in 0..plan.tables.len() {
                 for row in (0..count).filter(|row| self.is_present(rows, *row, continuous + at)) {
                     let index = self.index(at, rows.first + row);
                     let number = b.derived.add(places.joint + index * width);
-                    each::<V>(width, Sum { number, sum: first.add(row * width) });
+                    each::<V>(
+                        width,
+                        Sum {
+                            number,
+                            sum: first.add(row * width),
+                        },
+                    );
                     let number = b.derived.add(places.skip + index * narrow);
-                    each::<V>(narrow, Sum { number, sum: normal.add(row * narrow) });
+                    each::<V>(
+                        narrow,
+                        Sum {
+                            number,
+                            sum: normal.add(row * narrow),
+                        },
+                    );
                 }
             }
-            each::<V>(count * width, Activate { input: first, output: first });
+            each::<V>(
+                count * width,
+                Activate {
+                    input: first,
+                    output: first,
+                },
+            );
             let second = scratch.second.as_mut_ptr();
             product::<V>(
                 self.dense(count, width),
-                Left { start: first, row: width, column: 1 },
-                Right { start: b.parameters.add(plan.second.weight.place.at), row: width },
+                Left {
+                    start: first,
+                    row: width,
+                    column: 1,
+                },
+                Right {
+                    start: b.parameters.add(plan.second.weight.place.at),
+                    row: width,
+                },
                 Begin::Row(b.parameters.add(plan.second.bias.at)),
-                Into { start: second, row: width },
+                Into {
+                    start: second,
+                    row: width,
+                },
             );
             let (gate, opened) = (scratch.gate.as_mut_ptr(), scratch.opened.as_mut_ptr());
             product::<V>(
                 self.dense(count, wide),
-                Left { start: second, row: width, column: 1 },
-                Right { start: b.derived.add(places.gate), row: wide },
+                Left {
+                    start: second,
+                    row: width,
+                    column: 1,
+                },
+                Right {
+                    start: b.derived.add(places.gate),
+                    row: wide,
+                },
                 Begin::Row(b.derived.add(places.gate_bias)),
                 Into { start: gate, row: wide },
             );
-            each::<V>(count * wide, Sigmoid { input: gate, output: opened });
+            each::<V>(
+                count * wide,
+                Sigmoid {
+                    input: gate,
+                    output: opened,
+                },
+            );
             let weights = scratch.weights.as_mut_ptr();
             for row in 0..count {
                 self.sum(normal.add(row * narrow), gate.add(row * wide), opened.add(row * wide));
-                *scratch.inverse.as_mut_ptr().add(row) = self.normalise(normal.add(row * narrow), weights.add(row * narrow), rows, row);
+                *scratch.inverse.as_mut_ptr().add(row) =
+                    self.normalise(normal.add(row * narrow), weights.add(row * narrow), rows, row);
             }
             each::<V>(count * narrow, Exponential { number: weights });
             for row in 0..count {
@@ -275,7 +345,10 @@ impl Selecting<'_> {
             if plan.norm.is_some() {
                 let mean = (0..variables).map(|variable| *row.add(variable)).sum::<f32>() * share;
                 (0..variables).for_each(|variable| *row.add(variable) -= mean);
-                let variance = (0..variables).map(|variable| *row.add(variable) * *row.add(variable)).sum::<f32>() * share;
+                let variance = (0..variables)
+                    .map(|variable| *row.add(variable) * *row.add(variable))
+                    .sum::<f32>()
+                    * share;
                 inverse = 1.0 / (variance + Architecture::EPSILON as f32).sqrt();
                 (0..variables).for_each(|variable| *row.add(variable) *= inverse);
             }
@@ -304,16 +377,30 @@ impl Selecting<'_> {
     #[inline(always)]
     unsafe fn embed<V: Simd>(&self, variable: usize, rows: &Rows, scratch: &mut Scratch) {
         let (places, width, continuous) = (self.places, self.width, self.plan.continuous);
-        let outputs = [(places.own, scratch.first.as_mut_ptr()), (places.raw, scratch.skip.as_mut_ptr())];
+        let outputs = [
+            (places.own, scratch.first.as_mut_ptr()),
+            (places.raw, scratch.skip.as_mut_ptr()),
+        ];
         for (from, to) in outputs {
             // SAFETY: the caller's promise.
             unsafe {
                 let from = self.buffers.derived.add(from);
                 if variable < continuous {
                     product::<V>(
-                        Size { rows: rows.count, columns: width, depth: 2 },
-                        Left { start: scratch.design.as_ptr().add(2 * variable), row: 2 * continuous, column: 1 },
-                        Right { start: from.add(2 * variable * width), row: width },
+                        Size {
+                            rows: rows.count,
+                            columns: width,
+                            depth: 2,
+                        },
+                        Left {
+                            start: scratch.design.as_ptr().add(2 * variable),
+                            row: 2 * continuous,
+                            column: 1,
+                        },
+                        Right {
+                            start: from.add(2 * variable * width),
+                            row: width,
+                        },
                         Begin::Zero,
                         Into { start: to, row: width },
                     );
@@ -338,7 +425,12 @@ impl Selecting<'_> {
             self.embed::<V>(variable, rows, scratch);
             let start = (variable * rows.all + rows.first) * self.width;
             let inputs = [scratch.first.as_ptr(), scratch.skip.as_ptr()];
-            scratch.block.compute::<V>(weights, rows.count, inputs, self.dropping.map(|dropping| (dropping, start)));
+            scratch.block.compute::<V>(
+                weights,
+                rows.count,
+                inputs,
+                self.dropping.map(|dropping| (dropping, start)),
+            );
         }
     }
 
@@ -348,7 +440,13 @@ impl Selecting<'_> {
     /// The machine has the vector; plan, places and buffers are of one network, rows of its batch; at most `BLOCK` rows; `base` leads to
     /// the joint network's first bias with what the window's context adds: [width].
     #[inline(always)]
-    pub unsafe fn forward<V: Simd>(&self, rows: &Rows, base: *const f32, scratch: &mut Scratch, [output, weights]: [*mut f32; 2]) {
+    pub unsafe fn forward<V: Simd>(
+        &self,
+        rows: &Rows,
+        base: *const f32,
+        scratch: &mut Scratch,
+        [output, weights]: [*mut f32; 2],
+    ) {
         let (width, variables) = (self.width, self.plan.variables());
         let narrow = padded(variables);
         // SAFETY: the caller's promise.
@@ -383,7 +481,14 @@ impl Selecting<'_> {
     /// # Safety
     /// As for `forward`.
     #[inline(always)]
-    pub unsafe fn backward<V: Simd>(&self, rows: &Rows, base: *const f32, scratch: &mut Scratch, gradient: *const f32, of_base: *mut f32) {
+    pub unsafe fn backward<V: Simd>(
+        &self,
+        rows: &Rows,
+        base: *const f32,
+        scratch: &mut Scratch,
+        gradient: *const f32,
+        of_base: *mut f32,
+    ) {
         let (plan, places, width, b) = (self.plan, self.places, self.width, self.buffers);
         let (continuous, narrow, pairs) = (plan.continuous, padded(plan.variables()), 2 * plan.continuous);
         // SAFETY: the caller's promise.
@@ -405,21 +510,43 @@ impl Selecting<'_> {
                 }
                 let (of_first, of_skip) = (scratch.of_first.as_mut_ptr(), scratch.of_skip.as_mut_ptr());
                 let learned = (&weights, &exchanged, &of);
-                scratch.block.pull::<V>(learned, rows.count, scratch.of_output.as_ptr(), [of_first, of_skip]);
+                scratch
+                    .block
+                    .pull::<V>(learned, rows.count, scratch.of_output.as_ptr(), [of_first, of_skip]);
                 for (from, to) in [(of_first, places.own), (of_skip, places.raw)] {
                     let to = b.of_derived.add(to);
                     if variable < continuous {
                         product::<V>(
-                            Size { rows: 2, columns: width, depth: rows.count },
-                            Left { start: scratch.design.as_ptr().add(2 * variable), row: 1, column: pairs },
-                            Right { start: from, row: width },
+                            Size {
+                                rows: 2,
+                                columns: width,
+                                depth: rows.count,
+                            },
+                            Left {
+                                start: scratch.design.as_ptr().add(2 * variable),
+                                row: 1,
+                                column: pairs,
+                            },
+                            Right {
+                                start: from,
+                                row: width,
+                            },
                             Begin::Kept,
-                            Into { start: to.add(2 * variable * width), row: width },
+                            Into {
+                                start: to.add(2 * variable * width),
+                                row: width,
+                            },
                         );
                     } else {
                         for row in 0..rows.count {
                             let index = self.index(variable - continuous, rows.first + row);
-                            each::<V>(width, Sum { number: from.add(row * width), sum: to.add(index * width) });
+                            each::<V>(
+                                width,
+                                Sum {
+                                    number: from.add(row * width),
+                                    sum: to.add(index * width),
+                                },
+                            );
                         }
                     }
                 }
@@ -444,65 +571,166 @@ impl Selecting<'_> {
             let (of_sum, of_gate) = (scratch.of_weights.as_mut_ptr(), scratch.of_gate.as_mut_ptr());
             for row in 0..count {
                 self.unrank(scratch, row, of_sum.add(row * narrow));
-                let (opened, gate) = (scratch.opened.as_ptr().add(row * wide), scratch.gate.as_ptr().add(row * wide));
+                let (opened, gate) = (
+                    scratch.opened.as_ptr().add(row * wide),
+                    scratch.gate.as_ptr().add(row * wide),
+                );
                 for variable in 0..variables {
                     let (of, open) = (*of_sum.add(row * narrow + variable), *opened.add(variable));
                     let to = of_gate.add(row * wide + variable);
                     *to = of * *gate.add(variables + variable) * open * (1.0 - open);
                     *to.add(variables) = of * open;
                 }
-                each::<V>(variables, Sum { number: of_sum.add(row * narrow), sum: b.gradients.add(plan.skip_bias.slot) });
-                each::<V>(wide, Sum { number: of_gate.add(row * wide), sum: b.of_derived.add(places.gate_bias) });
+                each::<V>(
+                    variables,
+                    Sum {
+                        number: of_sum.add(row * narrow),
+                        sum: b.gradients.add(plan.skip_bias.slot),
+                    },
+                );
+                each::<V>(
+                    wide,
+                    Sum {
+                        number: of_gate.add(row * wide),
+                        sum: b.of_derived.add(places.gate_bias),
+                    },
+                );
             }
-            let by_row = |start: *const f32| Left { start, row: 1, column: width };
+            let by_row = |start: *const f32| Left {
+                start,
+                row: 1,
+                column: width,
+            };
             product::<V>(
-                Size { rows: width, columns: wide, depth: count },
+                Size {
+                    rows: width,
+                    columns: wide,
+                    depth: count,
+                },
                 by_row(scratch.second.as_ptr()),
-                Right { start: of_gate, row: wide },
+                Right {
+                    start: of_gate,
+                    row: wide,
+                },
                 Begin::Kept,
-                Into { start: b.of_derived.add(places.gate), row: wide },
+                Into {
+                    start: b.of_derived.add(places.gate),
+                    row: wide,
+                },
             );
             let of_second = scratch.of_second.as_mut_ptr();
             product::<V>(
-                Size { rows: count, columns: width, depth: wide },
-                Left { start: of_gate, row: wide, column: 1 },
-                Right { start: b.derived.add(places.gate_exchanged), row: width },
+                Size {
+                    rows: count,
+                    columns: width,
+                    depth: wide,
+                },
+                Left {
+                    start: of_gate,
+                    row: wide,
+                    column: 1,
+                },
+                Right {
+                    start: b.derived.add(places.gate_exchanged),
+                    row: width,
+                },
                 Begin::Zero,
-                Into { start: of_second, row: width },
+                Into {
+                    start: of_second,
+                    row: width,
+                },
             );
             product::<V>(
-                Size { rows: width, columns: width, depth: count },
+                Size {
+                    rows: width,
+                    columns: width,
+                    depth: count,
+                },
                 by_row(scratch.activated.as_ptr()),
-                Right { start: of_second, row: width },
+                Right {
+                    start: of_second,
+                    row: width,
+                },
                 Begin::Kept,
-                Into { start: b.gradients.add(plan.second.weight.place.slot), row: width },
+                Into {
+                    start: b.gradients.add(plan.second.weight.place.slot),
+                    row: width,
+                },
             );
             let of_first = scratch.of_first.as_mut_ptr();
             product::<V>(
                 self.dense(count, width),
-                Left { start: of_second, row: width, column: 1 },
-                Right { start: b.exchanged.add(plan.second.weight.exchanged), row: width },
+                Left {
+                    start: of_second,
+                    row: width,
+                    column: 1,
+                },
+                Right {
+                    start: b.exchanged.add(plan.second.weight.exchanged),
+                    row: width,
+                },
                 Begin::Zero,
-                Into { start: of_first, row: width },
+                Into {
+                    start: of_first,
+                    row: width,
+                },
             );
-            each::<V>(count * width, Deactivate { activated: scratch.activated.as_ptr(), number: of_first });
+            each::<V>(
+                count * width,
+                Deactivate {
+                    activated: scratch.activated.as_ptr(),
+                    number: of_first,
+                },
+            );
             for row in 0..count {
-                each::<V>(width, Sum { number: of_second.add(row * width), sum: b.gradients.add(plan.second.bias.slot) });
-                each::<V>(width, Sum { number: of_first.add(row * width), sum: of_base });
+                each::<V>(
+                    width,
+                    Sum {
+                        number: of_second.add(row * width),
+                        sum: b.gradients.add(plan.second.bias.slot),
+                    },
+                );
+                each::<V>(
+                    width,
+                    Sum {
+                        number: of_first.add(row * width),
+                        sum: of_base,
+                    },
+                );
             }
             for (from, to, columns) in [(of_first, places.joint, width), (of_sum, places.skip, narrow)] {
                 let to = b.of_derived.add(to);
                 product::<V>(
-                    Size { rows: pairs, columns, depth: count },
-                    Left { start: scratch.design.as_ptr(), row: 1, column: pairs },
-                    Right { start: from, row: columns },
+                    Size {
+                        rows: pairs,
+                        columns,
+                        depth: count,
+                    },
+                    Left {
+                        start: scratch.design.as_ptr(),
+                        row: 1,
+                        column: pairs,
+                    },
+                    Right {
+                        start: from,
+                        row: columns,
+                    },
                     Begin::Kept,
-                    Into { start: to, row: columns },
+                    Into {
+                        start: to,
+                        row: columns,
+                    },
                 );
                 for at in 0..plan.tables.len() {
                     for row in (0..count).filter(|row| self.is_present(rows, *row, plan.continuous + at)) {
                         let index = self.index(at, rows.first + row);
-                        each::<V>(columns, Sum { number: from.add(row * columns), sum: to.add(index * columns) });
+                        each::<V>(
+                            columns,
+                            Sum {
+                                number: from.add(row * columns),
+                                sum: to.add(index * columns),
+                            },
+                        );
                     }
                 }
             }
@@ -521,10 +749,16 @@ impl Selecting<'_> {
         let Some([scale, shift]) = plan.norm else { return };
         // SAFETY: the caller's promise.
         unsafe {
-            let (weights, normal) = (scratch.weights.as_ptr().add(row * narrow), scratch.normal.as_ptr().add(row * narrow));
+            let (weights, normal) = (
+                scratch.weights.as_ptr().add(row * narrow),
+                scratch.normal.as_ptr().add(row * narrow),
+            );
             let inverse = *scratch.inverse.as_ptr().add(row);
             let all = 0..variables;
-            let along: f32 = all.clone().map(|variable| *weights.add(variable) * *of.add(variable)).sum();
+            let along: f32 = all
+                .clone()
+                .map(|variable| *weights.add(variable) * *of.add(variable))
+                .sum();
             let (mut mean, mut slant) = (0.0, 0.0);
             for variable in all.clone() {
                 let rank = *weights.add(variable) * (*of.add(variable) - along);

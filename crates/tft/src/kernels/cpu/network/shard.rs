@@ -108,16 +108,42 @@ pub(super) fn zeros(buffer: &mut Vec<f32>, length: usize) -> *mut f32 {
 /// # Safety
 /// The machine has the vector; pointers lead to as many numbers as they say.
 #[inline(always)]
-pub(super) unsafe fn multiply<V: Simd>(b: &Buffers, matrix: &Matrix, rows: usize, input: *const f32, begin: Begin, output: *mut f32) {
-    let Matrix { place, rows: inputs, columns: outputs, .. } = *matrix;
+pub(super) unsafe fn multiply<V: Simd>(
+    b: &Buffers,
+    matrix: &Matrix,
+    rows: usize,
+    input: *const f32,
+    begin: Begin,
+    output: *mut f32,
+) {
+    let Matrix {
+        place,
+        rows: inputs,
+        columns: outputs,
+        ..
+    } = *matrix;
     // SAFETY: the caller's promise.
     unsafe {
         product::<V>(
-            Size { rows, columns: outputs, depth: inputs },
-            Left { start: input, row: inputs, column: 1 },
-            Right { start: b.parameters.add(place.at), row: outputs },
+            Size {
+                rows,
+                columns: outputs,
+                depth: inputs,
+            },
+            Left {
+                start: input,
+                row: inputs,
+                column: 1,
+            },
+            Right {
+                start: b.parameters.add(place.at),
+                row: outputs,
+            },
             begin,
-            Into { start: output, row: outputs },
+            Into {
+                start: output,
+                row: outputs,
+            },
         );
     }
 }
@@ -134,22 +160,55 @@ pub(super) unsafe fn multiply_back<V: Simd>(
     (input, of_output): (*const f32, *const f32),
     (begin, of_input): (Begin, *mut f32),
 ) {
-    let Matrix { place, rows: inputs, columns: outputs, exchanged } = *matrix;
+    let Matrix {
+        place,
+        rows: inputs,
+        columns: outputs,
+        exchanged,
+    } = *matrix;
     // SAFETY: the caller's promise.
     unsafe {
         product::<V>(
-            Size { rows: inputs, columns: outputs, depth: rows },
-            Left { start: input, row: 1, column: inputs },
-            Right { start: of_output, row: outputs },
+            Size {
+                rows: inputs,
+                columns: outputs,
+                depth: rows,
+            },
+            Left {
+                start: input,
+                row: 1,
+                column: inputs,
+            },
+            Right {
+                start: of_output,
+                row: outputs,
+            },
             Begin::Kept,
-            Into { start: b.gradients.add(place.slot), row: outputs },
+            Into {
+                start: b.gradients.add(place.slot),
+                row: outputs,
+            },
         );
         product::<V>(
-            Size { rows, columns: inputs, depth: outputs },
-            Left { start: of_output, row: outputs, column: 1 },
-            Right { start: b.exchanged.add(exchanged), row: inputs },
+            Size {
+                rows,
+                columns: inputs,
+                depth: outputs,
+            },
+            Left {
+                start: of_output,
+                row: outputs,
+                column: 1,
+            },
+            Right {
+                start: b.exchanged.add(exchanged),
+                row: inputs,
+            },
             begin,
-            Into { start: of_input, row: inputs },
+            Into {
+                start: of_input,
+                row: inputs,
+            },
         );
     }
 }
@@ -162,7 +221,15 @@ pub(super) unsafe fn multiply_back<V: Simd>(
 pub(super) unsafe fn add_rows<V: Simd>(number: *const f32, rows: usize, width: usize, sum: *mut f32) {
     for row in 0..rows {
         // SAFETY: the caller's promise.
-        unsafe { each::<V>(width, Sum { number: number.add(row * width), sum }) };
+        unsafe {
+            each::<V>(
+                width,
+                Sum {
+                    number: number.add(row * width),
+                    sum,
+                },
+            )
+        };
     }
 }
 
@@ -232,7 +299,9 @@ impl Shard<'_> {
     }
     /// The weights that are asked for of a selection, from a row of the shard on.
     fn weights_at(asked: &mut Asked<'_>, which: usize, at: usize) -> *mut f32 {
-        let Asked::Forecast(outputs) = asked else { return std::ptr::null_mut() };
+        let Asked::Forecast(outputs) = asked else {
+            return std::ptr::null_mut();
+        };
         let weights = match which {
             0 => &mut outputs.past,
             _ => &mut outputs.future,
@@ -247,7 +316,8 @@ macro_rules! selections {
         let (plan, layout) = ($self.plan, $self.layout);
         let past = (&plan.past, &layout.past, $self.given.past, 0, plan.context, 2);
         let future = plan.future.as_ref().zip(layout.future.as_ref());
-        let future = future.map(|(selection, places)| (selection, places, $self.given.future, plan.context, plan.horizon, 3));
+        let future =
+            future.map(|(selection, places)| (selection, places, $self.given.future, plan.context, plan.horizon, 3));
         [Some(past), future]
     }};
 }
@@ -271,15 +341,30 @@ impl Work for Shard<'_> {
                 let Some((selection, places, columns, start, length, part)) = selection else {
                     // Nothing is known in advance: the decoder starts from its state alone.
                     for window in 0..windows {
-                        std::ptr::write_bytes(input.add((window * steps + plan.context) * width), 0, plan.horizon * width);
+                        std::ptr::write_bytes(
+                            input.add((window * steps + plan.context) * width),
+                            0,
+                            plan.horizon * width,
+                        );
                     }
                     continue;
                 };
                 let variables = selection.variables();
                 self.space.scratch.resize(selection, width);
-                let selecting = Selecting { plan: selection, places, buffers: b, width, dropping: self.dropping(part) };
+                let selecting = Selecting {
+                    plan: selection,
+                    places,
+                    buffers: b,
+                    width,
+                    dropping: self.dropping(part),
+                };
                 for window in 0..windows {
-                    let base = self.space.base.get(which).map_or(std::ptr::null(), |base| base.as_ptr()).add(window * width);
+                    let base = self
+                        .space
+                        .base
+                        .get(which)
+                        .map_or(std::ptr::null(), |base| base.as_ptr())
+                        .add(window * width);
                     for step in (0..length).step_by(BLOCK) {
                         let row = (first + window) * length + step;
                         let rows = rows_of(&columns, selection.continuous, variables, row, BLOCK.min(length - step));
@@ -306,7 +391,11 @@ impl Work for Shard<'_> {
                     buffers: b,
                     pass: self.pass,
                     window: first + window,
-                    present: if places.present.is_null() { places.present } else { places.present.add(window * steps) },
+                    present: if places.present.is_null() {
+                        places.present
+                    } else {
+                        places.present.add(window * steps)
+                    },
                     base: self.space.base[2].as_ptr().add(window * width),
                     of_base: self.space.of_base[2].as_mut_ptr().wrapping_add(window * width),
                     input: input.cast_const().add(at),
@@ -314,7 +403,12 @@ impl Work for Shard<'_> {
                     of_input: of_input.wrapping_add(at),
                     of_hidden: of_hidden.wrapping_add(at),
                 };
-                loss += ahead.run::<V>(&mut self.space.window, &mut self.space.block, &self.given, (&mut self.asked, window));
+                loss += ahead.run::<V>(
+                    &mut self.space.window,
+                    &mut self.space.block,
+                    &self.given,
+                    (&mut self.asked, window),
+                );
             }
             if is_training {
                 self.back::<V>(&b, places, [of_input, of_hidden]);
@@ -326,7 +420,10 @@ impl Work for Shard<'_> {
 
 impl Shard<'_> {
     fn contexts(&self, b: &Buffers) -> Fixed {
-        Fixed { buffers: *b, windows: self.windows }
+        Fixed {
+            buffers: *b,
+            windows: self.windows,
+        }
     }
 
     /// The first layers' biases with what contexts add: of past and future selections, and of the enrichment.
@@ -343,7 +440,9 @@ impl Shard<'_> {
             (future.first_bias, future.context, 0),
             (plan.enrichment.first.bias, plan.enrichment.context, 1),
         ];
-        let Space { base, of_base, fixed, .. } = &mut *self.space;
+        let Space {
+            base, of_base, fixed, ..
+        } = &mut *self.space;
         for ((base, of_base), (bias, context, which)) in base.iter_mut().zip(of_base).zip(parts) {
             let to = sized(base, windows * width);
             zeros(of_base, windows * width);
@@ -352,7 +451,8 @@ impl Shard<'_> {
                 let bias = b.parameters.add(bias.at);
                 match context {
                     Some(matrix) => multiply::<V>(b, &matrix, windows, fixed.context(which), Begin::Row(bias), to),
-                    None => (0..windows).for_each(|window| std::ptr::copy_nonoverlapping(bias, to.add(window * width), width)),
+                    None => (0..windows)
+                        .for_each(|window| std::ptr::copy_nonoverlapping(bias, to.add(window * width), width)),
                 }
             }
         }
@@ -363,7 +463,12 @@ impl Shard<'_> {
     #[inline(always)]
     unsafe fn recur<V: Simd>(&mut self, b: &Buffers) -> sequence::Places {
         let (extent, first) = (self.lstm(), self.windows[0]);
-        let sequence::Extent { windows, context, steps, width } = extent;
+        let sequence::Extent {
+            windows,
+            context,
+            steps,
+            width,
+        } = extent;
         let space = &mut *self.space;
         let present = match self.given.steps_present {
             None => std::ptr::null(),
@@ -404,7 +509,9 @@ impl Shard<'_> {
     #[inline(always)]
     unsafe fn back<V: Simd>(&mut self, b: &Buffers, places: sequence::Places, [of_input, of_hidden]: [*mut f32; 2]) {
         let (plan, extent, first) = (self.plan, self.lstm(), self.windows[0]);
-        let sequence::Extent { windows, steps, width, .. } = extent;
+        let sequence::Extent {
+            windows, steps, width, ..
+        } = extent;
         // SAFETY: the caller's promise.
         unsafe {
             let exchanged = |lstm: Lstm| sequence::Exchanged {
@@ -421,18 +528,41 @@ impl Shard<'_> {
             let learned = (plan.recurrence.map(exchanged), plan.recurrence.map(gradients));
             sequence::backward::<V>(extent, learned, places, of_hidden, into);
             for (which, selection) in selections!(self).into_iter().enumerate() {
-                let Some((selection, places, columns, start, length, part)) = selection else { continue };
+                let Some((selection, places, columns, start, length, part)) = selection else {
+                    continue;
+                };
                 self.space.scratch.resize(selection, width);
-                let selecting = Selecting { plan: selection, places, buffers: *b, width, dropping: self.dropping(part) };
+                let selecting = Selecting {
+                    plan: selection,
+                    places,
+                    buffers: *b,
+                    width,
+                    dropping: self.dropping(part),
+                };
                 for window in 0..windows {
-                    let base = self.space.base.get(which).map_or(std::ptr::null(), |base| base.as_ptr()).add(window * width);
-                    let of_base = self.space.of_base.get_mut(which).map_or(std::ptr::null_mut(), Vec::as_mut_ptr);
+                    let base = self
+                        .space
+                        .base
+                        .get(which)
+                        .map_or(std::ptr::null(), |base| base.as_ptr())
+                        .add(window * width);
+                    let of_base = self
+                        .space
+                        .of_base
+                        .get_mut(which)
+                        .map_or(std::ptr::null_mut(), Vec::as_mut_ptr);
                     for step in (0..length).step_by(BLOCK) {
                         let row = (first + window) * length + step;
                         let count = BLOCK.min(length - step);
                         let rows = rows_of(&columns, selection.continuous, selection.variables(), row, count);
                         let gradient = of_input.cast_const().add((window * steps + start + step) * width);
-                        selecting.backward::<V>(&rows, base, &mut self.space.scratch, gradient, of_base.add(window * width));
+                        selecting.backward::<V>(
+                            &rows,
+                            base,
+                            &mut self.space.scratch,
+                            gradient,
+                            of_base.add(window * width),
+                        );
                     }
                 }
             }
@@ -449,7 +579,9 @@ impl Shard<'_> {
         let width = plan.width;
         let parts = [
             Some((plan.past.first_bias, plan.past.context, 0)),
-            plan.future.as_ref().map(|future| (future.first_bias, future.context, 0)),
+            plan.future
+                .as_ref()
+                .map(|future| (future.first_bias, future.context, 0)),
             Some((plan.enrichment.first.bias, plan.enrichment.context, 1)),
         ];
         let Space { of_base, fixed, .. } = &mut *self.space;
