@@ -4,8 +4,8 @@
 //! the project uses of it.
 //!
 //! Reading order, which is the data's: `data` (a panel in memory, windows, batches), `model` (the network), `kernels` (operations with a
-//! backward pass of their own), `loss`, `train` (how it learns), `artefacts` (what is kept), `predict`, `learner` (all of it behind the interface
-//! of everything that forecasts). `random` draws everything that is random.
+//! backward pass of their own), `loss`, `train` (how it learns), `telemetry` (what it tells meanwhile), `artefacts` (what is kept), `predict`,
+//! `learner` (all of it behind the interface of everything that forecasts). `random` draws everything that is random.
 
 pub mod artefacts;
 pub mod data;
@@ -16,6 +16,7 @@ pub mod loss;
 pub mod model;
 pub mod predict;
 mod random;
+pub mod telemetry;
 pub mod train;
 
 pub use error::TftError;

@@ -37,6 +37,8 @@ struct Gathered {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
     windows: usize,
+    /// Context and horizon.
+    steps: [usize; 2],
     fixed: Gathered,
     past: Gathered,
     future: Gathered,
@@ -45,6 +47,32 @@ pub struct Batch {
     targets: Vec<f32>,
     known: Vec<f32>,
     scalers: Vec<Scaler>,
+}
+
+/// Columns of a batch as they lie in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GivenColumns<'a> {
+    pub rows: usize,
+    /// [rows, continuous]
+    pub continuous: &'a [f32],
+    /// [rows] of each categorical variable
+    pub categorical: &'a [Vec<i32>],
+    /// [rows, variables]; `None`: nothing is missing.
+    pub present: Option<&'a [f32]>,
+}
+
+/// A batch as it lies in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Given<'a> {
+    pub windows: usize,
+    pub fixed: GivenColumns<'a>,
+    pub past: GivenColumns<'a>,
+    pub future: GivenColumns<'a>,
+    /// [windows, context]; `None`: every step is present.
+    pub steps_present: Option<&'a [f32]>,
+    /// [windows, horizon, targets]
+    pub targets: &'a [f32],
+    pub known: &'a [f32],
 }
 
 /// What is to be forecast, on a device.
@@ -119,6 +147,14 @@ impl Gathered {
             }
         }
     }
+    fn given(&self, rows: usize) -> GivenColumns<'_> {
+        GivenColumns {
+            rows,
+            continuous: &self.continuous,
+            categorical: &self.categorical,
+            present: (!self.is_complete).then_some(&self.present),
+        }
+    }
     fn tensors<B: Backend>(&self, rows: usize, device: &B::Device) -> Option<Columns<B>> {
         let (continuous, categorical) = (self.continuous.len() / rows.max(1), self.categorical.len());
         let variables = continuous + categorical;
@@ -174,6 +210,7 @@ impl<'a> Gathering<'a> {
         let (fixed, known, observed) = (self.panel.fixed(), self.panel.known(), self.panel.observed());
         let count = windows.len();
         batch.windows = count;
+        batch.steps = [context, horizon];
         batch.is_long = true;
         batch
             .fixed
@@ -365,6 +402,19 @@ impl Batch {
     #[must_use]
     pub fn targets(&self) -> (&[f32], &[f32]) {
         (&self.targets, &self.known)
+    }
+    /// The batch as it lies in memory.
+    pub(crate) fn given(&self) -> Given<'_> {
+        let (windows, [context, horizon]) = (self.windows, self.steps);
+        Given {
+            windows,
+            fixed: self.fixed.given(windows),
+            past: self.past.given(windows * context),
+            future: self.future.given(windows * horizon),
+            steps_present: (!self.is_long).then_some(&self.steps_present),
+            targets: &self.targets,
+            known: &self.known,
+        }
     }
     /// The batch on a device.
     #[must_use]

@@ -14,6 +14,7 @@ mod windows;
 mod tests;
 
 pub use batch::{Batch, BatchTensors, Gathering, Targets};
+pub(crate) use batch::{Given, GivenColumns};
 pub use loader::{Loading, load};
 pub use panel::{Block, Panel, Rows};
 pub use sampling::Sampling;

@@ -138,6 +138,17 @@ impl Panel {
             first_steps,
         })
     }
+    /// The same series with other variables, of as many rows.
+    pub(crate) fn with(&self, fixed: Block, known: Block, observed: Block) -> Self {
+        Self {
+            names: self.names.clone(),
+            starts: self.starts.clone(),
+            first_steps: self.first_steps.clone(),
+            fixed,
+            known,
+            observed,
+        }
+    }
     /// The name of each entity.
     #[must_use]
     pub fn names(&self) -> &[String] {

@@ -3,7 +3,9 @@
 //! A kernel is a forward and a backward function on a backend without gradients, written here in Burn's operations, so that every
 //! backend has it. A backend with something faster overrides the two; the node in the graph (`Autodiff<B>`) is the same for all.
 //!
-//! Reading order: `residual`, `lstm`, `attention`, then `cpu` (the same for processors, with explicit vectors).
+//! On processors the whole network is one such operation (`cpu`), and these are its naive twins.
+//!
+//! Reading order: `residual`, `lstm`, `attention`, then `cpu`.
 
 mod attention;
 mod cpu;
@@ -11,6 +13,7 @@ mod lstm;
 mod residual;
 
 pub use attention::{AttentionGradients, AttentionInputs};
+pub use cpu::{ExplainedNumbers, LossGradient, OnProcessor};
 pub use lstm::{LstmGradients, LstmInputs, LstmTrace, LstmWeights};
 pub use residual::{GroupedWeights, ResidualGradients, ResidualInputs, elu, sigmoid};
 #[cfg(test)]
@@ -25,6 +28,9 @@ use burn::tensor::backend::Backend;
 
 /// A backend that the network can run on.
 pub trait Kernels: Backend {
+    /// Whether the whole network is one operation of own code on this backend (`OnProcessor`).
+    const IS_PROCESSOR: bool = false;
+
     /// What follows the first layer of gated residual networks, or gated skip connections: [groups, rows, width].
     #[must_use]
     fn residual(inputs: ResidualInputs<Self>) -> Tensor<Self, 3> {
@@ -67,28 +73,7 @@ pub trait Kernels: Backend {
 }
 
 impl Kernels for Flex {
-    fn attention_weights(inputs: AttentionInputs<Self>) -> Tensor<Self, 3> {
-        cpu::attention_forward(&inputs).unwrap_or_else(|| attention::forward(&inputs))
-    }
-    fn attention_backward(inputs: &AttentionInputs<Self>, gradient: Tensor<Self, 3>) -> AttentionGradients<Self> {
-        cpu::attention_backward(inputs, &gradient).unwrap_or_else(|| attention::backward(inputs, gradient))
-    }
-    fn residual(inputs: ResidualInputs<Self>) -> Tensor<Self, 3> {
-        cpu::residual_forward(&inputs).unwrap_or_else(|| residual::forward(&inputs))
-    }
-    fn residual_backward(inputs: &ResidualInputs<Self>, gradient: Tensor<Self, 3>) -> ResidualGradients<Self> {
-        cpu::residual_backward(inputs, &gradient).unwrap_or_else(|| residual::backward(inputs, gradient))
-    }
-    fn lstm_forward(inputs: &LstmInputs<Self>) -> LstmTrace<Self> {
-        cpu::lstm_forward(inputs).unwrap_or_else(|| lstm::forward(inputs))
-    }
-    fn lstm_backward(
-        inputs: &LstmInputs<Self>,
-        trace: &LstmTrace<Self>,
-        gradient: Tensor<Self, 3>,
-    ) -> LstmGradients<Self> {
-        cpu::lstm_backward(inputs, trace, &gradient).unwrap_or_else(|| lstm::backward(inputs, trace, gradient))
-    }
+    const IS_PROCESSOR: bool = true;
 }
 
 #[cfg(feature = "cuda")]

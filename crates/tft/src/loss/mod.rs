@@ -111,4 +111,71 @@ impl Loss {
             known: count,
         }
     }
+
+    /// The summed loss of one window, as it lies in memory: `forecast` by rows of steps, which are so many numbers apart, targets and
+    /// `known` [horizon, targets]. Its gradient is written into `gradient`, which lies as the forecast does.
+    pub(crate) fn of_window(
+        &self,
+        (forecast, apart): (&[f32], usize),
+        targets: &[f32],
+        known: &[f32],
+        gradient: Option<&mut [f32]>,
+    ) -> f64 {
+        let outputs = self.outputs().len().max(1);
+        let mut nowhere = [];
+        let (is_asked, gradient) = match gradient {
+            Some(gradient) => (true, gradient),
+            None => (false, &mut nowhere[..]),
+        };
+        let steps = forecast.len() / apart.max(1);
+        let each = targets.len() / steps.max(1);
+        let mut sum = 0.0;
+        for step in 0..steps {
+            let row = forecast.iter().skip(step * apart);
+            let goals = targets.iter().zip(known).skip(step * each).take(each);
+            let goals = goals.flat_map(|goal| (0..outputs).map(move |output| (goal, output)));
+            let mut places = gradient.iter_mut().skip(step * apart);
+            for (forecast, ((target, known), output)) in row.zip(goals) {
+                let place = places.next();
+                if *known == 0.0 {
+                    continue;
+                }
+                let (loss, slope) = self.of_one(*forecast, *target, output);
+                sum += f64::from(loss);
+                if let (true, Some(place)) = (is_asked, place) {
+                    *place = slope;
+                }
+            }
+        }
+        sum
+    }
+
+    /// The loss of a forecast and its slope.
+    fn of_one(&self, forecast: f32, target: f32, output: usize) -> (f32, f32) {
+        let rest = target - forecast;
+        match self {
+            Self::Quantile(levels) => {
+                let level = levels.get(output).copied().unwrap_or_default() as f32;
+                if rest < 0.0 {
+                    (rest * (level - 1.0), 1.0 - level)
+                } else {
+                    (rest * level, -level)
+                }
+            }
+            Self::Mae => (rest.abs(), if rest == 0.0 { 0.0 } else { -rest.signum() }),
+            Self::Mse => (rest * rest, -2.0 * rest),
+            Self::Huber { delta } => {
+                let (size, delta) = (rest.abs(), *delta as f32);
+                if size <= delta {
+                    (0.5 * size * size, -rest)
+                } else {
+                    (delta * (size - 0.5 * delta), -delta * rest.signum())
+                }
+            }
+            Self::Poisson => {
+                let power = libm::expf(forecast);
+                (power - target * forecast, power - target)
+            }
+        }
+    }
 }

@@ -1,14 +1,19 @@
 //! Forecasts of many windows, in the targets' own units, with what they rest on.
 
+mod ensemble;
+
 use std::ops::ControlFlow;
 
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::TftError;
 use crate::data::{Gathering, Loading, Shape, Window, load};
-use crate::kernels::Kernels;
+use crate::kernels::{ExplainedNumbers, Kernels, OnProcessor};
 use crate::model::{Crossings, Explained, Outputs, Pass, TemporalFusionTransformer, sort_quantiles};
+
+pub use ensemble::mean_of;
 
 /// Forecasts of windows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -74,10 +79,22 @@ pub fn forecast<B: Kernels>(
         threads: asking.threads,
     };
     let mut forecasts = Forecasts::default();
+    let mut own = B::IS_PROCESSOR
+        .then(|| OnProcessor::new(network))
+        .flatten()
+        .zip(Some(flat(network)?));
     load(&loading, |_, batch| {
-        let tensors = batch.tensors::<B>(shape, device);
-        let explained = network.forward(tensors.windows, Pass::Predict)?;
-        let mut values = numbers(explained.forecast.clone())?;
+        let explained = match &mut own {
+            Some((own, weights)) => own.explain(weights, batch).ok_or(TftError::Columns { kind: "past" })?,
+            None => explained_numbers(network.forward(batch.tensors::<B>(shape, device).windows, Pass::Predict)?)?,
+        };
+        let ExplainedNumbers {
+            forecast: mut values,
+            fixed,
+            past,
+            future,
+            attention,
+        } = explained;
         // [windows, horizon, targets, outputs]; a scaler for each window and target.
         let (levels, targets) = (asking.outputs.len().max(1), network.targets.max(1));
         let windows = values.chunks_mut((shape.horizon * targets * levels).max(1));
@@ -97,7 +114,26 @@ pub fn forecast<B: Kernels>(
             forecasts.crossings.forecasts += count;
         }
         forecasts.values.extend(values);
-        add_explanation(&mut forecasts, explained)?;
+        let importance = &mut forecasts.importance;
+        importance.fixed.extend(fixed);
+        let windows = batch.len().max(1);
+        importance.past.extend(mean_over_steps(
+            &past,
+            past.len() / windows / shape.context.max(1),
+            shape.context,
+        ));
+        importance.future.extend(mean_over_steps(
+            &future,
+            future.len() / windows / shape.horizon.max(1),
+            shape.horizon,
+        ));
+        let each = attention.len() / windows;
+        forecasts.attention.resize(each, 0.0);
+        for window in attention.chunks_exact(each.max(1)) {
+            for (sum, weight) in forecasts.attention.iter_mut().zip(window) {
+                *sum += f64::from(*weight);
+            }
+        }
         Ok(ControlFlow::Continue(()))
     })?;
     for weight in &mut forecasts.attention {
@@ -106,21 +142,49 @@ pub fn forecast<B: Kernels>(
     Ok(forecasts)
 }
 
-fn add_explanation<B: Backend>(forecasts: &mut Forecasts, explained: Explained<B>) -> Result<(), TftError> {
-    let over_steps = |weights: Tensor<B, 3>| numbers(weights.mean_dim(1));
-    forecasts.importance.past.extend(over_steps(explained.past)?);
-    if let Some(future) = explained.future {
-        forecasts.importance.future.extend(over_steps(future)?);
+/// [windows, steps, variables] → [windows, variables]
+fn mean_over_steps(weights: &[f32], variables: usize, steps: usize) -> Vec<f32> {
+    let mut means = Vec::new();
+    for window in weights.chunks_exact((variables * steps).max(1)) {
+        let mut sums = vec![0.0_f64; variables];
+        for row in window.chunks_exact(variables.max(1)) {
+            sums.iter_mut()
+                .zip(row)
+                .for_each(|(sum, weight)| *sum += f64::from(*weight));
+        }
+        means.extend(sums.iter().map(|sum| (sum / steps as f64) as f32));
     }
-    if let Some(fixed) = explained.fixed {
-        forecasts.importance.fixed.extend(numbers(fixed)?);
+    means
+}
+
+/// All parameters, in the module's order.
+fn flat<B: Backend>(network: &TemporalFusionTransformer<B>) -> Result<Vec<f32>, TftError> {
+    #[derive(Default)]
+    struct Flat {
+        found: Vec<f32>,
+        error: Option<TftError>,
     }
-    let attention = numbers(explained.attention.sum_dim(0))?;
-    forecasts.attention.resize(attention.len(), 0.0);
-    for (sum, weight) in forecasts.attention.iter_mut().zip(attention) {
-        *sum += f64::from(weight);
+    impl<B: Backend> ModuleVisitor<B> for Flat {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+            match numbers(param.val()) {
+                Ok(values) => self.found.extend(values),
+                Err(error) => self.error = Some(error),
+            }
+        }
     }
-    Ok(())
+    let mut flat = Flat::default();
+    network.visit(&mut flat);
+    flat.error.map_or(Ok(flat.found), Err)
+}
+
+fn explained_numbers<B: Backend>(explained: Explained<B>) -> Result<ExplainedNumbers, TftError> {
+    Ok(ExplainedNumbers {
+        forecast: numbers(explained.forecast)?,
+        fixed: explained.fixed.map(numbers).transpose()?.unwrap_or_default(),
+        past: numbers(explained.past)?,
+        future: explained.future.map(numbers).transpose()?.unwrap_or_default(),
+        attention: numbers(explained.attention)?,
+    })
 }
 
 fn numbers<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>, TftError> {

@@ -32,6 +32,8 @@ pub struct Progress {
     pub early_stopping: EarlyStopping,
     /// What the schedule has seen.
     pub plateau: Plateau,
+    /// The validation loss and the epoch of each checkpoint that is kept, the best first.
+    pub kept: Vec<(f64, u64)>,
 }
 
 /// A run between two steps.
@@ -45,6 +47,8 @@ pub struct Checkpoint {
     pub first_moment: Vec<f32>,
     /// Its second moment.
     pub second_moment: Vec<f32>,
+    /// The average of parameters over steps; empty where there is none (yet).
+    pub average: Vec<f32>,
     /// The parameters of the best epoch; empty before the first.
     pub best: Vec<f32>,
 }
@@ -59,6 +63,7 @@ impl Checkpoint {
     pub fn to_bytes(&self) -> Result<Vec<u8>, TftError> {
         let unusable = |reason: String| TftError::Checkpoint { reason };
         let parts = [
+            ("average", &self.average),
             ("best", &self.best),
             ("first_moment", &self.first_moment),
             ("parameters", &self.parameters),
@@ -106,6 +111,7 @@ impl Checkpoint {
             parameters: floats("parameters")?,
             first_moment: floats("first_moment")?,
             second_moment: floats("second_moment")?,
+            average: floats("average")?,
             best: floats("best")?,
         })
     }

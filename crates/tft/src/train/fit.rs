@@ -1,20 +1,19 @@
 //! The loop: gather, forward, backward, clip, step; after every epoch measure, tell, perhaps stop.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{ElementConversion, Tensor, TensorData};
+use burn::tensor::ElementConversion;
+use burn::tensor::backend::AutodiffBackend;
 
 use super::checkpoint::{Checkpoint, Progress};
 use super::early_stopping::Verdict;
+use super::engine::{Engine, Gradient, State, on_device, on_host};
 use super::flat;
-use super::graph::one_graph;
-use super::optimiser::AdamW;
 use super::settings::Settings;
 use crate::TftError;
 use crate::data::{Batch, Gathering, Loading, Sampling, Shape, Window, load};
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, OnProcessor};
 use crate::loss::{Loss, LossSum};
 use crate::model::{Architecture, Draws, Pass, TemporalFusionTransformer};
 use crate::random::mix;
@@ -70,6 +69,12 @@ pub enum Moment<'a> {
         step: u64,
         /// Steps there will be at most.
         of: u64,
+        /// The learning rate of the step.
+        rate: f64,
+        /// The mean loss of the step's windows; `None`: asking would wait for a device.
+        loss: Option<f64>,
+        /// The gradient's norm before clipping; `None`: the same.
+        gradient_norm: Option<f64>,
     },
     /// After an epoch.
     Epoch(&'a Report),
@@ -80,6 +85,8 @@ pub enum Moment<'a> {
 pub enum Control {
     /// It does.
     Continue,
+    /// It does, after a checkpoint: whoever asks knows what time it is.
+    Save,
     /// It stops here, also within an epoch, keeping what it has: the checkpoint goes on from here.
     Stop,
 }
@@ -118,6 +125,7 @@ where
             break;
         }
         let (report, verdict) = run.end_epoch()?;
+        run.keep_best(report.validation_loss)?;
         run.write_checkpoint()?;
         let wish = control(Moment::Epoch(&report));
         history.push(report);
@@ -126,11 +134,13 @@ where
         }
     }
     let checkpoint = run.checkpoint()?;
-    if !checkpoint.best.is_empty() && !material.validation.is_empty() {
-        run.parameters = on_device(&checkpoint.best, device);
-    }
+    let weights = if checkpoint.best.is_empty() || material.validation.is_empty() {
+        run.engine.weights()?
+    } else {
+        checkpoint.best.clone()
+    };
     Ok(Fitted {
-        network: flat::replace(run.network, &run.parameters),
+        network: flat::replace(run.network, &on_device(&weights, device)),
         history,
         checkpoint,
     })
@@ -139,16 +149,12 @@ where
 /// A run between two steps.
 struct Run<'a, B: AutodiffBackend> {
     material: &'a Material<'a>,
-    shape: Shape,
     device: B::Device,
+    /// As it was drawn: weights lie in the engine.
     network: TemporalFusionTransformer<B>,
-    parameters: Tensor<B::InnerBackend, 1>,
-    optimiser: AdamW<B::InnerBackend>,
+    engine: Engine<B>,
     best: Vec<f32>,
     progress: Progress,
-    /// Losses of steps that were not asked for yet, so that no step waits for the device.
-    pending: Vec<LossSum<B::InnerBackend>>,
-    gradient_norm: Option<Tensor<B::InnerBackend, 1>>,
 }
 
 /// Losses that may wait to be read: few enough to see soon that a loss is not a number.
@@ -161,27 +167,20 @@ where
 {
     fn new(material: &'a Material<'a>, from: Option<Checkpoint>, device: &B::Device) -> Result<Self, TftError> {
         let network = TemporalFusionTransformer::<B>::new(material.architecture, material.seed, device)?;
-        let nothing = || TftError::Checkpoint {
-            reason: "the network has no parameters".to_owned(),
+        let shape = Shape {
+            context: material.architecture.context,
+            horizon: material.architecture.horizon,
         };
-        let parameters = flat::parameters(&network).ok_or_else(nothing)?;
         let mut run = Self {
-            shape: Shape {
-                context: material.architecture.context,
-                horizon: material.architecture.horizon,
-            },
             device: device.clone(),
-            optimiser: AdamW::new(material.settings.optimiser, &parameters),
+            engine: Engine::new(&network, material.settings.optimiser, shape, device)?,
             best: Vec::new(),
             progress: Progress {
                 identity: identity(material)?,
                 ..Progress::default()
             },
-            pending: Vec::new(),
-            gradient_norm: None,
             material,
             network,
-            parameters,
         };
         if let Some(checkpoint) = from {
             run.resume(checkpoint)?;
@@ -190,25 +189,19 @@ where
     }
 
     fn resume(&mut self, from: Checkpoint) -> Result<(), TftError> {
-        let wrong = |reason: &str| {
-            let reason = reason.to_owned();
-            Err(TftError::Checkpoint { reason })
-        };
         if from.progress.identity != self.progress.identity {
-            return wrong("it is of another architecture, other settings, data or another seed");
+            let reason = "it is of another architecture, other settings, data or another seed".to_owned();
+            return Err(TftError::Checkpoint { reason });
         }
-        let [count] = self.parameters.dims();
-        let lengths = [from.parameters.len(), from.first_moment.len(), from.second_moment.len()];
-        if lengths.iter().any(|length| *length != count) {
-            return wrong("it has another number of parameters");
-        }
-        self.parameters = on_device(&from.parameters, &self.device);
-        self.optimiser.first_moment = on_device(&from.first_moment, &self.device);
-        self.optimiser.second_moment = on_device(&from.second_moment, &self.device);
-        self.optimiser.steps = from.progress.step;
+        self.engine.restore(State {
+            parameters: from.parameters,
+            first_moment: from.first_moment,
+            second_moment: from.second_moment,
+            average: from.average,
+            steps: from.progress.step,
+        })?;
         self.best = from.best;
         self.progress = from.progress;
-        self.network = flat::replace(self.network.clone(), &self.parameters);
         Ok(())
     }
 
@@ -242,29 +235,33 @@ where
             draw: self.progress.epoch.wrapping_mul(pieces as u64),
             threads: material.loading_threads,
         };
-        let mut sum: Option<(Tensor<B::InnerBackend, 1>, LossSum<B::InnerBackend>)> = None;
+        let mut sum: Option<Gradient<B::InnerBackend>> = None;
         let (of, mut wish) = (self.steps(), Control::Continue);
         load(&loading, |number, batch| {
-            let (gradient, loss) = self.piece(batch, number % micro)?;
-            let (gradient, loss) = match sum.take() {
-                None => (gradient, loss),
-                Some((before, LossSum { sum, known })) => {
-                    let both = LossSum {
-                        sum: sum + loss.sum,
-                        known: known + loss.known,
-                    };
-                    (before + gradient, both)
-                }
+            let piece = self.piece(batch, number % micro)?;
+            let gradient = match sum.take() {
+                None => piece,
+                Some(before) => before.and(piece),
             };
             if number % micro + 1 < micro && number + 1 < pieces {
-                sum = Some((gradient, loss));
+                sum = Some(gradient);
                 return Ok(ControlFlow::Continue(()));
             }
-            self.step(gradient, loss)?;
-            let step = self.progress.step;
-            wish = control(Moment::Step { step, of });
+            let rate = self.rate();
+            self.step(gradient)?;
+            let (loss, gradient_norm) = self.engine.last().unzip();
+            wish = control(Moment::Step {
+                step: self.progress.step,
+                of,
+                rate,
+                loss,
+                gradient_norm,
+            });
+            if wish == Control::Save {
+                self.write_checkpoint()?;
+            }
             Ok(match wish {
-                Control::Continue => ControlFlow::Continue(()),
+                Control::Continue | Control::Save => ControlFlow::Continue(()),
                 Control::Stop => ControlFlow::Break(()),
             })
         })?;
@@ -285,44 +282,22 @@ where
         }
     }
 
-    /// The gradient of the summed loss of a piece of a batch, and the loss.
-    fn piece(
-        &self,
-        batch: &Batch,
-        piece: usize,
-    ) -> Result<(Tensor<B::InnerBackend, 1>, LossSum<B::InnerBackend>), TftError> {
-        let _alone = one_graph();
-        let tensors = batch.tensors::<B>(self.shape, &self.device);
+    /// The gradient of the summed loss of a piece of a batch.
+    fn piece(&mut self, batch: &Batch, piece: usize) -> Result<Gradient<B::InnerBackend>, TftError> {
         let draws = Draws::of_step(mix(self.material.seed, 3), self.progress.step).part(piece as u64);
-        let forecast = self.network.forward(tensors.windows, Pass::Train(draws))?.forecast;
-        let loss = self
-            .material
-            .settings
-            .loss
-            .sum(forecast, tensors.targets.values, tensors.targets.known);
-        let gradients = loss.sum.backward();
-        let gradient = flat::gradients(&self.network, &gradients).ok_or(TftError::Columns { kind: "past" })?;
-        let loss = LossSum {
-            sum: loss.sum.inner(),
-            known: loss.known.inner(),
-        };
-        Ok((gradient, loss))
+        self.engine
+            .gradient(batch, Pass::Train(draws), &self.material.settings.loss)
     }
 
-    fn step(&mut self, gradient: Tensor<B::InnerBackend, 1>, loss: LossSum<B::InnerBackend>) -> Result<(), TftError> {
+    fn step(&mut self, gradient: Gradient<B::InnerBackend>) -> Result<(), TftError> {
         let settings = self.material.settings;
-        let gradient = gradient / loss.known.clone().clamp_min(1.0);
-        let rate = self.rate();
-        let (parameters, norm) = self
-            .optimiser
-            .step(self.parameters.clone(), gradient, rate, settings.gradient_clip);
-        self.parameters = parameters;
-        self.gradient_norm = Some(norm);
-        self.network = flat::replace(self.network.clone(), &self.parameters);
-        self.pending.push(loss);
+        self.engine.step(gradient, self.rate(), settings.gradient_clip)?;
         self.progress.step += 1;
         self.progress.position += 1;
-        if self.pending.len() >= MOST_PENDING {
+        if let Some(share) = settings.averaging.after_step(self.progress.step) {
+            self.engine.average(share);
+        }
+        if self.engine.pending() >= MOST_PENDING {
             self.read_losses()?;
         }
         match settings.checkpoint_every {
@@ -341,9 +316,9 @@ where
 
     /// Adds what the device has computed, step by step.
     fn read_losses(&mut self) -> Result<(), TftError> {
-        let first = self.progress.step + 1 - self.pending.len() as u64;
-        for (step, loss) in (first..).zip(self.pending.drain(..)) {
-            let (sum, known): (f64, f64) = (loss.sum.into_scalar().elem(), loss.known.into_scalar().elem());
+        let losses = self.engine.take_losses();
+        let first = self.progress.step + 1 - losses.len() as u64;
+        for (step, (sum, known)) in (first..).zip(losses) {
             if !sum.is_finite() {
                 return Err(TftError::NotFinite { what: "loss", step });
             }
@@ -357,10 +332,14 @@ where
         self.read_losses()?;
         let (material, settings) = (self.material, self.material.settings);
         let rate = self.rate();
+        if let Some(share) = settings.averaging.after_epoch(self.progress.epoch + 1, settings.epochs) {
+            self.engine.average(share);
+        }
+        let weights = self.engine.weights()?;
         let validation_loss = if material.validation.is_empty() {
             None
         } else {
-            let network = flat::replace(self.network.clone(), &self.parameters);
+            let network = flat::replace(self.network.clone(), &on_device(&weights, &self.device));
             Some(evaluate(&network, material, &self.device)?)
         };
         let train_loss = self.progress.loss_sum / self.progress.loss_known.max(1.0);
@@ -373,7 +352,7 @@ where
             verdict = stopping.after_epoch(self.progress.epoch, loss, settings.min_delta, settings.patience);
             settings.schedule.after_epoch(loss, &mut self.progress.plateau);
             if verdict == Verdict::Better {
-                self.best = on_host(&self.parameters, "parameters")?;
+                self.best = weights;
             }
         }
         let report = Report {
@@ -383,20 +362,42 @@ where
             train_loss,
             validation_loss,
             rate,
-            gradient_norm: self.gradient_norm.take().map_or(0.0, |norm| norm.into_scalar().elem()),
+            gradient_norm: self.engine.norm(),
         };
         Ok((report, verdict))
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, TftError> {
         self.read_losses()?;
+        let state = self.engine.state()?;
         Ok(Checkpoint {
             progress: self.progress.clone(),
-            parameters: on_host(&self.parameters, "parameters")?,
-            first_moment: on_host(&self.optimiser.first_moment, "first moment")?,
-            second_moment: on_host(&self.optimiser.second_moment, "second moment")?,
+            parameters: state.parameters,
+            first_moment: state.first_moment,
+            second_moment: state.second_moment,
+            average: state.average,
             best: self.best.clone(),
         })
+    }
+
+    /// Keeps the checkpoint of an epoch that is among the best, and no more of them than are asked for.
+    fn keep_best(&mut self, loss: Option<f64>) -> Result<(), TftError> {
+        let (Some(loss), Some(last)) = (loss, self.material.checkpoint.clone()) else {
+            return Ok(());
+        };
+        let (epoch, most) = (self.progress.epoch, self.material.settings.keep_checkpoints);
+        let kept = &mut self.progress.kept;
+        kept.push((loss, epoch));
+        kept.sort_by(|(one, epoch), (other, later)| one.total_cmp(other).then(epoch.cmp(later)));
+        let left_out = kept.split_off(most.min(kept.len()));
+        if !left_out.iter().any(|(_, left)| *left == epoch) {
+            self.checkpoint()?.write(&epoch_path(&last, epoch))?;
+        }
+        for (_, left) in left_out.iter().filter(|(_, left)| *left != epoch) {
+            // What someone else took away is away.
+            let _ = std::fs::remove_file(epoch_path(&last, *left));
+        }
+        Ok(())
     }
 
     fn write_checkpoint(&mut self) -> Result<(), TftError> {
@@ -405,6 +406,17 @@ where
             None => Ok(()),
         }
     }
+}
+
+/// The file of an epoch's checkpoint, beside the last one's.
+#[must_use]
+pub fn epoch_path(last: &Path, epoch: u64) -> PathBuf {
+    let stem = last.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = last
+        .extension()
+        .map(|extension| format!(".{}", extension.to_string_lossy()))
+        .unwrap_or_default();
+    last.with_file_name(format!("{stem}.epoch-{epoch:05}{extension}"))
 }
 
 /// The mean loss over the validation windows.
@@ -421,6 +433,7 @@ where
     B::InnerBackend: Kernels,
 {
     use burn::module::AutodiffModule;
+    let mut own = own_network::<B>(network)?;
     let network = network.valid();
     let shape = Shape {
         context: material.architecture.context,
@@ -439,12 +452,32 @@ where
     };
     let (mut sum, mut known) = (0.0, 0.0);
     load(&loading, |_, batch| {
+        if let Some((own, weights)) = &mut own {
+            let loss = own.loss(weights, batch, &material.settings.loss);
+            let (of_batch, known_of_batch) = loss.ok_or(TftError::Columns { kind: "past" })?;
+            (sum, known) = (sum + of_batch, known + known_of_batch);
+            return Ok(ControlFlow::Continue(()));
+        }
         let loss = loss_of(&network, &material.settings.loss, batch, shape, device)?;
         sum += loss.sum.into_scalar().elem::<f64>();
         known += loss.known.into_scalar().elem::<f64>();
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(sum / known.max(1.0))
+}
+
+/// The network as own code, with its weights, where it is run by processors.
+fn own_network<B>(network: &TemporalFusionTransformer<B>) -> Result<Option<(OnProcessor, Vec<f32>)>, TftError>
+where
+    B: AutodiffBackend,
+    B::InnerBackend: Kernels,
+{
+    let is_processor = B::InnerBackend::IS_PROCESSOR;
+    let own = is_processor.then(|| OnProcessor::new(network)).flatten();
+    Ok(match (own, flat::parameters(network)) {
+        (Some(own), Some(parameters)) => Some((own, on_host(&parameters, "parameters")?)),
+        _ => None,
+    })
 }
 
 fn loss_of<B: Kernels>(
@@ -470,16 +503,4 @@ fn identity(material: &Material<'_>) -> Result<String, TftError> {
     serde_json::to_string(&parts).map_err(|error| TftError::Checkpoint {
         reason: error.to_string(),
     })
-}
-
-fn on_host<B: Backend>(values: &Tensor<B, 1>, what: &'static str) -> Result<Vec<f32>, TftError> {
-    let data = values.to_data().convert::<f32>();
-    data.to_vec().map_err(|error| TftError::Device {
-        what,
-        said: format!("{error:?}"),
-    })
-}
-
-fn on_device<B: Backend>(values: &[f32], device: &B::Device) -> Tensor<B, 1> {
-    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
 }

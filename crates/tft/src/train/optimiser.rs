@@ -1,4 +1,4 @@
-//! AdamW on the flat buffer, with clipping by the norm of the whole gradient. Nothing waits for the device.
+//! What may be said about optimisers, and AdamW on the flat buffer of a device, with clipping by the norm of the whole gradient. Nothing waits for the device.
 //!
 //! ```text
 //!     g ← g · min(1, clip / ‖g‖)
@@ -63,6 +63,117 @@ impl AdamWSettings {
             return wrong("weight_decay", "at least 0 and less than 1", self.weight_decay);
         }
         Ok(())
+    }
+}
+
+/// Settings of Lion, whose rate is usually a third to a tenth of AdamW's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LionSettings {
+    /// β₁; default 0.9
+    pub beta_1: f64,
+    /// β₂; default 0.99
+    pub beta_2: f64,
+    /// The share of every parameter that a step takes away, times the rate; default 0.01
+    pub weight_decay: f64,
+}
+
+impl Default for LionSettings {
+    fn default() -> Self {
+        Self {
+            beta_1: 0.9,
+            beta_2: 0.99,
+            weight_decay: 0.01,
+        }
+    }
+}
+
+/// Settings of Adafactor.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdafactorSettings {
+    /// β = 1 - step^-exponent; default 0.8
+    pub decay_exponent: f64,
+    /// Added to squares of gradients; default 1e-30
+    pub epsilon: f64,
+    /// The root mean square that an update is scaled down to; default 1
+    pub threshold: f64,
+    /// The share of every parameter that a step takes away, times the rate; default 0
+    pub weight_decay: f64,
+}
+
+impl Default for AdafactorSettings {
+    fn default() -> Self {
+        Self {
+            decay_exponent: 0.8,
+            epsilon: 1e-30,
+            threshold: 1.0,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+/// What makes a step of a gradient; default: AdamW.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimiser {
+    /// AdamW.
+    #[serde(rename = "adamw")]
+    AdamW(AdamWSettings),
+    /// Adafactor: little memory.
+    Adafactor(AdafactorSettings),
+    /// Lion: steps of the same size everywhere.
+    Lion(LionSettings),
+}
+
+impl Default for Optimiser {
+    fn default() -> Self {
+        Self::AdamW(AdamWSettings::default())
+    }
+}
+
+impl Optimiser {
+    /// Says what cannot be.
+    ///
+    /// # Errors
+    /// `Setting`.
+    pub fn check(&self) -> Result<(), TftError> {
+        let wrong = |name, wanted, found: f64| {
+            Err(TftError::Setting {
+                name,
+                wanted,
+                found: found.to_string(),
+            })
+        };
+        match self {
+            Self::AdamW(settings) => settings.check(),
+            Self::Lion(LionSettings {
+                beta_1,
+                beta_2,
+                weight_decay,
+            }) => AdamWSettings {
+                beta_1: *beta_1,
+                beta_2: *beta_2,
+                weight_decay: *weight_decay,
+                ..AdamWSettings::default()
+            }
+            .check(),
+            Self::Adafactor(settings) => {
+                for (name, number) in [
+                    ("decay_exponent", settings.decay_exponent),
+                    ("epsilon", settings.epsilon),
+                    ("threshold", settings.threshold),
+                ] {
+                    if !(number.is_finite() && number > 0.0) {
+                        return wrong(name, "a positive number", number);
+                    }
+                }
+                if !(0.0..1.0).contains(&settings.weight_decay) {
+                    return wrong("weight_decay", "at least 0 and less than 1", settings.weight_decay);
+                }
+                Ok(())
+            }
+        }
     }
 }
 

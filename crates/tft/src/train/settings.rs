@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::optimiser::AdamWSettings;
+use super::averaging::Averaging;
+use super::optimiser::Optimiser;
 use super::schedule::Schedule;
 use crate::TftError;
 use crate::loss::Loss;
@@ -25,8 +26,10 @@ pub struct Settings {
     pub learning_rate: f64,
     /// How it changes; default: constant.
     pub schedule: Schedule,
-    /// The optimiser.
-    pub optimiser: AdamWSettings,
+    /// What makes a step of a gradient; default: AdamW.
+    pub optimiser: Optimiser,
+    /// Which weights are validated, kept and used; default: the last step's.
+    pub averaging: Averaging,
     /// The gradient of all parameters together is scaled down to this norm; default 1; `None`: never.
     pub gradient_clip: Option<f64>,
     /// Epochs without a better validation loss before training stops; default 5; `None`: never.
@@ -37,6 +40,8 @@ pub struct Settings {
     pub unknown_share: f64,
     /// Steps between checkpoints; default: one an epoch.
     pub checkpoint_every: Option<u64>,
+    /// Checkpoints of the best epochs that are kept beside the last one; default 0.
+    pub keep_checkpoints: usize,
 }
 
 impl Default for Settings {
@@ -49,12 +54,14 @@ impl Default for Settings {
             windows_per_epoch: None,
             learning_rate: 1e-3,
             schedule: Schedule::Constant,
-            optimiser: AdamWSettings::default(),
+            optimiser: Optimiser::default(),
+            averaging: Averaging::None,
             gradient_clip: Some(1.0),
             patience: Some(5),
             min_delta: 1e-4,
             unknown_share: 0.01,
             checkpoint_every: None,
+            keep_checkpoints: 0,
         }
     }
 }
@@ -69,6 +76,7 @@ impl Settings {
         self.loss.check()?;
         self.schedule.check()?;
         self.optimiser.check()?;
+        self.averaging.check()?;
         if self.batch_size == 0 {
             return wrong("batch_size", "at least 1", self.batch_size.to_string());
         }

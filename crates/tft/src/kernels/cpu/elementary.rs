@@ -42,10 +42,7 @@ pub(super) unsafe fn exp<V: Simd>(x: V) -> V {
 #[inline(always)]
 pub(super) unsafe fn sigmoid<V: Simd>(x: V) -> V {
     // SAFETY: the caller's promise.
-    unsafe {
-        let one = V::splat(1.0);
-        one.div(one.add(exp(V::splat(0.0).sub(x))))
-    }
+    unsafe { V::splat(1.0).add(exp(V::splat(0.0).sub(x))).reciprocal() }
 }
 
 /// 1 - 2 / (e²ˣ + 1)
@@ -57,6 +54,7 @@ pub(super) unsafe fn tanh<V: Simd>(x: V) -> V {
     // SAFETY: the caller's promise.
     unsafe {
         let one = V::splat(1.0);
-        one.sub(V::splat(2.0).div(exp(x.add(x)).add(one)))
+        let part = exp(x.add(x)).add(one).reciprocal();
+        one.sub(part.add(part))
     }
 }

@@ -1,4 +1,4 @@
-//! Small matrix products that stay in the cache: C += A B.
+//! Small matrix products that stay in the cache: C = A B, or with something added.
 //!
 //! ```text
 //!     C is cut into tiles of 8 rows × 2 vectors, which stay in registers while k runs:
@@ -9,7 +9,7 @@
 //! rows and columns takes smaller tiles; any size works. Cost: rows · columns · depth multiplications; nothing is packed or allocated,
 //! which is right as long as B fits into the cache.
 
-use super::simd::Simd;
+use super::simd::{Simd, Work};
 
 /// A matrix in memory: number (i, k) lies at `start + i · row + k · column`.
 #[derive(Debug, Clone, Copy)]
@@ -41,27 +41,69 @@ pub(super) struct Size {
     pub depth: usize,
 }
 
-/// C += A B, with A rows × depth, B depth × columns, C rows × columns.
+/// What a product is added to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begin {
+    /// Nothing.
+    Zero,
+    /// What stands in C.
+    Kept,
+    /// The same row, of as many numbers as there are columns, in every row.
+    Row(*const f32),
+}
+
+/// C = begin + A B, with A rows × depth, B depth × columns, C rows × columns.
 ///
 /// # Safety
 /// The machine has the vector; the matrices lie in memory as they say, and C overlaps with neither of the others.
 #[inline(always)]
-pub(super) unsafe fn accumulate<V: Simd>(size: Size, a: Left, b: Right, c: Into) {
-    let mut column = 0;
-    // SAFETY: tiles lie within the matrices; otherwise the caller's promise.
-    unsafe {
-        while column + 2 * V::LANES <= size.columns {
-            strip::<V, 2>(size, a, at(b, column), into(c, column));
-            column += 2 * V::LANES;
+pub(super) unsafe fn product<V: Simd>(size: Size, a: Left, b: Right, begin: Begin, c: Into) {
+    // SAFETY: the caller's promise.
+    unsafe { V::call(Product { size, a, b, begin, c }) }
+}
+
+/// A product, as a function of its own: it is called from many places.
+struct Product {
+    size: Size,
+    a: Left,
+    b: Right,
+    begin: Begin,
+    c: Into,
+}
+
+impl Work for Product {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Simd>(self) {
+        let Self { size, a, b, begin, c } = self;
+        let mut column = 0;
+        // SAFETY: tiles lie within the matrices; otherwise the caller's promise.
+        unsafe {
+            while column + 2 * V::LANES <= size.columns {
+                strip::<V, 2>(size, a, at(b, column), from(begin, column), into(c, column));
+                column += 2 * V::LANES;
+            }
+            while column + V::LANES <= size.columns {
+                strip::<V, 1>(size, a, at(b, column), from(begin, column), into(c, column));
+                column += V::LANES;
+            }
+            while column < size.columns {
+                strip::<f32, 1>(size, a, at(b, column), from(begin, column), into(c, column));
+                column += 1;
+            }
         }
-        while column + V::LANES <= size.columns {
-            strip::<V, 1>(size, a, at(b, column), into(c, column));
-            column += V::LANES;
-        }
-        while column < size.columns {
-            strip::<f32, 1>(size, a, at(b, column), into(c, column));
-            column += 1;
-        }
+    }
+}
+
+/// # Safety
+/// `column` lies within the row.
+#[inline(always)]
+unsafe fn from(begin: Begin, column: usize) -> Begin {
+    match begin {
+        // SAFETY: the caller's promise.
+        Begin::Row(row) => Begin::Row(unsafe { row.add(column) }),
+        other => other,
     }
 }
 
@@ -88,20 +130,20 @@ unsafe fn into(c: Into, column: usize) -> Into {
 /// # Safety
 /// As for `accumulate`.
 #[inline(always)]
-unsafe fn strip<V: Simd, const N: usize>(size: Size, a: Left, b: Right, c: Into) {
+unsafe fn strip<V: Simd, const N: usize>(size: Size, a: Left, b: Right, begin: Begin, c: Into) {
     let mut row = 0;
     // SAFETY: tiles lie within the matrices; otherwise the caller's promise.
     unsafe {
         while row + 8 <= size.rows {
-            tile::<V, 8, N>(size.depth, a, row, b, c);
+            tile::<V, 8, N>(size.depth, a, row, b, begin, c);
             row += 8;
         }
         if row + 4 <= size.rows {
-            tile::<V, 4, N>(size.depth, a, row, b, c);
+            tile::<V, 4, N>(size.depth, a, row, b, begin, c);
             row += 4;
         }
         while row < size.rows {
-            tile::<V, 1, N>(size.depth, a, row, b, c);
+            tile::<V, 1, N>(size.depth, a, row, b, begin, c);
             row += 1;
         }
     }
@@ -112,7 +154,14 @@ unsafe fn strip<V: Simd, const N: usize>(size: Size, a: Left, b: Right, c: Into)
 /// # Safety
 /// As for `accumulate`.
 #[inline(always)]
-unsafe fn tile<V: Simd, const R: usize, const N: usize>(depth: usize, a: Left, row: usize, b: Right, c: Into) {
+unsafe fn tile<V: Simd, const R: usize, const N: usize>(
+    depth: usize,
+    a: Left,
+    row: usize,
+    b: Right,
+    begin: Begin,
+    c: Into,
+) {
     // SAFETY: the caller's promise.
     unsafe {
         let a_start = a.start.add(row * a.row);
@@ -120,7 +169,11 @@ unsafe fn tile<V: Simd, const R: usize, const N: usize>(depth: usize, a: Left, r
         let mut sums = [[V::splat(0.0); N]; R];
         for (i, sums) in sums.iter_mut().enumerate() {
             for (j, sum) in sums.iter_mut().enumerate() {
-                *sum = V::load(c_start.add(i * c.row + j * V::LANES));
+                *sum = match begin {
+                    Begin::Zero => V::splat(0.0),
+                    Begin::Kept => V::load(c_start.add(i * c.row + j * V::LANES)),
+                    Begin::Row(row) => V::load(row.add(j * V::LANES)),
+                };
             }
         }
         for k in 0..depth {
@@ -143,14 +196,24 @@ unsafe fn tile<V: Simd, const R: usize, const N: usize>(depth: usize, a: Left, r
     }
 }
 
-/// Rows and columns exchanged.
-pub(super) fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
-    let rows = values.len() / columns.max(1);
-    let mut exchanged = vec![0.0; values.len()];
-    for (row, numbers) in values.chunks_exact(columns.max(1)).enumerate() {
-        for (number, cell) in numbers.iter().zip(exchanged.iter_mut().skip(row).step_by(rows.max(1))) {
-            *cell = *number;
+/// Rows and columns exchanged, in stretches that stay in the cache: `from` [rows, columns], its rows `from_row` numbers apart, to `to`
+/// [columns, rows], its rows `to_row` numbers apart.
+///
+/// # Safety
+/// Both lead to as many numbers.
+pub(super) unsafe fn exchange(
+    (from, from_row): (*const f32, usize),
+    [rows, columns]: [usize; 2],
+    (to, to_row): (*mut f32, usize),
+) {
+    const STRETCH: usize = 16;
+    for first in (0..rows).step_by(STRETCH) {
+        let last = (first + STRETCH).min(rows);
+        for column in 0..columns {
+            for at in first..last {
+                // SAFETY: places lie within the matrices, which are as large as the caller promises.
+                unsafe { *to.add(column * to_row + at) = *from.add(at * from_row + column) };
+            }
         }
     }
-    exchanged
 }

@@ -48,7 +48,69 @@ pub(super) unsafe fn sum<V: Simd>(row: *const f32, length: usize) -> f32 {
             rest += *row.add(at);
             at += 1;
         }
-        lanes(vector) + rest
+        vector.total() + rest
+    }
+}
+
+/// Numbers made of what stands at the same place of several rows, to be added up.
+pub(super) trait Summand: Copy {
+    /// Of a vector's numbers from `at` on.
+    ///
+    /// # Safety
+    /// The machine has the vector, and every row has the numbers.
+    unsafe fn at<V: Simd>(self, at: usize) -> V;
+}
+
+/// The sum over all places below `length`.
+///
+/// # Safety
+/// As for `Summand::at`.
+#[inline(always)]
+pub(super) unsafe fn sum_of<V: Simd>(length: usize, work: impl Summand) -> f32 {
+    // SAFETY: places are below the length; otherwise the caller's promise.
+    unsafe {
+        let (mut vector, mut rest, mut at) = (V::splat(0.0), 0.0, 0);
+        while at + V::LANES <= length {
+            vector = vector.add(work.at::<V>(at));
+            at += V::LANES;
+        }
+        while at < length {
+            rest += work.at::<f32>(at);
+            at += 1;
+        }
+        vector.total() + rest
+    }
+}
+
+/// Two numbers made of what stands at the same place of several rows, each to be added up.
+pub(super) trait Summands: Copy {
+    /// Of a vector's numbers from `at` on.
+    ///
+    /// # Safety
+    /// The machine has the vector, and every row has the numbers.
+    unsafe fn at<V: Simd>(self, at: usize) -> [V; 2];
+}
+
+/// The sums over all places below `length`.
+///
+/// # Safety
+/// As for `Summands::at`.
+#[inline(always)]
+pub(super) unsafe fn sums_of<V: Simd>(length: usize, work: impl Summands) -> [f32; 2] {
+    // SAFETY: places are below the length; otherwise the caller's promise.
+    unsafe {
+        let (mut vectors, mut rest, mut at) = ([V::splat(0.0); 2], [0.0; 2], 0);
+        while at + V::LANES <= length {
+            let [one, other] = work.at::<V>(at);
+            vectors = [vectors[0].add(one), vectors[1].add(other)];
+            at += V::LANES;
+        }
+        while at < length {
+            let [one, other] = work.at::<f32>(at);
+            rest = [rest[0] + one, rest[1] + other];
+            at += 1;
+        }
+        [vectors[0].total() + rest[0], vectors[1].total() + rest[1]]
     }
 }
 
@@ -69,7 +131,7 @@ pub(super) unsafe fn dot<V: Simd>(one: *const f32, other: *const f32, length: us
             rest += *one.add(at) * *other.add(at);
             at += 1;
         }
-        lanes(vector) + rest
+        vector.total() + rest
     }
 }
 
@@ -90,29 +152,6 @@ pub(super) unsafe fn largest<V: Simd>(row: *const f32, length: usize, least: f32
             rest = f32::max(rest, *row.add(at));
             at += 1;
         }
-        let mut numbers = [least; 16];
-        vector.store(numbers.as_mut_ptr());
-        numbers.into_iter().fold(rest, f32::max)
+        vector.highest().max(rest)
     }
-}
-
-/// The sum of a vector's numbers, half upon half.
-///
-/// # Safety
-/// The machine has the vector.
-#[inline(always)]
-unsafe fn lanes<V: Simd>(vector: V) -> f32 {
-    let mut numbers = [0.0_f32; 16];
-    // SAFETY: no vector has more than 16 numbers; the machine is the caller's promise.
-    unsafe { vector.store(numbers.as_mut_ptr()) };
-    let mut half = V::LANES / 2;
-    while half > 0 {
-        let (lower, upper) = numbers.split_at_mut(half);
-        for (low, high) in lower.iter_mut().zip(upper) {
-            *low += *high;
-        }
-        half /= 2;
-    }
-    let [sum, ..] = numbers;
-    sum
 }

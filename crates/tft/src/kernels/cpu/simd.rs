@@ -74,6 +74,7 @@ pub(super) fn run<W: Work>(level: Level, work: W) -> W::Output {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
+#[inline(never)]
 unsafe fn run_avx512<W: Work>(work: W) -> W::Output {
     // SAFETY: the caller's promise.
     unsafe { work.run::<std::arch::x86_64::__m512>() }
@@ -81,6 +82,7 @@ unsafe fn run_avx512<W: Work>(work: W) -> W::Output {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
+#[inline(never)]
 unsafe fn run_avx2<W: Work>(work: W) -> W::Output {
     // SAFETY: the caller's promise.
     unsafe { work.run::<std::arch::x86_64::__m256>() }
@@ -117,6 +119,18 @@ pub(super) trait Simd: Copy {
     unsafe fn round(self) -> Self;
     /// 2 to the power of a whole number from -126 to 127.
     unsafe fn power_of_two(self) -> Self;
+    /// 1 / self, for numbers whose inverse is one; exact to 2e-7 of it.
+    #[inline(always)]
+    unsafe fn reciprocal(self) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Self::splat(1.0).div(self) }
+    }
+    /// The sum of the lanes.
+    unsafe fn total(self) -> f32;
+    /// The largest of the lanes.
+    unsafe fn highest(self) -> f32;
+    /// Work as a function of its own, compiled once for the machine, wherever it is called from.
+    unsafe fn call<W: Work>(work: W) -> W::Output;
 }
 
 impl Simd for f32 {
@@ -172,6 +186,19 @@ impl Simd for f32 {
     unsafe fn power_of_two(self) -> Self {
         f32::from_bits(((self as i32 + 127) as u32) << 23)
     }
+    #[inline(always)]
+    unsafe fn total(self) -> f32 {
+        self
+    }
+    #[inline(always)]
+    unsafe fn highest(self) -> f32 {
+        self
+    }
+    #[inline(never)]
+    unsafe fn call<W: Work>(work: W) -> W::Output {
+        // SAFETY: every machine has floats.
+        unsafe { work.run::<Self>() }
+    }
 }
 
 /// The functions that are one instruction each.
@@ -190,7 +217,7 @@ macro_rules! instructions {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::Simd;
+    use super::{Simd, Work, run_avx2, run_avx512};
 
     impl Simd for __m512 {
         const LANES: usize = 16;
@@ -226,6 +253,30 @@ mod x86 {
                 let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(self), _mm512_set1_epi32(127));
                 _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
             }
+        }
+        #[inline(always)]
+        unsafe fn reciprocal(self) -> Self {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let near = _mm512_rcp14_ps(self);
+                let rest = _mm512_fnmadd_ps(self, near, _mm512_set1_ps(2.0));
+                _mm512_mul_ps(near, rest)
+            }
+        }
+        #[inline(always)]
+        unsafe fn call<W: Work>(work: W) -> W::Output {
+            // SAFETY: the caller's promise.
+            unsafe { run_avx512(work) }
+        }
+        #[inline(always)]
+        unsafe fn total(self) -> f32 {
+            // SAFETY: the caller's promise.
+            unsafe { _mm512_reduce_add_ps(self) }
+        }
+        #[inline(always)]
+        unsafe fn highest(self) -> f32 {
+            // SAFETY: the caller's promise.
+            unsafe { _mm512_reduce_max_ps(self) }
         }
     }
 
@@ -264,6 +315,29 @@ mod x86 {
                 _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
             }
         }
+        #[inline(always)]
+        unsafe fn call<W: Work>(work: W) -> W::Output {
+            // SAFETY: the caller's promise.
+            unsafe { run_avx2(work) }
+        }
+        #[inline(always)]
+        unsafe fn total(self) -> f32 {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let four = _mm_add_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps::<1>(self));
+                let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+                _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn highest(self) -> f32 {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let four = _mm_max_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps::<1>(self));
+                let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+                _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps::<1>(two, two)))
+            }
+        }
     }
 }
 
@@ -271,7 +345,7 @@ mod x86 {
 mod arm {
     use std::arch::aarch64::*;
 
-    use super::Simd;
+    use super::{Simd, Work};
 
     impl Simd for float32x4_t {
         const LANES: usize = 4;
@@ -311,6 +385,21 @@ mod arm {
                 let exponent = vaddq_s32(vcvtnq_s32_f32(self), vdupq_n_s32(127));
                 vreinterpretq_f32_s32(vshlq_n_s32::<23>(exponent))
             }
+        }
+        #[inline(never)]
+        unsafe fn call<W: Work>(work: W) -> W::Output {
+            // SAFETY: the caller's promise.
+            unsafe { work.run::<Self>() }
+        }
+        #[inline(always)]
+        unsafe fn total(self) -> f32 {
+            // SAFETY: the caller's promise.
+            unsafe { vaddvq_f32(self) }
+        }
+        #[inline(always)]
+        unsafe fn highest(self) -> f32 {
+            // SAFETY: the caller's promise.
+            unsafe { vmaxvq_f32(self) }
         }
     }
 }

@@ -3,6 +3,8 @@
 mod agreement;
 mod counts;
 mod example;
+mod golden;
 mod gradients;
 mod naive;
+mod processor;
 mod properties;

@@ -64,7 +64,7 @@ fn architecture() -> Architecture {
     }
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         batch_size: 16,
         epochs: 3,
@@ -80,29 +80,53 @@ fn settings() -> Settings {
 
 /// How a run differs from others that should come to the same.
 #[derive(Clone, Default)]
-struct Way {
-    threads: usize,
-    loading_threads: usize,
-    from: Option<Checkpoint>,
-    stop_after: Option<u64>,
-    stop_at_step: Option<u64>,
-    keep_all: bool,
-    file: Option<std::path::PathBuf>,
+pub(super) struct Way {
+    pub threads: usize,
+    pub loading_threads: usize,
+    pub from: Option<Checkpoint>,
+    pub stop_after: Option<u64>,
+    pub stop_at_step: Option<u64>,
+    pub keep_all: bool,
+    pub file: Option<std::path::PathBuf>,
 }
 
-fn train(settings: &Settings, seed: u64, way: Way) -> Result<Fitted<Train>, TftError> {
+pub(super) fn train(settings: &Settings, seed: u64, way: Way) -> Result<Fitted<Train>, TftError> {
+    let (threads, from) = (way.threads, way.from.clone());
+    let (stop_after, stop_at_step) = (way.stop_after, way.stop_at_step);
+    let mut stop = |moment: Moment<'_>| {
+        let is_over = match moment {
+            Moment::Step { step, .. } => stop_at_step == Some(step),
+            Moment::Epoch(report) => stop_after.is_some_and(|epoch| report.epoch >= epoch),
+        };
+        if is_over { Control::Stop } else { Control::Continue }
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.max(1))
+        .build()
+        .unwrap();
+    with_material(settings, seed, &way, |material| {
+        pool.install(|| fit::<Train>(material, from, &Default::default(), &mut stop))
+    })
+}
+
+/// Gives the material of the waves to whoever needs it.
+pub(super) fn with_material<T>(
+    settings: &Settings,
+    seed: u64,
+    way: &Way,
+    run: impl FnOnce(&Material<'_>) -> Result<T, TftError>,
+) -> Result<T, TftError> {
     let panel = panel();
     let shape = Shape { context: 8, horizon: 4 };
     let scalers = Scalers::fit(&panel, 60, Scaling::Entity);
     let train: Vec<Window> = windows(&panel, shape, &(0..60), 1)?;
     let validation: Vec<Window> = windows(&panel, shape, &(60..80), 1)?;
-    let dropout = if way.keep_all { 0.0 } else { 0.1 };
     let architecture = Architecture {
         outputs: settings.loss.outputs(),
-        dropout,
+        dropout: if way.keep_all { 0.0 } else { 0.1 },
         ..architecture()
     };
-    let material = Material {
+    run(&Material {
         architecture: &architecture,
         settings,
         gathering: Gathering::new(&panel, &scalers, shape, 1),
@@ -112,20 +136,7 @@ fn train(settings: &Settings, seed: u64, way: Way) -> Result<Fitted<Train>, TftE
         seed,
         loading_threads: way.loading_threads,
         checkpoint: way.file.clone(),
-    };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(way.threads.max(1))
-        .build()
-        .unwrap();
-    let mut stop = |moment: Moment<'_>| {
-        let is_over = match moment {
-            Moment::Step { step, .. } => way.stop_at_step == Some(step),
-            Moment::Epoch(report) => way.stop_after.is_some_and(|epoch| report.epoch >= epoch),
-        };
-        if is_over { Control::Stop } else { Control::Continue }
-    };
-    let (from, material) = (way.from.clone(), &material);
-    pool.install(|| fit::<Train>(material, from, &Default::default(), &mut stop))
+    })
 }
 
 #[test]

@@ -93,10 +93,12 @@ fn checkpoint() -> Checkpoint {
                 best: None,
                 waited: 0,
             },
+            kept: vec![(0.5, 1)],
         },
         parameters: vec![1.0, -0.0, f32::MIN_POSITIVE],
         first_moment: vec![0.1, 0.2, 0.3],
         second_moment: vec![3.0, 2.0, 1.0],
+        average: Vec::new(),
         best: Vec::new(),
     }
 }
