@@ -77,7 +77,7 @@ impl TftLearner {
         let iteration = |report: &Report| iteration_of(report, started);
         let fitted = train::fit::<Training>(&material, from, &Default::default(), &mut |moment| {
             let wish = match moment {
-                Moment::Step { step, of } => watch(TrainingMoment::Step { step, of }),
+                Moment::Step { step, of, .. } => watch(TrainingMoment::Step { step, of }),
                 Moment::Epoch(report) => watch(TrainingMoment::Iteration(&iteration(report))),
             };
             match wish {

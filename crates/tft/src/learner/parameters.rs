@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Scaling;
 use crate::loss::Loss;
-use crate::train::{AdamWSettings, Schedule, Settings};
+use crate::train::{AdafactorSettings, AdamWSettings, Averaging, LionSettings, Optimiser, Schedule, Settings};
 
 /// Every parameter, in the order in which they are documented.
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 29] = [
     "hidden",
     "heads",
     "dropout",
@@ -36,9 +36,15 @@ const KNOWN: [&str; 25] = [
     "unknown_share",
     "checkpoint_every",
     "epsilon",
+    "optimiser",
+    "averaging",
+    "averaging_decay",
+    "averaging_from",
 ];
 
 const LOSSES: [&str; 4] = ["quantile", "mae", "mse", "huber"];
+const OPTIMISERS: [&str; 3] = ["adamw", "adafactor", "lion"];
+const AVERAGING: [&str; 3] = ["none", "exponential", "epochs"];
 const SCHEDULES: [&str; 4] = ["constant", "cosine", "one_cycle", "plateau"];
 
 /// A parameter that is refused.
@@ -135,12 +141,8 @@ impl Parameters {
         let settings = &mut all.settings;
         settings.loss = of.loss()?;
         settings.schedule = of.schedule()?;
-        settings.optimiser = AdamWSettings {
-            beta_1: of.number("beta_1")?.unwrap_or(settings.optimiser.beta_1),
-            beta_2: of.number("beta_2")?.unwrap_or(settings.optimiser.beta_2),
-            epsilon: of.number("epsilon")?.unwrap_or(settings.optimiser.epsilon),
-            weight_decay: of.number("weight_decay")?.unwrap_or(settings.optimiser.weight_decay),
-        };
+        settings.optimiser = of.optimiser()?;
+        settings.averaging = of.averaging()?;
         settings.batch_size = of.size("batch_size")?.unwrap_or(settings.batch_size);
         settings.micro_batches = of.size("micro_batches")?.unwrap_or(settings.micro_batches);
         settings.epochs = of.whole("epochs", 1)?.unwrap_or(settings.epochs);
@@ -306,6 +308,60 @@ impl Declared<'_> {
                 floor: floor.unwrap_or(0.0),
             },
             _ => Schedule::Constant,
+        })
+    }
+
+    fn optimiser(&self) -> Result<Optimiser, ParameterError> {
+        let word = self.word("optimiser", &OPTIMISERS)?.unwrap_or("adamw");
+        let has_momentum = "`optimiser = \"adamw\"` and `\"lion\"`";
+        self.only("beta_1", word != "adafactor", has_momentum)?;
+        self.only("beta_2", word != "adafactor", has_momentum)?;
+        self.only("epsilon", word == "adamw", "`optimiser = \"adamw\"`")?;
+        let number = |name, default| self.number(name).map(|number| number.unwrap_or(default));
+        Ok(match word {
+            "lion" => {
+                let usual = LionSettings::default();
+                Optimiser::Lion(LionSettings {
+                    beta_1: number("beta_1", usual.beta_1)?,
+                    beta_2: number("beta_2", usual.beta_2)?,
+                    weight_decay: number("weight_decay", usual.weight_decay)?,
+                })
+            }
+            "adafactor" => {
+                let usual = AdafactorSettings::default();
+                Optimiser::Adafactor(AdafactorSettings {
+                    weight_decay: number("weight_decay", usual.weight_decay)?,
+                    ..usual
+                })
+            }
+            _ => {
+                let usual = AdamWSettings::default();
+                Optimiser::AdamW(AdamWSettings {
+                    beta_1: number("beta_1", usual.beta_1)?,
+                    beta_2: number("beta_2", usual.beta_2)?,
+                    epsilon: number("epsilon", usual.epsilon)?,
+                    weight_decay: number("weight_decay", usual.weight_decay)?,
+                })
+            }
+        })
+    }
+
+    fn averaging(&self) -> Result<Averaging, ParameterError> {
+        let word = self.word("averaging", &AVERAGING)?.unwrap_or("none");
+        self.only(
+            "averaging_decay",
+            word == "exponential",
+            "`averaging = \"exponential\"`",
+        )?;
+        self.only("averaging_from", word == "epochs", "`averaging = \"epochs\"`")?;
+        Ok(match word {
+            "exponential" => Averaging::Exponential {
+                decay: self.number("averaging_decay")?.unwrap_or(0.999),
+            },
+            "epochs" => Averaging::Epochs {
+                from: self.number("averaging_from")?.unwrap_or(0.75),
+            },
+            _ => Averaging::None,
         })
     }
 
