@@ -53,10 +53,7 @@ pub(super) fn derive(field: &Field<'_>) -> Option<Derive> {
     table.only(&["from", "sql", "lookback"]);
     let from = table.require("from", "the groups that it reads", "from = [\"server_metrics:v1\"]");
     let groups = from.as_ref().and_then(|field| field.distinct::<GroupRef>());
-    let is_empty = |field: &Field<'_>| field.list().is_some_and(|list| list.is_empty());
-    if let (Some(field), Some([])) = (&from, groups.as_deref())
-        && is_empty(field)
-    {
+    if let (Some(field), Some([])) = (&from, groups.as_deref()) {
         field.bad(
             "at least one feature group",
             "from = [\"server_metrics:v1\"]".to_owned(),

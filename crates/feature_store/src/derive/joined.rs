@@ -22,9 +22,53 @@ use arrow::row::{RowConverter, Rows as EncodedRows};
 use definitions::{ColumnName, FeatureGroup};
 use futures::{StreamExt, TryStreamExt};
 
-use super::rows::{Rows, key_columns, key_converter};
+use super::rows::{Rows, current_rows, key_columns, key_converter, known_rows, read_columns};
+use super::source::Source;
 use crate::StoreError;
-use crate::storage::{KNOWN_AT, arrow_type, utc_micros};
+use crate::storage::{KNOWN_AT, Store, arrow_type, utc_micros};
+
+/// The rows of the first source, from an event time on, with the columns that are read of all sources.
+pub(super) async fn rows_with_others(
+    store: &Store,
+    first: &Source,
+    others: &[Source],
+    columns: &[ColumnName],
+    from: Option<i64>,
+) -> Result<Rows, StoreError> {
+    let of = |source: &Source| -> Vec<ColumnName> {
+        let is_feature = |name: &&ColumnName| source.group.feature(name.as_str()).is_some();
+        columns.iter().filter(is_feature).cloned().collect()
+    };
+    let rows = current_rows(
+        store,
+        &first.group,
+        &first.pin,
+        &read_columns(&first.group, &of(first)),
+        from,
+    )
+    .await?;
+    let mut beside = Vec::new();
+    for other in others {
+        let wanted = of(other);
+        if wanted.is_empty() {
+            continue;
+        }
+        // Whatever stood before a row may stand in it, also what was corrected since.
+        let rows = known_rows(
+            store,
+            &other.group,
+            &other.pin,
+            &read_columns(&other.group, &wanted),
+            None,
+        )
+        .await?;
+        beside.push(Other::new(&other.group, wanted, rows)?);
+    }
+    if beside.is_empty() {
+        return Ok(rows);
+    }
+    joined(rows, &first.group, beside)
+}
 
 /// Another source: its rows, in order.
 pub(super) struct Other {

@@ -18,26 +18,26 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use definitions::{ColumnName, EventTime, FeatureGroup, Fingerprint, GroupRef, KnownAt, WallTime, fingerprint};
+use definitions::{EventTime, FeatureGroup, GroupRef, WallTime};
 use deltalake::DeltaTable;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use super::columns::Columns;
 use super::commit::{Seeing, commit_materialization};
 use super::encoded::{Encoding, Sorting, beside, encoded};
-use super::expected::Held;
 use super::features::Features;
-use super::joined::{Other, joined};
+use super::joined::rows_with_others;
 use super::kernel::Reach;
 use super::query::{Query, check_query, frame_of_query, reach_of_query};
-use super::rows::{Rows, current_rows, key_converter, known_rows, read_columns};
+use super::receipt::{Materialization, receipt};
+use super::rows::{Rows, key_converter};
 use super::seen::Seen;
 use super::source::{Source, Whom};
-use super::stretch::{Cut, Stretch, Stretcher};
+use super::stretch::{Cut, Stretch, Stretcher, read};
 use super::touched::{Frame, Span, Touched, needed_for};
-use super::writer::{DerivedWriter, Written};
-use crate::ingest::{FileFormat, IngestOutcome, IngestReceipt, SourceReceipt, discard_files, next_ingestion};
+use super::writer::DerivedWriter;
+use crate::ingest::{IngestReceipt, discard_files, next_ingestion};
 use crate::storage::{SpillFolder, Store, open_group, wanted_retention};
 use crate::{PinAt, StoreError, pin_group};
 
@@ -247,7 +247,13 @@ impl Work<'_> {
             }
         };
         let (written, mut held) = writer.finish(request.now, request.memory).await?;
-        let receipt = self.receipt(&written, &held, &read, next.ingest_id)?;
+        let made = Materialization {
+            written: &written,
+            held: &held,
+            read: &read,
+            ingest_id: next.ingest_id,
+        };
+        let receipt = receipt(request, self.sources, &made)?;
         // As an ingestion's: what is set aside of one that was never committed is seen by nobody.
         if let Err(error) = held
             .aside
@@ -382,122 +388,4 @@ impl Work<'_> {
         let rows = rows_with_others(store, source, others, &features.columns, from).await?;
         Ok(beside(rows, encodings))
     }
-
-    fn receipt(
-        &self,
-        written: &Written,
-        held: &Held,
-        read: &[u64],
-        ingest_id: i64,
-    ) -> Result<IngestReceipt, StoreError> {
-        let (group, started) = (&self.request.group, self.request.now);
-        let ingestion = uuid::Uuid::new_v4().to_string();
-        let json = |source| StoreError::Json {
-            path: "pin".into(),
-            source,
-        };
-        let mut sources = Vec::new();
-        for (source, rows) in self.sources.iter().zip(read) {
-            let pin = &source.pin;
-            sources.push(SourceReceipt {
-                path: format!("{} at Delta version {}", pin.group, pin.delta_version),
-                format: FileFormat::Parquet,
-                bytes: pin.files.iter().map(|file| file.bytes).sum(),
-                sha256: fingerprint(pin).map_err(json)?,
-                rows: *rows,
-            });
-        }
-        let contents: Vec<&Fingerprint> = sources.iter().map(|source| &source.sha256).collect();
-        let sizes = written
-            .files
-            .iter()
-            .map(|file| u64::try_from(file.size).unwrap_or_default());
-        Ok(IngestReceipt {
-            group: group.reference(),
-            outcome: IngestOutcome::Committed,
-            content_hash: fingerprint(&(contents, &ingestion)).map_err(json)?,
-            ingestion,
-            ingest_id,
-            delta_version: 0,
-            mode: group.mode,
-            rows_read: read.iter().sum(),
-            rows: written.rows,
-            duplicates: 0,
-            nan_nulls: 0,
-            quarantined: held.aside.rows,
-            known_at: KnownAt(written.known_at.unwrap_or(started.0)),
-            min_event_time: written.event_times.map(|(first, _)| EventTime(first)),
-            max_event_time: written.event_times.map(|(_, last)| EventTime(last)),
-            bytes: sources.iter().map(|source| source.bytes).sum(),
-            bytes_written: sizes.sum(),
-            sources,
-            ignored_columns: Vec::new(),
-            expectations: held.results.clone(),
-            moments: held.moments.clone(),
-            software: self.request.software.clone(),
-            started_at: started,
-            committed_at: started,
-        })
-    }
-}
-
-/// The rows of the first source, from an event time on, with the columns that are read of all sources.
-async fn rows_with_others(
-    store: &Store,
-    first: &Source,
-    others: &[Source],
-    columns: &[ColumnName],
-    from: Option<i64>,
-) -> Result<Rows, StoreError> {
-    let of = |source: &Source| -> Vec<ColumnName> {
-        let is_feature = |name: &&ColumnName| source.group.feature(name.as_str()).is_some();
-        columns.iter().filter(is_feature).cloned().collect()
-    };
-    let rows = current_rows(
-        store,
-        &first.group,
-        &first.pin,
-        &read_columns(&first.group, &of(first)),
-        from,
-    )
-    .await?;
-    let mut beside = Vec::new();
-    for other in others {
-        let wanted = of(other);
-        if wanted.is_empty() {
-            continue;
-        }
-        // Whatever stood before a row may stand in it, also what was corrected since.
-        let rows = known_rows(
-            store,
-            &other.group,
-            &other.pin,
-            &read_columns(&other.group, &wanted),
-            None,
-        )
-        .await?;
-        beside.push(Other::new(&other.group, wanted, rows)?);
-    }
-    if beside.is_empty() {
-        return Ok(rows);
-    }
-    joined(rows, &first.group, beside)
-}
-
-/// Reads rows and cuts them into stretches, each with the number of rows read so far.
-async fn read(mut rows: Rows, mut stretcher: Stretcher, give: mpsc::Sender<(Stretch, u64)>) -> Result<u64, StoreError> {
-    let mut read = 0;
-    while let Some(batch) = rows.try_next().await? {
-        read += batch.num_rows() as u64;
-        if let Some(stretch) = stretcher.push(&batch)?
-            && give.send((stretch, read)).await.is_err()
-        {
-            return Ok(read);
-        }
-    }
-    if let Some(stretch) = stretcher.finish()? {
-        // Who computes has failed, and says why.
-        let _gone = give.send((stretch, read)).await;
-    }
-    Ok(read)
 }

@@ -2,8 +2,8 @@
 //!
 //! `kernel` computes declared features from rows in order. `materialize` keeps a derived group's table up to date with its sources
 //! (`source`): `features` is what a definition asks of the kernel, `touched` which rows have to be computed, `rows`, `joined`, `encoded` and `stretch`
-//! bring their sources' rows, `columns` and `latest` make derived rows of them, `expected` holds these against what the group expects, `writer` and
-//! `commit` put them into the table, with what was `seen`.
+//! bring their sources' rows, `columns` and `latest` make derived rows of them, `expected` holds these against what the group expects,
+//! `writer` and `commit` put them into the table, with a `receipt` and what was `seen`.
 //! `query` computes groups that are declared in SQL.
 
 mod calendar;
@@ -17,6 +17,7 @@ mod kernel;
 mod latest;
 mod materialize;
 mod query;
+mod receipt;
 mod rows;
 mod seen;
 mod source;

@@ -18,8 +18,11 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use arrow::row::RowConverter;
+use futures::TryStreamExt;
+use tokio::sync::mpsc;
 
 use super::kernel::{Reach, Segment};
+use super::rows::Rows;
 use super::touched::{Span, Touched, merged, needed_for};
 use crate::StoreError;
 
@@ -272,4 +275,26 @@ fn is_touched(segment: &OpenSegment, times: &[i64], row: usize) -> bool {
     let Some(time) = times.get(row) else { return false };
     let at = segment.touched.partition_point(|span| span.last < *time);
     segment.touched.get(at).is_some_and(|span| span.holds(*time))
+}
+
+/// Reads rows and cuts them into stretches, each with the number of rows read so far.
+pub(super) async fn read(
+    mut rows: Rows,
+    mut stretcher: Stretcher,
+    give: mpsc::Sender<(Stretch, u64)>,
+) -> Result<u64, StoreError> {
+    let mut read = 0;
+    while let Some(batch) = rows.try_next().await? {
+        read += batch.num_rows() as u64;
+        if let Some(stretch) = stretcher.push(&batch)?
+            && give.send((stretch, read)).await.is_err()
+        {
+            return Ok(read);
+        }
+    }
+    if let Some(stretch) = stretcher.finish()? {
+        // Who computes has failed, and says why.
+        let _gone = give.send((stretch, read)).await;
+    }
+    Ok(read)
 }

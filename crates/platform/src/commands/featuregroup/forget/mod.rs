@@ -1,27 +1,27 @@
 //! `platform featuregroup forget`
 
 mod derived;
+mod holders;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use definitions::{ColumnName, DatasetRef, FeatureGroup, GroupRef, Versioned, WallTime};
+use definitions::{ColumnName, FeatureGroup, GroupRef, WallTime};
 use feature_store::dataset::Manifest;
 use feature_store::{
-    Entity, ForgetReach, ForgetReceipt, GroupPin, Traced, derived_from, forget, forget_in_file, forget_in_quarantine,
-    rows_of_entity,
+    Entity, ForgetReceipt, GroupPin, Traced, derived_from, forget, forget_in_file, forget_in_quarantine,
 };
 use registry::{Dataset, Registry};
-use serde::Serialize;
 use serde_json::json;
 
 use derived::{DerivedReceipt, Forgetting};
+use holders::{Held, Holder, Pinned};
 
+use crate::Context;
 use crate::applied::{self, Wanted};
 use crate::failure::{Failure, Outcome};
 use crate::ingestions::WritingRight;
 use crate::repository::Repository;
 use crate::screen::{self, Table};
-use crate::{Context, datasets};
 
 /// Remove an entity's rows from every version that no dataset pins, and name the datasets and models that still hold them.
 ///
@@ -55,27 +55,6 @@ struct Done {
     of_datasets: u64,
     /// Rows taken out of the quarantine.
     of_quarantine: u64,
-}
-
-/// A dataset that holds rows of the entity, and what was trained on it.
-#[derive(Debug, Serialize)]
-struct Holder {
-    dataset: String,
-    rows: u64,
-    /// Whether other rows have values that were, or may have been, made of the entity's rows.
-    values: bool,
-    models: Vec<Versioned>,
-}
-
-impl Holder {
-    /// What it holds, in a few words.
-    fn held(&self) -> String {
-        match (self.rows, self.values) {
-            (0, true) => "values made of them".to_owned(),
-            (rows, true) => format!("{}, and values made of them", screen::count(rows)),
-            (rows, false) => screen::count(rows),
-        }
-    }
 }
 
 impl Forget {
@@ -130,58 +109,20 @@ impl Forget {
             root: &reference,
             entity,
         };
-        let mut holders = Vec::new();
-        let (mut kept, mut marked): (Vec<GroupPin>, Vec<(Dataset, Manifest)>) = (Vec::new(), Vec::new());
-        let mut to_mark: Vec<DatasetRef> = Vec::new();
-        for dataset in registry.datasets(None).await? {
-            let manifest = datasets::recorded_manifest(repository, &dataset)?;
-            let reach = |pin: &GroupPin| match derived.iter().find(|(group, _)| *group == pin.group) {
-                Some((_, reach)) => Some(*reach),
-                None => (pin.group == reference).then_some(ForgetReach::Rows),
-            };
-            let pins: Vec<(GroupPin, ForgetReach)> = manifest
-                .pins
-                .iter()
-                .filter_map(|pin| Some((pin.clone(), reach(pin)?)))
-                .collect();
-            if pins.is_empty() {
-                continue;
-            }
-            if dataset.unreproducible.is_some() {
-                marked.push((dataset, manifest));
-                continue;
-            }
-            let (mut rows, mut values) = (0, false);
-            for (pin, reach) in &pins {
-                match (reach, groups.get(&pin.group)) {
-                    (ForgetReach::Values, _) => values |= traced.values_hold(pin).await?,
-                    (ForgetReach::Rows, Some(group)) => rows += rows_of_entity(&store, group, pin, entity).await?,
-                    (ForgetReach::Rows, None) => {}
-                }
-            }
-            let holds = rows > 0 || values;
-            if holds {
-                holders.push(Holder {
-                    dataset: dataset.reference.to_string(),
-                    rows,
-                    values,
-                    models: registry.models_from_dataset(&dataset.reference).await?,
-                });
-            }
-            if holds && self.everywhere {
-                to_mark.push(dataset.reference.clone());
-                marked.push((dataset, manifest));
-            } else {
-                kept.extend(pins.into_iter().map(|(pin, _)| pin));
-            }
-        }
+        let pinned = match self.everywhere {
+            true => Pinned::GivenUp,
+            false => Pinned::Kept,
+        };
+        let held = Held::of(repository, registry, &traced, &derived, pinned).await?;
         // What is about to become untrue is said first: a kill leaves no dataset that silently is not what it was.
-        if !to_mark.is_empty() {
+        if !held.to_mark.is_empty() {
             let reason = self.reason.clone();
             let reason = reason.unwrap_or_else(|| format!("an entity of {reference} was forgotten"));
-            registry.mark_unreproducible(&to_mark, &reason, WallTime::now()).await?;
+            registry
+                .mark_unreproducible(&held.to_mark, &reason, WallTime::now())
+                .await?;
         }
-        let own: Vec<GroupPin> = kept.iter().filter(|pin| pin.group == reference).cloned().collect();
+        let own: Vec<GroupPin> = held.kept.iter().filter(|pin| pin.group == reference).cloned().collect();
         let receipt = forget(&store, group, entity, &own, WallTime::now()).await?;
         let of_quarantine = forget_in_quarantine(&store, group, entity).await?;
         let forgetting = Forgetting {
@@ -190,7 +131,7 @@ impl Forget {
             registry,
             groups: &groups,
             entity,
-            kept: &kept,
+            kept: &held.kept,
         };
         let receipts = forgetting.forget_in(&derived).await?;
         let mut of_datasets = 0;
@@ -198,7 +139,7 @@ impl Forget {
             let reached = derived.iter().filter_map(|(derived, _)| groups.get(derived));
             // A query may give its rows another key.
             let keyed: Vec<&FeatureGroup> = reached.filter(|derived| derived.entity == group.entity).collect();
-            for (dataset, manifest) in &marked {
+            for (dataset, manifest) in &held.marked {
                 for group in keyed.iter().copied().chain([group]) {
                     of_datasets += forget_in_dataset(repository, dataset, manifest, group, entity)?;
                 }
@@ -207,7 +148,7 @@ impl Forget {
         Ok(Done {
             receipt,
             derived: receipts,
-            holders,
+            holders: held.holders,
             of_datasets,
             of_quarantine,
         })
