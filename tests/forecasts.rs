@@ -93,7 +93,7 @@ fn a_model_of_a_panel_is_trained_registered_asked_and_made_again() {
     let screen = sandbox.ok("train --view fv:v1").stdout;
     for line in [
         "trained dlinear on ",
-        "weighted_quantile_loss",
+        "quantile loss",
         "seasonal_naive(1d)",
         "registered m:v1",
     ] {
