@@ -1,7 +1,7 @@
 //! Windows a second of training and of forecasting, and peak memory: `cargo bench -p tft --bench training -- [CASE…] [STEPS]`.
 //!
 //! Every case runs in a process of its own, so that its memory is its own. A line of JSON a case, for `bench/tft/run.py`.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
 
 use std::time::Instant;
 

@@ -106,7 +106,7 @@ impl Dropping {
         if !head.is_empty() {
             part(head, start);
         }
-        let first = start.next_multiple_of(PERIOD) / PERIOD;
+        let first = start.div_ceil(PERIOD);
         let (whole, tail) = rest.as_chunks_mut::<PERIOD>();
         for (at, numbers) in whole.iter_mut().enumerate() {
             *numbers = decision.decide((first + at) as u64);

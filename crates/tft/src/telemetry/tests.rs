@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests may")]
+#![expect(clippy::unwrap_used, reason = "tests may")]
 
 use std::process::Command;
 

@@ -11,7 +11,6 @@ static GRAPH: Mutex<()> = Mutex::new(());
 /// Waits until no other thread builds a graph, and keeps others from it until it is dropped.
 ///
 /// Two runs may not share a pool of threads: one that waits for the pool within the lock could be given the other's work.
-#[must_use]
 pub fn one_graph() -> MutexGuard<'static, ()> {
     GRAPH.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -173,12 +173,12 @@ fn attend(net: &InterpretableAttention<Plain>, theta: &[Vec<f64>], present: &[bo
     let project = |layer: &Linear<Plain>| -> Vec<Vec<f64>> { theta.iter().map(|x| linear(layer, x)).collect() };
     let (query, key, value) = (project(&net.query), project(&net.key), project(&net.value));
     let (mut answers, mut means) = (Vec::new(), Vec::new());
-    for t in 0..steps {
+    for (t, asking) in query.iter().enumerate() {
         let (mut mean_answer, mut mean) = (vec![0.0; each], vec![0.0; steps]);
         for head in 0..net.heads {
             let span = head * each..(head + 1) * each;
             let score = |n: usize| -> f64 {
-                let dot: f64 = query[t][span.clone()]
+                let dot: f64 = asking[span.clone()]
                     .iter()
                     .zip(&key[n][span.clone()])
                     .map(|(q, k)| q * k)

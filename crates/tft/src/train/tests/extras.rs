@@ -193,9 +193,7 @@ fn graph_learns_what_own_code_does() {
         fit::<Autodiff<NdArray<f64>>>(material, None, &Default::default(), &mut on)
     });
     for (found, wanted) in own.history.iter().zip(&graph.unwrap().history) {
-        let (Some(found_loss), Some(wanted_loss)) = (found.validation_loss, wanted.validation_loss) else {
-            panic!("{found:?}")
-        };
+        let (found_loss, wanted_loss) = (found.validation_loss.unwrap(), wanted.validation_loss.unwrap());
         assert!(
             (found.train_loss - wanted.train_loss).abs() < 1e-3 * wanted.train_loss,
             "{found:?} {wanted:?}"
