@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "tests may")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may")]
 
 use std::sync::Arc;
 
