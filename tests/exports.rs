@@ -84,3 +84,21 @@ fn rounding_of_floats_is_said() {
     let said = sandbox.ok("dataset export fv:v1/1 --to out --format tfrecord");
     assert!(said.stderr.contains("32 bits"), "{said:?}");
 }
+
+#[test]
+fn column_or_condition_that_cannot_be_is_refused_with_what_to_type() {
+    let sandbox = every_type();
+    let refused = |asked: &str| sandbox.refused(&format!("dataset export fv:v1/1 --to out {asked}"));
+    let said = refused("--columns doubel");
+    assert!(said.contains("`fv:v1/1` has no column `doubel`"), "{said}");
+    assert!(said.contains("hint: did you mean `double`?"), "{said}");
+    for condition in ["nope=1", "double>", "double+1", "double>random()"] {
+        let said = refused(&format!("--where {condition}"));
+        assert!(said.contains(&format!("the condition `{condition}`")), "{said}");
+        assert!(
+            said.contains("hint: the columns: platform dataset show fv:v1/1"),
+            "{said}"
+        );
+    }
+    assert!(!sandbox.path("out").exists());
+}

@@ -1,11 +1,10 @@
 //! `platform dataset compare`
 
 use clap::Args;
-use feature_store::Condition;
 use feature_store::dataset::load_manifest;
 use feature_store::drift::dataset_drift;
 
-use super::WantedPart;
+use super::{WantedPart, condition};
 use crate::Context;
 use crate::drift::{self, Compared, Limits};
 use crate::failure::Outcome;
@@ -37,7 +36,7 @@ impl Compare {
         if let Some(text) = &self.condition {
             for (sample, name) in [(&mut baseline, &named), (&mut candidate, &also_named)] {
                 let schema = load_manifest(&sample.folder)?.schema();
-                sample.condition = Some(Condition::parse(&schema, text, name)?);
+                sample.condition = Some(condition(&schema, text, name)?);
             }
         }
         let report = dataset_drift(&baseline, &candidate, self.limits.thresholds())?;

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use definitions::DataType;
-use feature_store::Condition;
-use feature_store::dataset::{ExportFormat, ExportRequest, Selection, export};
+use definitions::{DataType, nearest};
+use feature_store::dataset::{ExportFormat, ExportRequest, Manifest, Selection, export};
 use feature_store::split::Part;
 use serde_json::json;
 
-use super::WantedDataset;
+use super::{WantedDataset, condition};
 use crate::failure::{Failure, Outcome};
 use crate::repository::Repository;
 use crate::{Context, datasets, screen};
@@ -54,9 +53,10 @@ impl Export {
             .hint("--format csv"));
         }
         let name = dataset.reference.to_string();
-        let condition = self.condition.as_deref();
-        let condition = condition
-            .map(|text| Condition::parse(&manifest.schema(), text, &name))
+        self.check_columns(&manifest, &name)?;
+        let asked = self.condition.as_deref();
+        let condition = asked
+            .map(|text| condition(&manifest.schema(), text, &name))
             .transpose()?;
         let files = export(&ExportRequest {
             folder: &repository.storage.join(&dataset.path),
@@ -87,5 +87,21 @@ impl Export {
         files
             .iter()
             .try_for_each(|file| screen::line(format!("{}: {}", file.path.display(), screen::things(file.rows, "row"))))
+    }
+
+    /// Refuses columns that are not there.
+    fn check_columns(&self, manifest: &Manifest, name: &str) -> Outcome {
+        let known = || manifest.columns.iter().map(|column| column.name.as_str());
+        let mut wanted = self.columns.iter().flatten();
+        match wanted.find(|wanted| known().all(|known| known != *wanted)) {
+            None => Ok(()),
+            Some(unknown) => {
+                let hint = match nearest(unknown, known()) {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None => format!("the columns: platform dataset show {name}"),
+                };
+                Err(Failure::input(format!("`{name}` has no column `{unknown}`")).hint(hint))
+            }
+        }
     }
 }

@@ -10,8 +10,10 @@ mod show;
 mod statistics;
 mod verify;
 
+use arrow::datatypes::SchemaRef;
 use clap::Subcommand;
 use definitions::{DatasetRef, ReferenceError, Versioned};
+use feature_store::Condition;
 use feature_store::drift::Sample;
 use feature_store::split::Part;
 use registry::Registry;
@@ -52,6 +54,12 @@ impl Dataset {
             Self::Export(export) => export.run(context).await,
         }
     }
+}
+
+/// What is asked of a dataset's rows, in SQL.
+fn condition(columns: &SchemaRef, text: &str, dataset: &str) -> Result<Condition, Failure> {
+    Condition::parse(columns, text, dataset)
+        .map_err(|error| Failure::from(error).hint(format!("the columns: platform dataset show {dataset}")))
 }
 
 /// `cpu_fv:v2/5`, `cpu_fv:v2` for the view's newest dataset, or `cpu_fv` for the newest view's.
