@@ -13,7 +13,7 @@
 use twox_hash::XxHash64;
 
 use crate::frequent::FrequentValues;
-use crate::key::{Kind, to_float, to_integer};
+use crate::key::Kind;
 use crate::moments::Moments;
 use crate::quantiles::{Accuracy, QuantileSketch, Quantiles};
 use crate::spread::Spread;
@@ -97,11 +97,7 @@ impl NumberSketch {
     /// Feeds all but the quantiles; leaves the block sorted.
     fn take_block(&mut self) {
         let kind = self.kind;
-        let moments = match kind {
-            Kind::Float => Moments::of_all(&self.block, to_float),
-            Kind::Integer => Moments::of_all(&self.block, |key| to_integer(key) as f64),
-        };
-        self.moments.merge(&moments);
+        self.moments.merge(&Moments::of_all(&self.block, |key| kind.value(key)));
         self.spread.sort(&mut self.block, kind);
         let (Some(least), Some(greatest)) = (self.block.first(), self.block.last()) else {
             return;

@@ -5,8 +5,8 @@
 //! it says by how much it may be off, counted and not guessed (only the number of different values has a standard error instead).
 //!
 //! Reading order: `key` (every ordered value as a 64-bit number), then the sketches: `moments` (mean and deviation), `quantiles`,
-//! `distinct` (how many different values), `frequent` (the most frequent ones), and `column`, which feeds all of them in one pass (`spread` sorts its blocks); then
-//! `drift`, which measures how far two columns are apart.
+//! `distinct` (how many different values), `frequent` (the most frequent ones), and `column`, which feeds all of them in one pass (`spread`
+//! sorts its blocks); then `drift`, which measures how far two columns are apart.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may"))]
 

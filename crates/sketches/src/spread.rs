@@ -11,7 +11,7 @@
 
 use std::cell::RefCell;
 
-use crate::key::{Kind, to_float, to_integer};
+use crate::key::Kind;
 
 /// Fewer keys are sorted the usual way, and so are more: places are counted in 16 bits.
 const KEYS: std::ops::RangeInclusive<usize> = 256..=(1 << 14);
@@ -38,11 +38,7 @@ impl Spread {
     pub(crate) fn sort(&mut self, keys: &mut [u64], kind: Kind) {
         let is_tried = self.usual == 0 && KEYS.contains(&keys.len());
         self.usual = self.usual.saturating_sub(1);
-        let is_sorted = is_tried
-            && ROOM.with_borrow_mut(|room| match kind {
-                Kind::Float => room.sort(keys, to_float),
-                Kind::Integer => room.sort(keys, |key| to_integer(key) as f64),
-            });
+        let is_sorted = is_tried && ROOM.with_borrow_mut(|room| room.sort(keys, kind));
         if !is_sorted {
             keys.sort_unstable();
         }
@@ -70,16 +66,16 @@ struct Room {
 
 impl Room {
     /// Sorts keys, unless their values lie too unevenly: then they stay as they are.
-    fn sort(&mut self, keys: &mut [u64], value: impl Fn(u64) -> f64) -> bool {
+    fn sort(&mut self, keys: &mut [u64], kind: Kind) -> bool {
         let (Some(least), Some(greatest)) = (keys.iter().min(), keys.iter().max()) else {
             return true;
         };
-        let (least, last) = (value(*least), (PLACES * keys.len() - 1) as f64);
-        let scale = last / (value(*greatest) - least);
+        let (least, last) = (kind.value(*least), (PLACES * keys.len() - 1) as f64);
+        let scale = last / (kind.value(*greatest) - least);
         if !(scale.is_finite() && scale > 0.0) {
             return false;
         }
-        let place = |key: &u64| ((value(*key) - least) * scale + ROUNDING).to_bits() as u16;
+        let place = |key: &u64| ((kind.value(*key) - least) * scale + ROUNDING).to_bits() as u16;
         self.places.clear();
         self.places.extend(keys.iter().map(place));
         let crowds = self.count();

@@ -15,13 +15,14 @@
 //! Memory: what the sorts may hold, and a sum for each category; the rest goes to disk. Time: two sorts of each encoding's rows.
 
 mod events;
-mod sorted;
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Float64Type, Int8Type, Int64Type, Schema, SchemaRef};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use definitions::{ColumnName, FeatureGroup};
 use futures::{StreamExt, TryStreamExt};
 
@@ -29,11 +30,10 @@ use super::kernel::Tally;
 use super::rows::Rows;
 use super::touched::Frame;
 use crate::StoreError;
+use crate::error::{external, plan_error};
+use crate::storage::{Sorting, sorted};
 
 use events::{ASKED, AT, CATEGORY, KIND, LABEL, event_schema, events};
-use sorted::sorted;
-
-pub(super) use sorted::Sorting;
 
 /// When the labels became known that stand in a row's encodings, in microseconds.
 pub(super) const ENCODED_KNOWN_AT: &str = "__encoded_known_at";
@@ -83,9 +83,19 @@ pub(super) fn encoded(
         memory: sorting.memory / 2,
         ..sorting
     };
-    let events = sorted(events(rows, group, encoding), &event_schema(), &[AT, KIND], sorting)?;
+    let events = in_order(events(rows, group, encoding), event_schema(), &[AT, KIND], sorting)?;
     let answers = answers(events, encoding.smoothing);
-    sorted(answers, &answer_schema(), &[PLACE], sorting)
+    in_order(answers, answer_schema(), &[PLACE], sorting)
+}
+
+/// The same rows, in the order of these columns.
+fn in_order(rows: Rows, schema: SchemaRef, by: &[&str], sorting: Sorting<'_>) -> Result<Rows, StoreError> {
+    let failed = || plan_error("the rows for target encodings could not be sorted");
+    let given = schema.clone();
+    let open =
+        move || -> SendableRecordBatchStream { Box::pin(RecordBatchStreamAdapter::new(given, rows.map_err(external))) };
+    let rows = sorted(open, &schema, by.iter().copied(), sorting).map_err(failed())?;
+    Ok(rows.map_err(move |error| failed()(error)).boxed())
 }
 
 const PLACE: &str = "place";

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 
 use super::columns::Columns;
 use super::commit::{Seeing, commit_materialization};
-use super::encoded::{Encoding, Sorting, beside, encoded};
+use super::encoded::{Encoding, beside, encoded};
 use super::features::Features;
 use super::joined::rows_with_others;
 use super::kernel::Reach;
@@ -38,13 +38,15 @@ use super::stretch::{Cut, Stretch, Stretcher, read};
 use super::touched::{Frame, Span, Touched, needed_for};
 use super::writer::DerivedWriter;
 use crate::ingest::{IngestReceipt, discard_files, next_ingestion};
-use crate::storage::{SpillFolder, Store, open_group, wanted_retention};
+use crate::storage::{Sorting, SpillFolder, Store, open_group, wanted_retention};
 use crate::{PinAt, StoreError, pin_group};
 
 /// Rows of a stretch, about; few in tests, so that rows wait and are kept there too.
 const STRETCH_ROWS: usize = if cfg!(test) { 7 } else { 1 << 15 };
 /// Stretches that wait to be computed, and derived rows that wait to be written.
 const IN_FLIGHT: usize = 1;
+/// Rows of a batch of what is sorted for target encodings.
+const SORTED_ROWS: usize = 8_192;
 
 /// Which rows are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -377,6 +379,7 @@ impl Work<'_> {
         };
         let sorting = Sorting {
             memory: self.request.memory / features.encodings.len().max(1) as u64,
+            rows: SORTED_ROWS,
             folder: spill,
         };
         let mut encodings = Vec::with_capacity(features.encodings.len());

@@ -15,6 +15,7 @@ mod log;
 mod pin;
 mod retry;
 mod schema;
+mod sort;
 mod spill;
 mod spool;
 
@@ -34,6 +35,7 @@ pub(crate) use log::{Commit, read_commits};
 pub(crate) use pin::{check_files, pinned_file, rows_in_footer};
 pub(crate) use retry::Patience;
 pub(crate) use schema::{hidden_fields, order_columns, stored_schema, utc_micros};
+pub(crate) use sort::{Sorting, sorted};
 pub(crate) use spill::{SpillFolder, spilling_context};
 pub(crate) use spool::Spool;
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use definitions::{DataType, nearest};
+use feature_store::StoreError;
 use feature_store::dataset::{ExportFormat, ExportRequest, Manifest, Selection, export};
 use feature_store::split::Part;
 use serde_json::json;
@@ -53,7 +54,6 @@ impl Export {
             .hint("--format csv"));
         }
         let name = dataset.reference.to_string();
-        self.check_columns(&manifest, &name)?;
         let asked = self.condition.as_deref();
         let condition = asked
             .map(|text| condition(&manifest.schema(), text, &name))
@@ -68,7 +68,8 @@ impl Export {
                 condition,
             },
             null: self.null.as_deref().unwrap_or_default(),
-        })?;
+        })
+        .map_err(|error| told(error, &manifest, &name))?;
         let is_narrowed = manifest
             .columns
             .iter()
@@ -88,20 +89,17 @@ impl Export {
             .iter()
             .try_for_each(|file| screen::line(format!("{}: {}", file.path.display(), screen::things(file.rows, "row"))))
     }
+}
 
-    /// Refuses columns that are not there.
-    fn check_columns(&self, manifest: &Manifest, name: &str) -> Outcome {
-        let known = || manifest.columns.iter().map(|column| column.name.as_str());
-        let mut wanted = self.columns.iter().flatten();
-        match wanted.find(|wanted| known().all(|known| known != *wanted)) {
-            None => Ok(()),
-            Some(unknown) => {
-                let hint = match nearest(unknown, known()) {
-                    Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None => format!("the columns: platform dataset show {name}"),
-                };
-                Err(Failure::input(format!("`{name}` has no column `{unknown}`")).hint(hint))
-            }
-        }
-    }
+/// An unknown column is told with what was meant.
+fn told(error: StoreError, manifest: &Manifest, name: &str) -> Failure {
+    let StoreError::UnknownColumn { column, .. } = error else {
+        return error.into();
+    };
+    let known = manifest.columns.iter().map(|column| column.name.as_str());
+    let hint = match nearest(&column, known) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("the columns: platform dataset show {name}"),
+    };
+    Failure::input(format!("`{name}` has no column `{column}`")).hint(hint)
 }
