@@ -273,6 +273,29 @@ fn rows_of_a_class_that_training_never_saw_are_told() {
 }
 
 #[test]
+fn what_is_to_be_said_of_a_training_has_a_section() {
+    let mut evidence = evidence();
+    evidence.forecast = Some(CardForecast {
+        context: 8,
+        horizon: 4,
+        frequency: "1h".to_owned(),
+        known_future: Vec::new(),
+        variables: Vec::new(),
+        attention: Vec::new(),
+        notes: vec![CardNote {
+            title: "Slimming".to_owned(),
+            text: "Two of three variables were kept.".to_owned(),
+            columns: texts(&["variable", "kept"]),
+            rows: vec![texts(&["`a|b`", "no"])],
+        }],
+    });
+    let card = render_card(&evidence);
+    let wanted =
+        "## Slimming\n\nTwo of three variables were kept.\n\n| variable | kept |\n|---|---|\n| `a\\|b` | no |\n";
+    assert!(card.contains(wanted), "{card}");
+}
+
+#[test]
 fn many_slices_are_cut_to_the_worst() {
     let mut evidence = evidence();
     evidence.evaluation.parts[2].slices = (0..40)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::grid::Grid;
+use super::notes::TrainingNote;
 use super::panel::Panel;
 use super::weights::Explanation;
 use super::windows::{PartNumber, Shape, Window};
@@ -81,6 +82,10 @@ pub trait ForecastModel: Send {
     fn best_iteration(&self) -> usize;
     /// What was measured after each iteration; empty for a model that was loaded.
     fn history(&self) -> &[IterationReport];
+    /// What should be said of how it learned; empty for a model that was loaded.
+    fn notes(&self) -> &[TrainingNote] {
+        &[]
+    }
 }
 
 /// Forecasts of windows.

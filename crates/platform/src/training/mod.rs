@@ -118,6 +118,8 @@ pub struct Trained {
     pub folds: Option<FoldsReport>,
     /// What the leak tests found.
     pub leaks: Vec<LeakCheck>,
+    /// What its card says of how it learned.
+    pub notes: Vec<learning::TrainingNote>,
     /// What is odd about the rows.
     pub warnings: Vec<String>,
 }
@@ -224,6 +226,7 @@ fn train_rows(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> O
         fit_time: fitted.fit_time,
         preprocessing: Some(fitted.preprocessing),
         explanation: None,
+        notes: Vec::new(),
         warnings: Vec::new(),
     })
 }

@@ -1,11 +1,14 @@
 //! The transformer behind the interface of everything that forecasts: `learning::Forecaster` and `learning::ForecastModel`.
 //!
-//! Reading order: `parameters` (what a pipeline may say), `preparation` (a panel of the platform as one of the network), `fit`, `model`.
+//! Reading order: `parameters` (what a pipeline may say), `preparation` (a panel of the platform as one of the network), `course`
+//! (trainings one after the other), `slim` (fewer variables), `fit`, `model`.
 
+mod course;
 mod fit;
 mod model;
 mod parameters;
 mod preparation;
+mod slim;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +16,7 @@ pub use fit::TftLearner;
 pub use model::TftModel;
 pub use parameters::{ParameterError, Parameters};
 pub use preparation::Preparation;
+pub use slim::Slim;
 
 use crate::TftError;
 

@@ -270,16 +270,11 @@ where
 
     /// Steps of the run at most.
     fn steps(&self) -> u64 {
-        let each = self.sampling().batches(self.material.train.len()) as u64;
-        self.material.settings.epochs.saturating_mul(each)
+        steps(self.material.settings, self.material.train.len())
     }
 
     fn sampling(&self) -> Sampling {
-        Sampling {
-            seed: mix(self.material.seed, 2),
-            batch: self.material.settings.batch_size,
-            limit: self.material.settings.windows_per_epoch,
-        }
+        sampling(self.material.settings, self.material.seed)
     }
 
     /// The gradient of the summed loss of a piece of a batch.
@@ -405,6 +400,21 @@ where
             Some(path) => self.checkpoint()?.write(&path),
             None => Ok(()),
         }
+    }
+}
+
+/// Steps of a run on so many training windows, at most.
+#[must_use]
+pub fn steps(settings: &Settings, windows: usize) -> u64 {
+    let each = sampling(settings, 0).batches(windows) as u64;
+    settings.epochs.saturating_mul(each)
+}
+
+fn sampling(settings: &Settings, seed: u64) -> Sampling {
+    Sampling {
+        seed: mix(seed, 2),
+        batch: settings.batch_size,
+        limit: settings.windows_per_epoch,
     }
 }
 

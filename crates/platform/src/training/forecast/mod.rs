@@ -89,6 +89,7 @@ pub fn train(
         fit_time,
         folds: None,
         leaks: Vec::new(),
+        notes: model.notes().to_vec(),
         warnings: warnings(panel.notes),
     })
 }
