@@ -3,6 +3,7 @@
 use learning::{ForecastData, ForecastModel, Forecaster, LearningError, TrainingNote, TrainingWatch};
 
 use super::course::{Course, Ended, Lesson, Planned};
+use super::groups::{Grouped, Planning};
 use super::model::{Config, Learned, TftModel};
 use super::parameters::Parameters;
 use super::preparation::{Kinds, Preparation, windows};
@@ -82,26 +83,20 @@ impl TftLearner {
         let Parameters {
             members,
             slim,
+            ref groups,
             ref settings,
             ..
         } = self.parameters;
         let mut prepared = Prepared::new(data, &self.parameters)?;
-        let windows = prepared.train.len();
-        let first = slim.map(|slim| Planned::new("slimming", &slim.settings(settings), windows));
-        let member = |number| match members {
-            1 => Planned::new("training", settings, windows),
-            _ => Planned::new(format!("member {number}"), settings, windows),
-        };
-        let mut course = Course::new(
-            data,
-            watch,
-            first.into_iter().chain((1..=members).map(member)).collect(),
-        );
+        let planning = groups.as_ref().map(|groups| groups.plan(data, &prepared)).transpose()?;
+        let planned = self.planned(settings, prepared.train.len(), planning.as_ref());
+        let mut course = Course::new(data, watch, planned);
+        let mut notes = Vec::new();
         let mut slimmed = None;
         if let Some(slim) = slim {
             let first = course.train(&prepared.lesson(&slim.settings(settings), data.seed))?;
             if course.is_stopped {
-                return Ok(self.model(prepared, course, vec![first], Vec::new()));
+                return Ok(TftModel::new(self.learned(prepared, course, vec![first], notes)));
             }
             let chosen = slim.choose(&prepared, &first, data.threads)?;
             let whole = prepared.keep(&chosen.kept);
@@ -115,22 +110,48 @@ impl TftLearner {
             }
         }
         let least = ended.iter().filter_map(|member| member.loss).reduce(f64::min);
-        let note = slimmed.map(|(chosen, whole, first)| chosen.note(&whole, first, least));
-        Ok(self.model(prepared, course, ended, note.into_iter().collect()))
+        notes.extend(slimmed.map(|(chosen, whole, first)| chosen.note(&whole, first, least)));
+        let mut grouped = None;
+        if let (Some(planning), Some(of), [whole], false) = (planning, groups, ended.as_slice(), course.is_stopped) {
+            grouped = planning.train(of, settings, (&prepared, whole), &mut course)?;
+        }
+        let mut learned = self.learned(prepared, course, ended, notes);
+        if let Some(Grouped { groups, networks, note }) = grouped {
+            learned.notes.push(note);
+            (learned.config.groups, learned.groups) = (Some(groups), networks);
+        }
+        Ok(TftModel::new(learned))
     }
 
-    fn model(
+    /// Every training, in order: the one that chooses variables, the members, the groups.
+    fn planned(&self, settings: &Settings, windows: usize, groups: Option<&Planning>) -> Vec<Planned> {
+        let Parameters { members, slim, .. } = self.parameters;
+        let first = slim.map(|slim| Planned::new("slimming", &slim.settings(settings), windows));
+        let member = |number| match members {
+            1 => Planned::new("training", settings, windows),
+            _ => Planned::new(format!("member {number}"), settings, windows),
+        };
+        let of_groups = groups.map(|groups| groups.trainings(settings)).unwrap_or_default();
+        first
+            .into_iter()
+            .chain((1..=members).map(member))
+            .chain(of_groups)
+            .collect()
+    }
+
+    fn learned(
         &self,
         prepared: Prepared,
         course: Course<'_, '_>,
         ended: Vec<Ended>,
         notes: Vec<TrainingNote>,
-    ) -> TftModel {
-        TftModel::new(Learned {
+    ) -> Learned {
+        Learned {
             config: Config {
                 loss: self.parameters.settings.loss.clone(),
                 architecture: prepared.architecture,
                 members: ended.len(),
+                groups: None,
             },
             best_iteration: best(&ended),
             networks: ended.into_iter().map(|member| member.network).collect(),
@@ -138,7 +159,8 @@ impl TftLearner {
             threads: course.data.threads,
             history: course.history,
             notes,
-        })
+            groups: Vec::new(),
+        }
     }
 }
 

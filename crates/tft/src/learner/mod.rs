@@ -1,10 +1,12 @@
 //! The transformer behind the interface of everything that forecasts: `learning::Forecaster` and `learning::ForecastModel`.
 //!
 //! Reading order: `parameters` (what a pipeline may say), `preparation` (a panel of the platform as one of the network), `course`
-//! (trainings one after the other), `slim` (fewer variables), `fit`, `model`.
+//! (trainings one after the other), `slim` (fewer variables), `groups` (a network for each),
+//! `fit`, `model`.
 
 mod course;
 mod fit;
+mod groups;
 mod model;
 mod parameters;
 mod preparation;
@@ -13,6 +15,7 @@ mod slim;
 mod tests;
 
 pub use fit::TftLearner;
+pub use groups::{GroupBy, GroupSettings};
 pub use model::TftModel;
 pub use parameters::{ParameterError, Parameters};
 pub use preparation::Preparation;

@@ -8,6 +8,7 @@ use learning::{
 use serde::{Deserialize, Serialize};
 
 use super::fit::in_threads;
+use super::groups::{GroupNetworks, Groups};
 use super::preparation::{Kinds, Preparation, Seen, convert, windows};
 use crate::TftError;
 use crate::artefacts::{load_weights, weights_to_bytes};
@@ -30,6 +31,9 @@ pub(super) struct Config {
     /// Networks whose forecasts are averaged.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub members: usize,
+    /// Groups of series, each with a network of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Groups>,
 }
 
 fn one() -> usize {
@@ -50,7 +54,10 @@ fn weights_file(member: usize) -> String {
 
 /// What was learned.
 pub(super) struct Learned {
+    /// Members of an ensemble, or the only one.
     pub networks: Vec<TemporalFusionTransformer<Flex>>,
+    /// Those of groups, where there are any.
+    pub groups: GroupNetworks,
     pub config: Config,
     pub preparation: Preparation,
     pub history: Vec<IterationReport>,
@@ -92,17 +99,27 @@ impl TftModel {
     ) -> Result<Self, E> {
         let config: Config = parse(CONFIG, &file(CONFIG)?)?;
         let preparation: Preparation = parse(PREPARATION, &file(PREPARATION)?)?;
-        let mut networks = Vec::new();
-        for member in 0..config.members {
-            let weights = file(&weights_file(member))?;
+        let mut network = |name: &str, architecture: &Architecture| -> Result<_, E> {
+            let weights = file(name)?;
             let network = in_threads(threads, || -> Result<_, TftError> {
-                let empty = TemporalFusionTransformer::new(&config.architecture, 0, &Default::default())?;
+                let empty = TemporalFusionTransformer::new(architecture, 0, &Default::default())?;
                 load_weights(empty, &weights)
             });
-            networks.push(network.and_then(|network| network).map_err(LearningError::from)?);
+            Ok(network.and_then(|network| network).map_err(LearningError::from)?)
+        };
+        let (mut networks, mut groups) = (Vec::new(), GroupNetworks::new());
+        for member in 0..config.members {
+            networks.push(network(&weights_file(member), &config.architecture)?);
+        }
+        for of in &config.groups {
+            for (group, has_network) in of.with_network().enumerate() {
+                let own = of.architecture(&config.architecture);
+                groups.push(has_network.then(|| network(&Groups::file(group), &own)).transpose()?);
+            }
         }
         Ok(Self::new(Learned {
             networks,
+            groups,
             config,
             preparation,
             history: Vec::new(),
@@ -117,6 +134,7 @@ impl TftModel {
             config,
             preparation,
             networks,
+            groups,
             threads,
             ..
         } = &self.learned;
@@ -140,13 +158,20 @@ impl TftModel {
             batch: predict::TOGETHER,
             threads: usize::from(*threads > 1),
         };
-        let all = networks
-            .iter()
-            .map(|network| predict::forecast(network, &asking, &Default::default()));
-        let all = all.collect::<Result<Vec<_>, TftError>>()?;
-        let found = predict::mean_of(&all).ok_or_else(|| TftError::Checkpoint {
-            reason: format!("`{CONFIG}`: it has no members"),
-        })?;
+        let all = || {
+            networks
+                .iter()
+                .map(|network| predict::forecast(network, &asking, &Default::default()))
+        };
+        let found = match (&config.groups, networks.as_slice()) {
+            (Some(of), [whole]) => of.forecast((panel, asked), &asking, whole, groups)?,
+            _ => {
+                let all = all().collect::<Result<Vec<_>, TftError>>()?;
+                predict::mean_of(&all).ok_or_else(|| TftError::Checkpoint {
+                    reason: format!("`{CONFIG}`: it has no members"),
+                })?
+            }
+        };
         let weights = |names: Vec<String>, values: &[f32]| weights_of(names, values);
         let steps = shape.context + shape.horizon;
         Ok(Forecasts {
@@ -220,6 +245,14 @@ impl ForecastModel for TftModel {
                 name: weights_file(member),
                 bytes: weights_to_bytes(network)?,
             });
+        }
+        for (group, network) in self.learned.groups.iter().enumerate() {
+            if let Some(network) = network {
+                files.push(ModelFile {
+                    name: Groups::file(group),
+                    bytes: weights_to_bytes(network)?,
+                });
+            }
         }
         files.push(pretty(CONFIG, &self.learned.config)?);
         files.push(pretty(PREPARATION, &self.learned.preparation)?);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use definitions::Parameter;
 
 use super::ParameterError;
-use crate::learner::Slim;
+use crate::learner::{GroupBy, GroupSettings, Slim};
 use crate::loss::Loss;
 use crate::train::{AdafactorSettings, AdamWSettings, Averaging, LionSettings, Optimiser, Schedule};
 
@@ -194,6 +194,31 @@ impl Declared<'_> {
         }
         let epochs = self.whole("slim.epochs", 1)?.unwrap_or(Slim::EPOCHS);
         Ok(Some(Slim { keep, epochs }))
+    }
+
+    /// Beside a hidden size and so many heads.
+    pub fn groups(&self, hidden: usize, heads: usize) -> Result<Option<GroupSettings>, ParameterError> {
+        self.only("groups.hidden", self.0.contains_key("groups.by"), "`groups.by`")?;
+        let Some(by) = self.0.get("groups.by") else {
+            return Ok(None);
+        };
+        let wanted = "`cluster(N)` with N of at least 2, or a static categorical column";
+        let Parameter::Text(text) = by else {
+            return Err(self.bad("groups.by", wanted));
+        };
+        let number = text.strip_prefix("cluster(").and_then(|rest| rest.strip_suffix(')'));
+        let by = match number.map(|number| number.trim().parse::<usize>()) {
+            None if !text.is_empty() && !text.contains('(') => GroupBy::Column(text.clone()),
+            Some(Ok(number)) if number >= 2 => GroupBy::Clusters(number),
+            _ => return Err(self.bad("groups.by", wanted)),
+        };
+        // Half of it, as a multiple of the heads.
+        let half = (hidden / 2 / heads.max(1)).max(1) * heads;
+        let hidden = self.size("groups.hidden")?.unwrap_or(half);
+        if !hidden.is_multiple_of(heads) {
+            return Err(self.bad("groups.hidden", format!("a multiple of `heads`, which is {heads}")));
+        }
+        Ok(Some(GroupSettings { by, hidden }))
     }
 
     fn only(&self, name: &'static str, is_used: bool, only: &'static str) -> Result<(), ParameterError> {

@@ -21,6 +21,14 @@ pub enum ParameterError {
         /// What it is.
         found: String,
     },
+    /// Two parameters that exclude each other.
+    #[error("`{one}` and `{other}` cannot be used together")]
+    Together {
+        /// One of them.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
+    },
     /// A parameter that another one gives no place.
     #[error("`{name}` is for {only}")]
     Idle {
@@ -41,6 +49,7 @@ impl ParameterError {
             } => format!("did you mean `{nearest}`?"),
             Self::Unknown { name, .. } => format!("remove `{name}` from `[train.tft]`, then: platform apply"),
             Self::Value { name, .. } => format!("change `{name}` in `[train.tft]`, then: platform apply"),
+            Self::Together { one, .. } => format!("remove `{one}` from `[train.tft]`, then: platform apply"),
             Self::Idle { name, .. } => format!("remove `{name}` from `[train.tft]`, then: platform apply"),
         }
     }

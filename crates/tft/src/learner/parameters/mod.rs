@@ -14,12 +14,12 @@ use crate::data::Scaling;
 use crate::loss::Loss;
 use crate::train::Settings;
 
-use super::Slim;
+use super::{GroupSettings, Slim};
 use declared::Declared;
 pub use error::ParameterError;
 
 /// Every parameter, in the order in which they are documented.
-const KNOWN: [&str; 33] = [
+const KNOWN: [&str; 35] = [
     "hidden",
     "heads",
     "dropout",
@@ -53,6 +53,8 @@ const KNOWN: [&str; 33] = [
     "members",
     "slim.keep",
     "slim.epochs",
+    "groups.by",
+    "groups.hidden",
 ];
 
 /// What may be said of the network and its training; the defaults are those of `Parameters::default`.
@@ -72,6 +74,8 @@ pub struct Parameters {
     pub members: usize,
     /// A first, short training that chooses variables; default: none.
     pub slim: Option<Slim>,
+    /// A light network for each group of series; default: none.
+    pub groups: Option<GroupSettings>,
     /// How it is trained.
     #[serde(flatten)]
     pub settings: Settings,
@@ -87,6 +91,7 @@ impl Default for Parameters {
             stride: 1,
             members: 1,
             slim: None,
+            groups: None,
             settings: Settings::default(),
         }
     }
@@ -140,6 +145,13 @@ impl Parameters {
         };
         if !all.hidden.is_multiple_of(all.heads) {
             return Err(of.bad("heads", format!("a divisor of `hidden`, which is {}", all.hidden)));
+        }
+        all.groups = of.groups(all.hidden, all.heads)?;
+        if all.groups.is_some() && all.members > 1 {
+            return Err(ParameterError::Together {
+                one: "members",
+                other: "groups.by",
+            });
         }
         if !(0.0..1.0).contains(&all.dropout) {
             return Err(of.bad("dropout", "at least 0 and less than 1"));

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may")]
 
 mod ensembles;
+mod groups;
 mod parameters;
 mod single;
 mod slimming;

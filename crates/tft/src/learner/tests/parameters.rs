@@ -83,6 +83,18 @@ fn what_cannot_be_is_named_with_what_could() {
             "`slim.epochs` is for `slim.keep`",
         ),
         (
+            refused(&[("groups.by", word("cluster(1)"))]),
+            "`groups.by`: wanted `cluster(N)` with N of at least 2, or a static categorical column, found \"cluster(1)\"",
+        ),
+        (
+            refused(&[("groups.hidden", Parameter::Integer(8))]),
+            "`groups.hidden` is for `groups.by`",
+        ),
+        (
+            refused(&[("groups.by", word("kind")), ("members", Parameter::Integer(2))]),
+            "`members` and `groups.by` cannot be used together; remove `members`",
+        ),
+        (
             refused(&[("epochs", Parameter::Integer(0))]),
             "`epochs`: wanted a whole number of at least 1, found 0",
         ),
