@@ -32,6 +32,8 @@ pub struct ForecastData<'a> {
     pub checkpoint: Option<PathBuf>,
     /// Where it goes on from; `None`: it begins.
     pub resume: Option<PathBuf>,
+    /// A folder for what it tells meanwhile, step by step; `None`: nowhere. What it learns does not depend on it.
+    pub telemetry: Option<PathBuf>,
 }
 
 /// When a forecaster says how far it has come.

@@ -60,6 +60,8 @@ pub struct Lesson<'a> {
     pub checkpoint: Option<PathBuf>,
     /// Where it goes on from.
     pub resume: Option<PathBuf>,
+    /// A folder for what a learner that takes long tells meanwhile.
+    pub telemetry: Option<PathBuf>,
 }
 
 impl Lesson<'_> {

@@ -15,6 +15,8 @@ use burn::backend::{Autodiff, Flex};
 use burn::module::AutodiffModule;
 use learning::{Control, ForecastData, IterationReport, LearningError, Measured, TrainingMoment, TrainingWatch};
 
+use super::recorder::Recorder;
+use super::weighing::weigh;
 use crate::data::{Gathering, Window};
 use crate::model::{Architecture, TemporalFusionTransformer};
 use crate::train::{self, Checkpoint, Material, Moment, Report, Settings};
@@ -138,8 +140,12 @@ impl<'a, 'w> Course<'a, 'w> {
                 .sum(),
             started: self.started,
         };
+        let mut recorder = Recorder::open(self.data.telemetry.as_deref(), &self.file_name(), self.started)?;
         let (watch, is_stopped) = (&mut *self.watch, &mut self.is_stopped);
         let fitted = train::fit::<Training>(&material, from, &Default::default(), &mut |moment| {
+            if !recorder.record(&moment) {
+                return train::Control::Stop;
+            }
             let wish = match moment {
                 Moment::Step { step, .. } => watch(TrainingMoment::Step {
                     step: steps_before + step,
@@ -157,6 +163,7 @@ impl<'a, 'w> Course<'a, 'w> {
         })?;
         self.history
             .extend(fitted.history.iter().map(|report| telling.iteration(report)));
+        recorder.error()?;
         let progress = &fitted.checkpoint.progress;
         let best = progress.early_stopping.best;
         let ended = Ended {
@@ -164,9 +171,21 @@ impl<'a, 'w> Course<'a, 'w> {
             loss: best.map(|(loss, _)| loss),
             best_iteration: self.iterations + best.map_or(progress.epoch, |(_, epoch)| epoch),
         };
+        if recorder.is_on() && !self.is_stopped {
+            let counts = weigh(lesson, &ended.network, self.data.threads)?;
+            recorder.importances(lesson.architecture, &counts, progress.step)?;
+        }
         self.iterations += progress.epoch;
         self.begun += 1;
         Ok(ended)
+    }
+
+    /// The next training's name in files; empty for the only one.
+    fn file_name(&self) -> String {
+        let several = self.planned.get(self.begun).filter(|_| self.planned.len() > 1);
+        several
+            .map(|training| training.name.replace(' ', "-"))
+            .unwrap_or_default()
     }
 
     /// The next training's checkpoint, beside the first's.

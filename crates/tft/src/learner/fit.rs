@@ -94,11 +94,13 @@ impl TftLearner {
         let mut notes = Vec::new();
         let mut slimmed = None;
         if let Some(slim) = slim {
-            let first = course.train(&prepared.lesson(&slim.settings(settings), data.seed))?;
+            let short = slim.settings(settings);
+            let lesson = prepared.lesson(&short, data.seed);
+            let first = course.train(&lesson)?;
             if course.is_stopped {
                 return Ok(TftModel::new(self.learned(prepared, course, vec![first], notes)));
             }
-            let chosen = slim.choose(&prepared, &first, data.threads)?;
+            let chosen = slim.choose(&lesson, &first, data.threads)?;
             let whole = prepared.keep(&chosen.kept);
             slimmed = Some((chosen, whole, first.loss));
         }

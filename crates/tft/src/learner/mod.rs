@@ -1,7 +1,7 @@
 //! The transformer behind the interface of everything that forecasts: `learning::Forecaster` and `learning::ForecastModel`.
 //!
-//! Reading order: `parameters` (what a pipeline may say), `preparation` (a panel of the platform as one of the network), `course`
-//! (trainings one after the other), `slim` (fewer variables), `groups` (a network for each),
+//! Reading order: `parameters` (what a pipeline may say), `preparation` (a panel of the platform as one of the network), `recorder` (what it
+//! tells), `weighing` (which variables count), `course` (trainings one after the other), `slim` (fewer variables), `groups` (a network for each),
 //! `fit`, `model`.
 
 mod course;
@@ -10,9 +10,11 @@ mod groups;
 mod model;
 mod parameters;
 mod preparation;
+mod recorder;
 mod slim;
 #[cfg(test)]
 mod tests;
+mod weighing;
 
 pub use fit::TftLearner;
 pub use groups::{GroupBy, GroupSettings};

@@ -1,20 +1,12 @@
 //! Slimming: a first, short training on every variable, a second on those that counted most in it.
-//!
-//! Source of the weights: the variable selection of the network (Lim and others, 2021, section 4.2), the mean over windows of validation,
-//! or of train where there is none.
 
 use learning::{LearningError, TrainingNote};
 use serde::{Deserialize, Serialize};
 
-use super::course::Ended;
-use super::fit::Prepared;
-use crate::data::Window;
+use super::course::{Ended, Lesson};
+use super::weighing::weigh;
 use crate::model::{Architecture, VariableSet};
-use crate::predict::{self, Asking};
 use crate::train::{Counts, Kept, Settings};
-
-/// Windows over which variables are weighed, at most, evenly spread.
-const MOST_WINDOWS: usize = 4_096;
 
 /// `[train.tft.slim]`
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,25 +31,9 @@ impl Slim {
     }
 
     /// Which variables are kept, and how much each counted.
-    pub(super) fn choose(self, prepared: &Prepared, first: &Ended, threads: usize) -> Result<Chosen, LearningError> {
-        let windows = if prepared.validation.is_empty() {
-            &prepared.train
-        } else {
-            &prepared.validation
-        };
-        let step = windows.len().div_ceil(MOST_WINDOWS).max(1);
-        let windows: Vec<Window> = windows.iter().step_by(step).copied().collect();
-        let architecture = &prepared.architecture;
-        let asking = Asking {
-            gathering: &prepared.gathering(),
-            windows: &windows,
-            outputs: &architecture.outputs,
-            batch: predict::TOGETHER,
-            threads: usize::from(threads > 1),
-        };
-        let found = predict::forecast(&first.network, &asking, &Default::default())?;
-        let counts = Counts::of(architecture, &found.importance);
-        let kept = Kept::of(architecture, &counts, self.keep);
+    pub(super) fn choose(self, lesson: &Lesson<'_>, first: &Ended, threads: usize) -> Result<Chosen, LearningError> {
+        let counts = weigh(lesson, &first.network, threads)?;
+        let kept = Kept::of(lesson.architecture, &counts, self.keep);
         Ok(Chosen { kept, counts })
     }
 }

@@ -69,6 +69,8 @@ pub enum Moment<'a> {
         step: u64,
         /// Steps there will be at most.
         of: u64,
+        /// The step's windows.
+        windows: usize,
         /// The learning rate of the step.
         rate: f64,
         /// The mean loss of the step's windows; `None`: asking would wait for a device.
@@ -248,11 +250,13 @@ where
                 return Ok(ControlFlow::Continue(()));
             }
             let rate = self.rate();
+            let windows = step_windows(order.len(), settings.batch_size, self.progress.position);
             self.step(gradient)?;
             let (loss, gradient_norm) = self.engine.last().unzip();
             wish = control(Moment::Step {
                 step: self.progress.step,
                 of,
+                windows,
                 rate,
                 loss,
                 gradient_norm,
@@ -401,6 +405,12 @@ where
             None => Ok(()),
         }
     }
+}
+
+/// Windows of a step of an epoch.
+fn step_windows(of_epoch: usize, batch: usize, position: u64) -> usize {
+    let before = usize::try_from(position).unwrap_or(usize::MAX).saturating_mul(batch);
+    of_epoch.saturating_sub(before).min(batch)
 }
 
 /// Steps of a run on so many training windows, at most.

@@ -251,6 +251,8 @@ impl Attempt<'_> {
             learner: self.learner,
             checkpoint: self.progress.checkpoint.clone(),
             resume: self.progress.resume.clone(),
+            telemetry: (self.learner == LearnerKind::Tft)
+                .then(|| self.repository.storage.join("telemetry").join(format!("run-{}", run.0))),
         })?;
         if let Some(path) = &self.progress.checkpoint {
             remove_checkpoints(path);

@@ -64,6 +64,7 @@ pub fn train(
         data_identity: &identity,
         checkpoint: lesson.checkpoint.clone(),
         resume: lesson.resume.clone(),
+        telemetry: lesson.telemetry.clone(),
     };
     let started = Instant::now();
     let model = learner.forecaster.fit(&data, watch)?;

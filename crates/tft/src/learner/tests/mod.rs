@@ -5,6 +5,7 @@ mod groups;
 mod parameters;
 mod single;
 mod slimming;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -101,6 +102,7 @@ struct Way {
     seed: u64,
     checkpoint: Option<PathBuf>,
     resume: Option<PathBuf>,
+    telemetry: Option<PathBuf>,
     /// The step at which it is stopped.
     stop_at: Option<u64>,
 }
@@ -121,6 +123,7 @@ impl Way {
             seed: 7,
             checkpoint: None,
             resume: None,
+            telemetry: None,
             stop_at: None,
         }
     }
@@ -147,6 +150,7 @@ fn fit_with(panel: &Panel, way: &Way) -> (Fitted, Vec<(u64, u64)>) {
         data_identity: "waves",
         checkpoint: way.checkpoint.clone(),
         resume: way.resume.clone(),
+        telemetry: way.telemetry.clone(),
     };
     let mut told = Vec::new();
     let learner = TftLearner::new(Parameters::from_declared(&way.said).unwrap());
