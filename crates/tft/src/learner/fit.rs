@@ -1,5 +1,7 @@
 //! From a panel and windows to a model.
 
+use std::time::Instant;
+
 use learning::{ForecastData, ForecastModel, Forecaster, LearningError, TrainingNote, TrainingWatch};
 
 use super::course::{Course, Ended, Lesson, Planned};
@@ -7,6 +9,8 @@ use super::groups::{Grouped, Planning};
 use super::model::{Config, Learned, TftModel};
 use super::parameters::Parameters;
 use super::preparation::{Kinds, Preparation, windows};
+use super::rate;
+use super::recorder::Recorder;
 use crate::TftError;
 use crate::data::{Gathering, Panel, Shape, Window};
 use crate::model::Architecture;
@@ -84,14 +88,14 @@ impl TftLearner {
             members,
             slim,
             ref groups,
-            ref settings,
             ..
         } = self.parameters;
         let mut prepared = Prepared::new(data, &self.parameters)?;
+        let mut notes = Vec::new();
+        let settings = &self.settings(&prepared, data, &mut notes)?;
         let planning = groups.as_ref().map(|groups| groups.plan(data, &prepared)).transpose()?;
         let planned = self.planned(settings, prepared.train.len(), planning.as_ref());
         let mut course = Course::new(data, watch, planned);
-        let mut notes = Vec::new();
         let mut slimmed = None;
         if let Some(slim) = slim {
             let short = slim.settings(settings);
@@ -123,6 +127,23 @@ impl TftLearner {
             (learned.config.groups, learned.groups) = (Some(groups), networks);
         }
         Ok(TftModel::new(learned))
+    }
+
+    /// Those that were said, or with the rate that is found.
+    fn settings(
+        &self,
+        prepared: &Prepared,
+        data: &ForecastData<'_>,
+        notes: &mut Vec<TrainingNote>,
+    ) -> Result<Settings, LearningError> {
+        let said = &self.parameters.settings;
+        if !self.parameters.finds_rate {
+            return Ok(said.clone());
+        }
+        let mut recorder = Recorder::open(data.telemetry.as_deref(), "finder", Instant::now())?;
+        let (settings, note) = rate::find(&prepared.lesson(said, data.seed), data, &mut recorder)?;
+        notes.push(note);
+        Ok(settings)
     }
 
     /// Every training, in order: the one that chooses variables, the members, the groups.

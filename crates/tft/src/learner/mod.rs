@@ -1,7 +1,8 @@
 //! The transformer behind the interface of everything that forecasts: `learning::Forecaster` and `learning::ForecastModel`.
 //!
 //! Reading order: `parameters` (what a pipeline may say), `preparation` (a panel of the platform as one of the network), `recorder` (what it
-//! tells), `weighing` (which variables count), `course` (trainings one after the other), `slim` (fewer variables), `groups` (a network for each),
+//! tells), `weighing` (which variables count), `course` (trainings one after the other), `rate` (a learning rate that suits), `slim` (fewer
+//! variables), `groups` (a network for each),
 //! `fit`, `model`.
 
 mod course;
@@ -10,6 +11,7 @@ mod groups;
 mod model;
 mod parameters;
 mod preparation;
+mod rate;
 mod recorder;
 mod slim;
 #[cfg(test)]

@@ -196,6 +196,16 @@ impl Declared<'_> {
         Ok(Some(Slim { keep, epochs }))
     }
 
+    /// `Some(None)`: it is to be found.
+    pub fn learning_rate(&self) -> Result<Option<Option<f64>>, ParameterError> {
+        match self.0.get("learning_rate") {
+            None => Ok(None),
+            Some(Parameter::Text(word)) if word == "find" => Ok(Some(None)),
+            Some(Parameter::Text(_)) => Err(self.bad("learning_rate", "a number or \"find\"")),
+            Some(_) => Ok(self.number("learning_rate")?.map(Some)),
+        }
+    }
+
     /// Beside a hidden size and so many heads.
     pub fn groups(&self, hidden: usize, heads: usize) -> Result<Option<GroupSettings>, ParameterError> {
         self.only("groups.hidden", self.0.contains_key("groups.by"), "`groups.by`")?;

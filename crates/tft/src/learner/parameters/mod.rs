@@ -76,6 +76,9 @@ pub struct Parameters {
     pub slim: Option<Slim>,
     /// A light network for each group of series; default: none.
     pub groups: Option<GroupSettings>,
+    /// Whether the learning rate is found before training; default: no. Then that of the settings is not used.
+    #[serde(skip)]
+    pub finds_rate: bool,
     /// How it is trained.
     #[serde(flatten)]
     pub settings: Settings,
@@ -92,6 +95,7 @@ impl Default for Parameters {
             members: 1,
             slim: None,
             groups: None,
+            finds_rate: false,
             settings: Settings::default(),
         }
     }
@@ -120,7 +124,8 @@ impl Parameters {
         settings.micro_batches = of.size("micro_batches")?.unwrap_or(settings.micro_batches);
         settings.epochs = of.whole("epochs", 1)?.unwrap_or(settings.epochs);
         settings.windows_per_epoch = of.size("windows_per_epoch")?;
-        settings.learning_rate = of.number("learning_rate")?.unwrap_or(settings.learning_rate);
+        let rate = of.learning_rate()?;
+        settings.learning_rate = rate.flatten().unwrap_or(settings.learning_rate);
         settings.gradient_clip = of
             .number("gradient_clip")?
             .map_or(settings.gradient_clip, |clip| (clip != 0.0).then_some(clip));
@@ -133,6 +138,7 @@ impl Parameters {
             .whole("keep_checkpoints", 0)?
             .map_or(settings.keep_checkpoints, capped);
         settings.checkpoint_every = of.whole("checkpoint_every", 1)?;
+        all.finds_rate = rate == Some(None);
         all.hidden = of.size("hidden")?.unwrap_or(all.hidden);
         all.heads = of.size("heads")?.unwrap_or(all.heads);
         all.dropout = of.number("dropout")?.unwrap_or(all.dropout);
@@ -175,7 +181,12 @@ impl Parameters {
     #[must_use]
     pub fn all(&self) -> BTreeMap<String, serde_json::Value> {
         match serde_json::to_value(self) {
-            Ok(serde_json::Value::Object(all)) => all.into_iter().collect(),
+            Ok(serde_json::Value::Object(mut all)) => {
+                if self.finds_rate {
+                    all.insert("learning_rate".to_owned(), "find".into());
+                }
+                all.into_iter().collect()
+            }
             _ => BTreeMap::new(),
         }
     }

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may")]
 
 mod ensembles;
+mod finder;
 mod groups;
 mod parameters;
 mod single;
