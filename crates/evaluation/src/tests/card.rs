@@ -1,9 +1,9 @@
 use definitions::{Baseline, Gates, Limits, Rival};
 
 use crate::{
-    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardGroup, CardJoin, CardPart, CardSplit, CardTraining,
-    Evaluation, LeakCheck, LeakFinding, LeakTest, Metric, PartEvaluation, RivalEvaluation, Score, SliceEvaluation,
-    SliceKey, Task, check_gates, render_card,
+    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardForecast, CardGroup, CardJoin, CardNote, CardPart,
+    CardSplit, CardTraining, Evaluation, LeakCheck, LeakFinding, LeakTest, Metric, PartEvaluation, RivalEvaluation,
+    Score, SliceEvaluation, SliceKey, Task, check_gates, render_card,
 };
 
 fn scores(mae: f64, r2: Option<f64>) -> Vec<Score> {

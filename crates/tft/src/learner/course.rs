@@ -120,26 +120,10 @@ impl<'a, 'w> Course<'a, 'w> {
             loading_threads: usize::from(self.data.threads > 1),
             checkpoint: self.data.checkpoint.as_deref().map(|first| self.place(first)),
         };
-        let from = self.checkpoint()?.as_deref().map(Checkpoint::read).transpose()?;
+        let from = self.checkpoint().as_deref().map(Checkpoint::read).transpose()?;
         let steps = self.planned.iter().map(|training| training.steps);
         let (steps_before, steps_of) = (steps.clone().take(self.begun).sum::<u64>(), steps.sum());
-        let telling = Telling {
-            set: match self.planned.as_slice() {
-                [] | [_] => String::new(),
-                many => many
-                    .get(self.begun)
-                    .map(|of| format!("{}: ", of.name))
-                    .unwrap_or_default(),
-            },
-            before: self.iterations,
-            after: self
-                .planned
-                .iter()
-                .skip(self.begun + 1)
-                .map(|training| training.epochs)
-                .sum(),
-            started: self.started,
-        };
+        let telling = self.telling();
         let mut recorder = Recorder::open(self.data.telemetry.as_deref(), &self.file_name(), self.started)?;
         let (watch, is_stopped) = (&mut *self.watch, &mut self.is_stopped);
         let fitted = train::fit::<Training>(&material, from, &Default::default(), &mut |moment| {
@@ -197,10 +181,21 @@ impl<'a, 'w> Course<'a, 'w> {
     }
 
     /// What the next training goes on from; `None`: it begins.
-    fn checkpoint(&self) -> Result<Option<PathBuf>, LearningError> {
+    fn checkpoint(&self) -> Option<PathBuf> {
         let place = self.data.resume.as_deref().map(|first| self.place(first));
         // The first must be there, the others are once they have begun.
-        Ok(place.filter(|place| self.begun == 0 || place.exists()))
+        place.filter(|place| self.begun == 0 || place.exists())
+    }
+
+    fn telling(&self) -> Telling {
+        let several = self.planned.get(self.begun).filter(|_| self.planned.len() > 1);
+        let later = self.planned.iter().skip(self.begun + 1);
+        Telling {
+            set: several.map(|of| format!("{}: ", of.name)).unwrap_or_default(),
+            before: self.iterations,
+            after: later.map(|training| training.epochs).sum(),
+            started: self.started,
+        }
     }
 }
 

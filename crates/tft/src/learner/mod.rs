@@ -1,9 +1,8 @@
 //! The transformer behind the interface of everything that forecasts: `learning::Forecaster` and `learning::ForecastModel`.
 //!
-//! Reading order: `parameters` (what a pipeline may say), `preparation` (a panel of the platform as one of the network), `recorder` (what it
-//! tells), `weighing` (which variables count), `course` (trainings one after the other), `rate` (a learning rate that suits), `slim` (fewer
-//! variables), `groups` (a network for each),
-//! `fit`, `model`.
+//! Reading order: `parameters` (what a pipeline may say), `preparation` (a panel of the platform as one of the network), `recorder` (what a
+//! training tells), `course` (trainings one after the other), `rate` (a learning rate that suits), `weighing` (which variables count), `slim`
+//! (fewer of them), `groups` (a network for each), `fit`, `model`.
 
 mod course;
 mod fit;

@@ -111,7 +111,7 @@ impl TftModel {
         for member in 0..config.members {
             networks.push(network(&weights_file(member), &config.architecture)?);
         }
-        for of in &config.groups {
+        if let Some(of) = &config.groups {
             for (group, has_network) in of.with_network().enumerate() {
                 let own = of.architecture(&config.architecture);
                 groups.push(has_network.then(|| network(&Groups::file(group), &own)).transpose()?);

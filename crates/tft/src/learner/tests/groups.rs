@@ -25,7 +25,11 @@ fn groups_of(model: &dyn ForecastModel) -> Vec<(String, String, f64)> {
 #[test]
 fn each_value_of_a_column_has_a_network_where_it_helps() {
     let panel = four();
-    let model = fit(&panel, &by("kind"));
+    let epochs = Parameter::Integer(8);
+    let way = by("kind")
+        .saying("epochs", epochs.clone())
+        .saying("groups.hidden", Parameter::Integer(8));
+    let model = fit(&panel, &way);
     let groups = groups_of(model.as_ref());
     let named: Vec<(&str, &str)> = groups
         .iter()
@@ -37,7 +41,7 @@ fn each_value_of_a_column_has_a_network_where_it_helps() {
         let name = format!("group.{}.safetensors", at + 1);
         assert_eq!(files.iter().any(|file| file.name == name), *share > 0.0);
     }
-    let alone = fit(&panel, &Way::of(1).saying("epochs", Parameter::Integer(2)));
+    let alone = fit(&panel, &Way::of(1).saying("epochs", epochs));
     assert_eq!(
         files[0],
         alone.files().unwrap()[0],
@@ -50,7 +54,9 @@ fn each_value_of_a_column_has_a_network_where_it_helps() {
     let each = whole.values.len() / 4;
     for entity in 0..4 {
         let of = entity * each..(entity + 1) * each;
-        let is_same = forecast.values[of.clone()] == whole.values[of];
+        let mut pairs = forecast.values[of.clone()].iter().zip(&whole.values[of]);
+        // Windows that are computed with others may differ in their last bits.
+        let is_same = pairs.all(|(one, other)| (one - other).abs() <= 1e-4);
         assert_eq!(is_same, groups[entity % 2].2 == 0.0, "{groups:?}");
     }
     assert!(groups.iter().any(|(_, _, share)| *share > 0.0), "{groups:?}");
@@ -130,7 +136,10 @@ fn groups_are_gone_on_from() {
 
 #[test]
 fn what_cannot_be_divided_is_refused() {
-    let refused = |panel: &Panel, what: &str| fit_with(panel, &by(what)).0.err().unwrap().to_string();
+    let refused = |panel: &Panel, what: &str| {
+        let error = fit_with(panel, &by(what)).0.err().unwrap();
+        std::error::Error::source(&error).unwrap().to_string()
+    };
     let panel = panel();
     let cases = [
         (refused(&panel, "cluster(3)"), "found cluster(3) of 2 series"),
