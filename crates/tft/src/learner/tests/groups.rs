@@ -23,13 +23,9 @@ fn groups_of(model: &dyn ForecastModel) -> Vec<(String, String, f64)> {
 }
 
 #[test]
-fn each_value_of_a_column_has_a_network_where_it_helps() {
+fn each_value_of_a_column_is_a_group() {
     let panel = four();
-    let epochs = Parameter::Integer(8);
-    let way = by("kind")
-        .saying("epochs", epochs.clone())
-        .saying("groups.hidden", Parameter::Integer(8));
-    let model = fit(&panel, &way);
+    let model = fit(&panel, &by("kind"));
     let groups = groups_of(model.as_ref());
     let named: Vec<(&str, &str)> = groups
         .iter()
@@ -41,28 +37,48 @@ fn each_value_of_a_column_has_a_network_where_it_helps() {
         let name = format!("group.{}.safetensors", at + 1);
         assert_eq!(files.iter().any(|file| file.name == name), *share > 0.0);
     }
-    let alone = fit(&panel, &Way::of(1).saying("epochs", epochs));
-    assert_eq!(
-        files[0],
-        alone.files().unwrap()[0],
-        "the network of all is the one that is trained alone"
-    );
+    let alone = fit(&panel, &alone(2));
+    let (first, wanted) = (&files[0], &alone.files().unwrap()[0]);
+    assert_eq!(first, wanted, "the network of all is the one that is trained alone");
     let windows = [0, 1, 2, 3].map(|entity| Window { entity, now: 120 });
     let forecast = model.forecast(&panel, &windows).unwrap();
     assert_eq!(forecast, load(&files).forecast(&panel, &windows).unwrap());
-    let whole = alone.forecast(&panel, &windows).unwrap();
-    let each = whole.values.len() / 4;
-    for entity in 0..4 {
-        let of = entity * each..(entity + 1) * each;
-        let mut pairs = forecast.values[of.clone()].iter().zip(&whole.values[of]);
-        // Windows that are computed with others may differ in their last bits.
-        let is_same = pairs.all(|(one, other)| (one - other).abs() <= 1e-4);
-        assert_eq!(is_same, groups[entity % 2].2 == 0.0, "{groups:?}");
+}
+
+/// One network of all.
+fn alone(epochs: i64) -> Way {
+    Way::of(1).saying("epochs", Parameter::Integer(epochs))
+}
+
+#[test]
+fn forecast_is_blended_as_the_shares_say() {
+    let panel = four();
+    let (whole, own) = (fit(&panel, &alone(2)), fit(&panel, &alone(1)));
+    let mut files = whole.files().unwrap();
+    let mut config: serde_json::Value = serde_json::from_slice(&files[1].bytes).unwrap();
+    let division = serde_json::json!({"column": {"column": "kind", "values": ["large", "small"]}});
+    config["groups"] = serde_json::json!({"division": division, "hidden": 8, "shares": [0.25, 0.0]});
+    files[1].bytes = serde_json::to_vec(&config).unwrap();
+    let mut of_group = own.files().unwrap().remove(0);
+    of_group.name = "group.1.safetensors".to_owned();
+    files.push(of_group);
+    let windows = [0, 1, 2, 3].map(|entity| Window { entity, now: 120 });
+    let found = load(&files).forecast(&panel, &windows).unwrap();
+    let (whole, own) = (
+        whole.forecast(&panel, &windows).unwrap(),
+        own.forecast(&panel, &windows).unwrap(),
+    );
+    let each = found.values.len() / 4;
+    for (at, value) in found.values.iter().enumerate() {
+        // Those of even numbers are large.
+        let share = if (at / each).is_multiple_of(2) { 0.25 } else { 0.0 };
+        let wanted = whole.values[at] * (1.0 - share) + own.values[at] * share;
+        assert!((value - wanted).abs() < 1e-4, "{at}: {value} {wanted}");
     }
-    assert!(groups.iter().any(|(_, _, share)| *share > 0.0), "{groups:?}");
     // What explains a forecast are shares still.
-    let sums: f64 = forecast.explanation.attention[0].iter().sum();
-    assert!((sums - 1.0).abs() < 1e-5, "{sums}");
+    for row in &found.explanation.attention {
+        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+    }
 }
 
 #[test]
@@ -101,10 +117,7 @@ fn new_series_goes_to_the_nearest_cluster_and_a_new_value_to_the_network_of_all(
     if let learning::Values::Codes(codes) = &mut renamed.variables.fixed[0].values {
         codes.names = vec!["huge".to_owned(), "tiny".to_owned()];
     }
-    let (grouped, alone) = (
-        fit(&known, &by("kind")),
-        fit(&known, &Way::of(1).saying("epochs", Parameter::Integer(2))),
-    );
+    let (grouped, alone) = (fit(&known, &by("kind")), fit(&known, &alone(2)));
     let own = grouped.forecast(&renamed, &windows[..1]).unwrap();
     assert_eq!(own.values, alone.forecast(&renamed, &windows[..1]).unwrap().values);
 }
