@@ -60,6 +60,8 @@ pub struct Lesson<'a> {
     pub checkpoint: Option<PathBuf>,
     /// Where it goes on from.
     pub resume: Option<PathBuf>,
+    /// A folder for what a learner that takes long tells meanwhile.
+    pub telemetry: Option<PathBuf>,
 }
 
 impl Lesson<'_> {
@@ -118,6 +120,8 @@ pub struct Trained {
     pub folds: Option<FoldsReport>,
     /// What the leak tests found.
     pub leaks: Vec<LeakCheck>,
+    /// What its card says of how it learned.
+    pub notes: Vec<learning::TrainingNote>,
     /// What is odd about the rows.
     pub warnings: Vec<String>,
 }
@@ -224,6 +228,7 @@ fn train_rows(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> O
         fit_time: fitted.fit_time,
         preprocessing: Some(fitted.preprocessing),
         explanation: None,
+        notes: Vec::new(),
         warnings: Vec::new(),
     })
 }

@@ -64,6 +64,7 @@ pub fn train(
         data_identity: &identity,
         checkpoint: lesson.checkpoint.clone(),
         resume: lesson.resume.clone(),
+        telemetry: lesson.telemetry.clone(),
     };
     let started = Instant::now();
     let model = learner.forecaster.fit(&data, watch)?;
@@ -89,6 +90,7 @@ pub fn train(
         fit_time,
         folds: None,
         leaks: Vec::new(),
+        notes: model.notes().to_vec(),
         warnings: warnings(panel.notes),
     })
 }
