@@ -102,13 +102,45 @@ fn a_training_that_was_interrupted_ends_with_the_same_weights() {
 }
 
 #[test]
-fn what_a_transformer_cannot_be_is_refused_before_anything_is_read() {
-    for (more, wanted) in [
-        ("hiden = 8\n", "tft has no parameter `hiden`; did you mean `hidden`?"),
-        ("schedule = \"cosin\"\n", "`schedule`: wanted one of"),
+fn what_a_transformer_cannot_be_is_refused_when_it_is_applied() {
+    let sandbox = ready(VIEW, &pipeline(""));
+    for (more, wanted, hint) in [
+        (
+            "hiden = 8\n",
+            "train.tft.hiden: tft has no parameter `hiden`",
+            "did you mean `hidden`?",
+        ),
+        (
+            "schedule = \"cosin\"\n",
+            "`schedule`: wanted one of",
+            "change `schedule`",
+        ),
+        (
+            "[train.tft.slim]\nkep = 0.5\n",
+            "no parameter `slim.kep`",
+            "did you mean `slim.keep`?",
+        ),
     ] {
-        let sandbox = ready(VIEW, &pipeline(more));
-        let said = sandbox.refused("train --view fv:v1");
-        assert!(said.contains(wanted), "no `{wanted}` in:\n{said}");
+        sandbox.write("pipelines/p.toml", &pipeline(more));
+        let said = sandbox.refused("apply");
+        assert!(
+            said.contains(wanted) && said.contains(hint),
+            "no `{wanted}` and `{hint}` in:\n{said}"
+        );
     }
+}
+
+#[test]
+fn a_card_that_is_not_there_is_asked_for_in_vain() {
+    let sandbox = ready(VIEW, &pipeline("device = \"cuda\"\n"));
+    let said = sandbox.run("train --view fv:v1");
+    if said.stdout.contains("registered m:v1") {
+        return eprintln!("this machine has a card");
+    }
+    assert!(
+        said.stderr.contains("`device = \"cuda\"`: wanted "),
+        "{}",
+        said.screen()
+    );
+    assert!(said.stderr.contains("hint: remove `device`"), "{}", said.screen());
 }

@@ -35,7 +35,7 @@ use parts::PartRows;
 
 pub use files::{Artefacts, model_parameters};
 pub use folds::FoldsReport;
-pub use forecast::LoadedForecaster;
+pub use forecast::{LoadedForecaster, wrong_parameter};
 pub use parts::LeftOut;
 pub use rivals::{Loaded, RivalModel, artefact, load, load_rivals, side_by_side};
 

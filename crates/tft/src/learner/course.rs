@@ -11,18 +11,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use burn::backend::{Autodiff, Flex};
-use burn::module::AutodiffModule;
+use burn::backend::Flex;
 use learning::{Control, ForecastData, IterationReport, LearningError, Measured, TrainingMoment, TrainingWatch};
 
+use super::device::Device;
 use super::recorder::Recorder;
 use super::weighing::weigh;
 use crate::data::{Gathering, Window};
 use crate::model::{Architecture, TemporalFusionTransformer};
 use crate::train::{self, Checkpoint, Material, Moment, Report, Settings};
-
-/// Where it trains: on the processor.
-pub(super) type Training = Autodiff<Flex>;
 
 /// A training that there will be.
 #[derive(Debug, Clone)]
@@ -71,6 +68,7 @@ pub(super) struct Ended {
 /// Trainings under way.
 pub(super) struct Course<'a, 'w> {
     pub data: &'a ForecastData<'a>,
+    device: Device,
     watch: TrainingWatch<'w>,
     planned: Vec<Planned>,
     begun: usize,
@@ -85,7 +83,7 @@ pub(super) struct Course<'a, 'w> {
 
 impl<'a, 'w> Course<'a, 'w> {
     /// Trainings in the order in which they will be done.
-    pub fn new(data: &'a ForecastData<'a>, watch: TrainingWatch<'w>, planned: Vec<Planned>) -> Self {
+    pub fn new(data: &'a ForecastData<'a>, device: Device, watch: TrainingWatch<'w>, planned: Vec<Planned>) -> Self {
         if let (None, Some(first)) = (&data.resume, &data.checkpoint) {
             for later in planned.iter().skip(1) {
                 // Of a run before this one; where there is none, nothing is lost.
@@ -94,6 +92,7 @@ impl<'a, 'w> Course<'a, 'w> {
         }
         Self {
             data,
+            device,
             watch,
             planned,
             begun: 0,
@@ -126,7 +125,7 @@ impl<'a, 'w> Course<'a, 'w> {
         let telling = self.telling();
         let mut recorder = Recorder::open(self.data.telemetry.as_deref(), &self.file_name(), self.started)?;
         let (watch, is_stopped) = (&mut *self.watch, &mut self.is_stopped);
-        let fitted = train::fit::<Training>(&material, from, &Default::default(), &mut |moment| {
+        let fitted = self.device.fit(&material, from, &mut |moment| {
             if !recorder.record(&moment) {
                 return train::Control::Stop;
             }
@@ -151,7 +150,7 @@ impl<'a, 'w> Course<'a, 'w> {
         let progress = &fitted.checkpoint.progress;
         let best = progress.early_stopping.best;
         let ended = Ended {
-            network: fitted.network.valid(),
+            network: fitted.network,
             loss: best.map(|(loss, _)| loss),
             best_iteration: self.iterations + best.map_or(progress.epoch, |(_, epoch)| epoch),
         };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TftError;
 use crate::model::TemporalFusionTransformer;
-use crate::train::{self, Checkpoint, Control, Fitted, Material, Moment, Report};
+use crate::train::{self, Checkpoint, Control, Finder, Fitted, FoundRate, Material, Moment, Report};
 
 /// What computes while a network trains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,14 @@ impl Device {
                 })
             }
             Self::Cuda => card::fit(material, from, control),
+        }
+    }
+
+    /// `train::find_rate` here.
+    pub(super) fn find_rate(self, material: &Material<'_>, finder: Finder) -> Result<FoundRate, TftError> {
+        match self {
+            Self::Cpu => train::find_rate::<Autodiff<Flex>>(material, finder, &Default::default()),
+            Self::Cuda => card::find_rate(material, finder),
         }
     }
 }
@@ -117,6 +125,10 @@ mod card {
             checkpoint,
         })
     }
+
+    pub fn find_rate(material: &Material<'_>, finder: Finder) -> Result<FoundRate, TftError> {
+        train::find_rate::<Autodiff<Cuda>>(material, finder, &Default::default())
+    }
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -139,6 +151,9 @@ mod card {
         _: Option<Checkpoint>,
         _: &mut dyn FnMut(Moment<'_>) -> Control,
     ) -> Result<FittedHere, TftError> {
+        Err(missing())
+    }
+    pub fn find_rate(_: &Material<'_>, _: Finder) -> Result<FoundRate, TftError> {
         Err(missing())
     }
 }

@@ -95,7 +95,7 @@ impl TftLearner {
         let settings = &self.settings(&prepared, data, &mut notes)?;
         let planning = groups.as_ref().map(|groups| groups.plan(data, &prepared)).transpose()?;
         let planned = self.planned(settings, prepared.train.len(), planning.as_ref());
-        let mut course = Course::new(data, watch, planned);
+        let mut course = Course::new(data, self.parameters.device, watch, planned);
         let mut slimmed = None;
         if let Some(slim) = slim {
             let short = slim.settings(settings);
@@ -141,7 +141,11 @@ impl TftLearner {
             return Ok(said.clone());
         }
         let mut recorder = Recorder::open(data.telemetry.as_deref(), "finder", Instant::now())?;
-        let (settings, note) = rate::find(&prepared.lesson(said, data.seed), data, &mut recorder)?;
+        let (settings, note) = rate::find(
+            &prepared.lesson(said, data.seed),
+            (data, self.parameters.device),
+            &mut recorder,
+        )?;
         notes.push(note);
         Ok(settings)
     }
@@ -196,6 +200,7 @@ impl Forecaster for TftLearner {
             }
             .into());
         }
+        self.parameters.device.check()?;
         let model = in_threads(data.threads, || self.learn(data, watch))??;
         Ok(Box::new(model))
     }

@@ -2,14 +2,15 @@
 
 use learning::{ForecastData, LearningError, TrainingNote};
 
-use super::course::{Lesson, Training};
+use super::course::Lesson;
+use super::device::Device;
 use super::recorder::Recorder;
-use crate::train::{self, Finder, Material, Settings};
+use crate::train::{Finder, Material, Settings};
 
 /// The settings with the rate that was found, and what the card says of it.
 pub(super) fn find(
     lesson: &Lesson<'_>,
-    data: &ForecastData<'_>,
+    (data, device): (&ForecastData<'_>, Device),
     recorder: &mut Recorder,
 ) -> Result<(Settings, TrainingNote), LearningError> {
     let material = Material {
@@ -24,7 +25,7 @@ pub(super) fn find(
         checkpoint: None,
     };
     let finder = Finder::default();
-    let found = train::find_rate::<Training>(&material, finder, &Default::default())?;
+    let found = device.find_rate(&material, finder)?;
     recorder.found_rate(&found)?;
     let usual = Settings::default().learning_rate;
     let said = match found.suggestion {

@@ -54,6 +54,19 @@ pub fn load_forecaster(
     }
 }
 
+/// What is wrong with the parameters of a pipeline: the key, what, and what to type.
+#[cfg(feature = "tft")]
+pub fn wrong_parameter(pipeline: &Pipeline) -> Option<(String, String, String)> {
+    let error = tft::learner::Parameters::from_declared(&pipeline.train.tft).err()?;
+    Some((format!("train.tft.{}", error.key()), error.to_string(), error.hint()))
+}
+
+/// Nothing is known of them: they are kept as they are.
+#[cfg(not(feature = "tft"))]
+pub fn wrong_parameter(_: &Pipeline) -> Option<(String, String, String)> {
+    None
+}
+
 fn cannot(learner: LearnerKind) -> Failure {
     Failure::input(format!("learner `{}` cannot forecast", learner.word())).hint("--learner tft")
 }
@@ -76,7 +89,7 @@ fn transformer_parameters(pipeline: &Pipeline) -> Outcome<BTreeMap<String, Value
 #[cfg(feature = "tft")]
 fn declared(pipeline: &Pipeline) -> Outcome<tft::learner::Parameters> {
     let parameters = tft::learner::Parameters::from_declared(&pipeline.train.tft);
-    Ok(parameters.map_err(learning::LearningError::from)?)
+    parameters.map_err(|error| Failure::input(format!("`[train.tft]`: {error}")).hint(error.hint()))
 }
 
 #[cfg(feature = "tft")]

@@ -17,7 +17,7 @@ use super::{Lesson, Trained};
 use crate::failure::{Failure, Outcome};
 use crate::interrupt;
 
-pub use learners::{load_forecaster, parameters};
+pub use learners::{load_forecaster, parameters, wrong_parameter};
 pub use measure::LoadedForecaster;
 
 /// Windows of validation that are looked at after every iteration at most, evenly spread.

@@ -40,6 +40,14 @@ pub enum ParameterError {
 }
 
 impl ParameterError {
+    /// The parameter.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Unknown { name, .. } | Self::Value { name, .. } => name,
+            Self::Together { one: name, .. } | Self::Idle { name, .. } => name,
+        }
+    }
     /// What to type.
     #[must_use]
     pub fn hint(&self) -> String {

@@ -14,12 +14,12 @@ use crate::data::Scaling;
 use crate::loss::Loss;
 use crate::train::Settings;
 
-use super::{GroupSettings, Slim};
+use super::{Device, GroupSettings, Slim};
 use declared::Declared;
 pub use error::ParameterError;
 
 /// Every parameter, in the order in which they are documented.
-const KNOWN: [&str; 35] = [
+const KNOWN: [&str; 36] = [
     "hidden",
     "heads",
     "dropout",
@@ -55,6 +55,7 @@ const KNOWN: [&str; 35] = [
     "slim.epochs",
     "groups.by",
     "groups.hidden",
+    "device",
 ];
 
 /// What may be said of the network and its training; the defaults are those of `Parameters::default`.
@@ -76,6 +77,8 @@ pub struct Parameters {
     pub slim: Option<Slim>,
     /// A light network for each group of series; default: none.
     pub groups: Option<GroupSettings>,
+    /// Where it trains; default: on the processor.
+    pub device: Device,
     /// Whether the learning rate is found before training; default: no. Then that of the settings is not used.
     #[serde(skip)]
     pub finds_rate: bool,
@@ -95,6 +98,7 @@ impl Default for Parameters {
             members: 1,
             slim: None,
             groups: None,
+            device: Device::Cpu,
             finds_rate: false,
             settings: Settings::default(),
         }
@@ -145,6 +149,10 @@ impl Parameters {
         all.stride = of.size("stride")?.unwrap_or(all.stride);
         all.members = of.size("members")?.unwrap_or(all.members);
         all.slim = of.slim()?;
+        all.device = match of.word("device", &["cpu", "cuda"])? {
+            Some("cuda") => Device::Cuda,
+            _ => Device::Cpu,
+        };
         all.scaling = match of.word("scaling", &["entity", "window"])? {
             Some("window") => Scaling::Window,
             _ => Scaling::Entity,
