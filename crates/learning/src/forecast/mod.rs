@@ -8,7 +8,8 @@
 //! Arrow comes in once, slices go out. Nothing here knows a particular learner.
 //!
 //! Reading order: `grid` (times as steps), `panel` (rows as series), `windows` (what is asked, and of which part it is), `forecaster`
-//! (who answers), `notes` (what is said of how it learned), `baseline` (answers that need no learning), `dlinear` (answers that need little), `weights` (what an answer rests on).
+//! (who answers), `notes` (what is said of how it learned), `baseline` (answers that need no learning), `dlinear` (answers that need
+//! little), `weights` (what an answer rests on).
 
 mod baseline;
 mod dlinear;

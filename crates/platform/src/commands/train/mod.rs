@@ -300,8 +300,8 @@ impl Attempt<'_> {
     }
 }
 
-/// It is done: there is nothing to go on with. Beside a learner's checkpoint lie those of its parts; those of its best epochs were asked for, and
-/// stay. What cannot be removed is removed by `platform gc`.
+/// It is done: there is nothing to go on with. Beside a learner's checkpoint lie those of its parts, which go too; those of its best epochs
+/// were asked for, and stay. What cannot be removed is removed by `platform gc`.
 fn remove_checkpoints(first: &Path) {
     let start = format!("{}.", first.file_stem().unwrap_or_default().to_string_lossy());
     let folder = first.parent().and_then(|folder| std::fs::read_dir(folder).ok());

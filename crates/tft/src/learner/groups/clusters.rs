@@ -5,10 +5,10 @@
 //!      ·      · x ·        Then, in turn: points to the nearest centre, centres to the mean of their points.
 //! ```
 //!
-//! Cost: points x centres x dimensions a round, at most `ROUNDS` of them; a number for each point and centre. Own code, because sums are made in the
-//! order of the points: the same groups for any number of threads. Points that are all the same make one group, however many are asked
-//! for; a centre that loses its points is left out. Sources: Lloyd, *Least squares quantization in PCM*, 1982; Arthur & Vassilvitskii,
-//! *k-means++: the advantages of careful seeding*, 2007.
+//! Cost: points x centres x dimensions a round, at most `ROUNDS` of them. Own code, because sums are made in the order of the points: the
+//! same groups for any number of threads. Points that are all the same make one group, however many are asked for; a centre that loses its
+//! points is left out. Sources: Lloyd, *Least squares quantization in PCM*, 1982; Arthur & Vassilvitskii, *k-means++: the advantages of
+//! careful seeding*, 2007.
 
 use crate::random::{below, mix, unit};
 

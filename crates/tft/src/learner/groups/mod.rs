@@ -222,48 +222,50 @@ fn judge(
     };
     let [of_all, own] = networks.map(|network| predict::forecast(network, &asking, &Default::default()));
     let (of_all, own) = (of_all?, own?);
-    let blends = SHARES.map(|share| predict::blend(&of_all, &own, share).map(|blend| blend.values));
-    let order: Vec<u32> = (0..windows.len() as u32).collect();
+    let blends = SHARES.map(|share| predict::blend(&of_all, &own, share).unwrap_or_default().values);
+    let losses = losses(&blends, loss, &asking)?;
+    Ok(Judged {
+        share: best_share(&losses),
+        losses,
+    })
+}
+
+/// The mean loss, in scaled units, of several forecasts of the same windows.
+fn losses<const N: usize>(forecasts: &[Vec<f32>; N], loss: &Loss, asking: &Asking<'_>) -> Result<[f64; N], TftError> {
+    let order: Vec<u32> = (0..asking.windows.len() as u32).collect();
     let loading = Loading {
-        gathering,
-        windows,
+        gathering: asking.gathering,
+        windows: asking.windows,
         order: &order,
-        batch: predict::TOGETHER,
-        batches: 0..order.len().div_ceil(predict::TOGETHER),
+        batch: asking.batch,
+        batches: 0..order.len().div_ceil(asking.batch),
         draw: 0,
         threads: asking.threads,
     };
-    let (mut sums, mut known_of_all, mut done) = ([0.0; SHARES.len()], 0.0, 0);
+    let outputs = asking.outputs.len().max(1);
+    let (mut sums, mut known_of_all, mut done) = ([0.0; N], 0.0, 0);
     load(&loading, |_, batch| {
         let (targets, known) = batch.targets();
-        let of_window = targets.len() / batch.len().max(1);
-        let of_step = batch.scalers().len() / batch.len().max(1);
+        let of_window = (targets.len() / batch.len().max(1)).max(1);
+        let of_step = (batch.scalers().len() / batch.len().max(1)).max(1);
         known_of_all += known.iter().copied().map(f64::from).sum::<f64>();
-        let truths = targets.chunks(of_window.max(1)).zip(known.chunks(of_window.max(1)));
-        for ((targets, known), scalers) in truths.zip(batch.scalers().chunks(of_step.max(1))) {
-            let each = of_window * outputs.len();
-            for (sum, blend) in sums.iter_mut().zip(&blends) {
-                let values = blend
-                    .as_ref()
-                    .and_then(|values| values.get(done..done + each))
-                    .unwrap_or_default();
-                let scaler = |at: usize| scalers.get(at / outputs.len().max(1) % of_step.max(1));
-                let scaled: Vec<f32> = values
-                    .iter()
-                    .enumerate()
-                    .map(|(at, value)| scaler(at).map_or(*value, |scaler| scaler.apply(*value)))
-                    .collect();
-                *sum += loss.of_window((&scaled, of_step * outputs.len()), targets, known, None);
+        let truths = targets.chunks(of_window).zip(known.chunks(of_window));
+        for ((targets, known), scalers) in truths.zip(batch.scalers().chunks(of_step)) {
+            let scaled = |(at, value): (usize, &f32)| {
+                let scaler = scalers.get(at / outputs % of_step);
+                scaler.map_or(*value, |scaler| scaler.apply(*value))
+            };
+            let each = of_window * outputs;
+            for (sum, values) in sums.iter_mut().zip(forecasts) {
+                let values = values.iter().skip(done).take(each).enumerate();
+                let scaled: Vec<f32> = values.map(scaled).collect();
+                *sum += loss.of_window((&scaled, of_step * outputs), targets, known, None);
             }
             done += each;
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    let losses = sums.map(|sum| sum / f64::max(known_of_all, 1.0));
-    Ok(Judged {
-        share: best_share(&losses),
-        losses,
-    })
+    Ok(sums.map(|sum| sum / f64::max(known_of_all, 1.0)))
 }
 
 /// The share of the least loss, the smallest of equals; a loss that is no number is none.

@@ -89,6 +89,13 @@ fn blend_is_never_worse_on_validation_than_the_network_of_all() {
         let number = |at: usize| row[at].parse::<f64>().unwrap();
         assert!(number(7) <= number(4).min(number(5)), "{row:?}");
     }
+    // Of all groups together, the loss of the network of all is that of its own validation.
+    let number = |row: &Vec<String>, at: usize| row[at].parse::<f64>().unwrap();
+    let windows: f64 = note.rows.iter().map(|row| number(row, 3)).sum();
+    let loss = note.rows.iter().map(|row| number(row, 3) * number(row, 4)).sum::<f64>() / windows;
+    let own = model.history().iter().take(2).map(|report| report.measured[0].value);
+    let best = own.fold(f64::INFINITY, f64::min);
+    assert!((loss - best).abs() < 1e-4 * best, "{loss} {best}");
     let series: usize = note.rows.iter().map(|row| row[1].parse::<usize>().unwrap()).sum();
     assert_eq!(series, 4);
 }
