@@ -137,6 +137,71 @@ fn a_model_of_a_panel_is_trained_registered_asked_and_made_again() {
 }
 
 #[test]
+fn trees_forecast_from_lagged_features_and_are_made_again() {
+    let pipeline = PIPELINE
+        .replace(
+            "\"dlinear\"",
+            "\"lightgbm\"\n[train.lightgbm]\nrounds = 40\nmin_data_in_leaf = 5",
+        )
+        .replace("\"mean\"]\n[gate]", "\"mean\", \"dlinear\"]\n[gate]");
+    let sandbox = ready(VIEW, &pipeline);
+    let screen = sandbox.ok("train --view fv:v1").stdout;
+    for line in ["trained lightgbm on ", "windows: ", "registered m:v1"] {
+        assert!(screen.contains(line), "no `{line}` in:\n{screen}");
+    }
+    sandbox.ok(&format!(
+        "predict m --entities entities.csv --at {} --to f.csv",
+        time(239)
+    ));
+    let forecasts = sandbox.read("f.csv");
+    let lines: Vec<&str> = forecasts.lines().collect();
+    assert_eq!(
+        (lines[0], lines.len()),
+        ("host,ts,cpu,memory", 1 + 2 * 4),
+        "{forecasts}"
+    );
+    for (hour, line) in (240..244).zip(&lines[1..5]) {
+        let cpu: f64 = line.split(',').nth(2).unwrap().parse().unwrap();
+        let wave = 50.0 + 20.0 * (f64::from(hour) / 24.0 * std::f64::consts::TAU).sin();
+        assert!((cpu - wave).abs() < 5.0, "{line} for {wave}");
+    }
+    for again in ["reproduce m:v1", "--threads 1 reproduce m:v1"] {
+        let again = sandbox.ok(again).stdout;
+        assert!(again.contains("m:v1 is reproduced"), "{again}");
+    }
+    let odd = pipeline.replace("rounds = 40", "rounds = 40\nobjective = \"poisson\"");
+    sandbox.write("pipelines/p.toml", &odd);
+    sandbox.ok("apply");
+    let said = sandbox.refused("train --view fv:v1");
+    assert!(said.contains("objective `poisson` cannot forecast"), "{said}");
+}
+
+#[test]
+fn a_pipeline_that_names_no_baselines_is_compared_with_four() {
+    let silent = "baselines = [\"last_value\", \"seasonal_naive(1d)\", \"mean\"]";
+    let pipeline = PIPELINE
+        .replace(silent, "")
+        .replace("beats = [\"mean\", \"champion\"]", "beats = [\"lightgbm\"]");
+    let sandbox = ready(VIEW, &pipeline);
+    let trained = sandbox.run("train --view fv:v1");
+    assert!(trained.stdout.contains("gate beats lightgbm"), "{}", trained.screen());
+    let run = sandbox.ok("run show 1 --json").json();
+    let subjects = run["report"]["forecast"]["test"]["subjects"].as_array().unwrap();
+    let names: Vec<&str> = subjects.iter().map(|of| of["subject"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["model", "last_value", "seasonal_naive(1d)", "lightgbm"],
+        "linear maps are the learner"
+    );
+    for of in subjects {
+        assert_eq!(
+            of["all"]["rows"], subjects[0]["all"]["rows"],
+            "on the same windows: {of}"
+        );
+    }
+}
+
+#[test]
 fn what_is_known_in_advance_is_looked_up_or_asked_for() {
     let view = VIEW
         .replace("known_future = [", "known_future = [\"planned\", ")
@@ -195,8 +260,8 @@ fn views_and_pipelines_that_cannot_forecast_are_refused() {
         ),
         (
             VIEW.to_owned(),
-            PIPELINE.replace("dlinear", "lightgbm"),
-            "learner `lightgbm` cannot forecast `fv:v1`",
+            PIPELINE.replace("\"mean\"]", "\"lightgbn\"]"),
+            "did you mean `lightgbm`?",
         ),
         (
             VIEW.replace(

@@ -188,7 +188,7 @@ impl Panel {
     }
 }
 
-fn missing(name: &str) -> LearningError {
+pub(super) fn missing(name: &str) -> LearningError {
     LearningError::Input {
         problems: vec![format!("`{name}` is missing")],
     }

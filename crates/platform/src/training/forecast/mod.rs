@@ -35,10 +35,9 @@ pub fn train(
         let what = format!("`slices` in `[evaluate]`: forecasts are measured by target and step, not by `{slice}`");
         return Err(Failure::input(what).hint("remove `slices`, then: platform apply"));
     }
-    let learner = learners::of(lesson)?;
     let columns = panel::columns(lesson.manifest, report);
     let panel = panel::load(lesson, &columns)?;
-    measure::check_baselines(lesson, &panel)?;
+    let learner = learners::of(lesson, measure::told_season(lesson, panel.grid)?)?;
     let shape = Shape {
         context: report.context as usize,
         horizon: report.horizon as usize,
@@ -85,7 +84,7 @@ pub fn train(
         model_files: model.files()?,
         train_rows: train.len(),
         left_out: Vec::new(),
-        is_blind: false,
+        is_blind: learner.grows_blindly && validation.is_empty(),
         fit_time,
         folds: None,
         leaks: Vec::new(),
