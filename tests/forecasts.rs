@@ -27,6 +27,11 @@ fn time(hour: u64) -> String {
 
 /// Three hosts, ten days, every hour: a day's wave with some noise; one hour of one host is missing.
 fn ready(view: &str, pipeline: &str) -> Sandbox {
+    ready_with(view, pipeline, 240)
+}
+
+/// As `ready`; from an hour on, the values are others.
+fn ready_with(view: &str, pipeline: &str, others_from: u64) -> Sandbox {
     let sandbox = Sandbox::new();
     let (mut metrics, mut hosts) = ("host,ts,cpu,memory,state\n".to_owned(), "host,kind\n".to_owned());
     for host in 0..3_u64 {
@@ -34,6 +39,11 @@ fn ready(view: &str, pipeline: &str) -> Sandbox {
         for hour in (0..240_u64).filter(|hour| (host, *hour) != (1, 100)) {
             let wave = (hour as f64 / 24.0 * std::f64::consts::TAU).sin();
             let noise = ((hour * 7919 + host * 104_729) % 101) as f64 / 50.0;
+            let noise = if hour < others_from {
+                noise
+            } else {
+                noise * noise - 40.0
+            };
             let (cpu, memory) = (
                 50.0 + 20.0 * wave + 5.0 * host as f64 + noise,
                 30.0 - 10.0 * wave + noise,
@@ -199,6 +209,99 @@ fn a_pipeline_that_names_no_baselines_is_compared_with_four() {
             "on the same windows: {of}"
         );
     }
+}
+
+const WALK: &str = "[split]\nstrategy = \"walk_forward\"\nfolds = 3\nvalidation = \"36h\"\ntest = \"1d\"\n";
+
+/// The view, walking forward.
+fn walking() -> String {
+    let split = VIEW.find("[split]").unwrap();
+    format!("{}{WALK}", &VIEW[..split])
+}
+
+#[test]
+fn a_walk_forward_trains_model_and_baselines_on_every_fold() {
+    let pipeline = PIPELINE.replace("beats = [\"mean\", \"champion\"]", "beats = [\"mean\"]");
+    let pipeline = pipeline.replace("\"mean\"]\n[gate]", "\"mean\", \"lightgbm\"]\n[gate]");
+    let sandbox = ready(&walking(), &pipeline);
+    let screen = sandbox.ok("train --view fv:v1").stdout;
+    for line in [
+        "fold by fold",
+        "mean and standard deviation over the folds",
+        "the model is that of the last fold",
+        "\u{b1}",
+    ] {
+        assert!(screen.contains(line), "no `{line}` in:\n{screen}");
+    }
+    let run = sandbox.ok("run show 1 --json").json();
+    let report = &run["report"]["folds"];
+    let folds = report["folds"].as_array().unwrap();
+    let names: Vec<String> = folds
+        .iter()
+        .map(|fold| format!("{} {}", fold["fold"], fold["part"].as_str().unwrap()))
+        .collect();
+    let wanted = (1..=3).flat_map(|fold| [format!("{fold} validation"), format!("{fold} test")]);
+    assert_eq!(names, wanted.collect::<Vec<_>>());
+    for fold in folds {
+        let baselines: Vec<&str> = fold["baselines"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|of| of["baseline"].as_str().unwrap())
+            .collect();
+        assert_eq!(baselines, ["last_value", "seasonal_naive(1d)", "mean", "lightgbm"]);
+        assert!(fold["scores"][0]["value"].as_f64().is_some(), "{fold}");
+    }
+    let windows: Vec<u64> = folds.iter().map(|fold| fold["train_rows"].as_u64().unwrap()).collect();
+    assert!(
+        windows[0] < windows[2] && windows[2] < windows[4],
+        "train expands: {windows:?}"
+    );
+    let metrics: serde_json::Value = serde_json::from_str(&sandbox.read(".platform/models/m/v1/metrics.json")).unwrap();
+    let parts = metrics["parts"].as_array().unwrap();
+    let test = parts.iter().find(|part| part["part"] == "test").unwrap();
+    assert_eq!(
+        folds[5]["scores"], test["model"],
+        "the last fold is the dataset's own parts"
+    );
+    let means = report["means"].as_array().unwrap();
+    let of_baseline = |mean: &&serde_json::Value| mean["baseline"] == "lightgbm" && mean["part"] == "test";
+    assert!(
+        means.iter().any(|mean| of_baseline(&mean) && mean["folds"] == 3),
+        "{means:?}"
+    );
+    let card = sandbox.ok("registry card m").stdout;
+    for line in [
+        "learned anew on each fold",
+        "| 1 | test |",
+        "Mean and standard deviation over the folds",
+    ] {
+        assert!(card.contains(line), "no `{line}` in:\n{card}");
+    }
+    let again = sandbox.ok("--threads 1 reproduce m:v1").stdout;
+    assert!(
+        again.contains("folds.json") && again.contains("m:v1 is reproduced"),
+        "{again}"
+    );
+}
+
+#[test]
+fn what_comes_after_a_folds_test_changes_nothing_of_it() {
+    let folds = |others_from: u64| {
+        let sandbox = ready_with(&walking(), PIPELINE, others_from);
+        // The gates look at the last fold, whose test is another.
+        sandbox.run("train --view fv:v1");
+        let run = sandbox.ok("run show 1 --json").json();
+        run["report"]["folds"]["folds"].as_array().unwrap().clone()
+    };
+    // The test of the last fold begins with hour 216.
+    let (own, changed) = (folds(240), folds(216));
+    assert_eq!(
+        own[..5],
+        changed[..5],
+        "the first two folds, and the validation of the last"
+    );
+    assert_ne!(own[5], changed[5], "the test of the last");
 }
 
 #[test]

@@ -168,12 +168,13 @@ pub fn told_season(lesson: &Lesson<'_>, grid: Grid) -> Outcome<Option<usize>> {
     Ok(season(lesson, grid)?.or(day.filter(|steps| *steps > 1)))
 }
 
-/// Measures a model on validation and test; on train where there is neither. What its forecasts of the part that gates look at rest on
-/// comes with it.
+/// Measures a model on those of the parts that are not train; on train where there is no other. What its forecasts of the part that gates look at
+/// rest on comes with it.
 pub fn evaluate(
     lesson: &Lesson<'_>,
     model: &dyn ForecastModel,
     data: &ForecastData<'_>,
+    parts: &[Part],
     metrics: &[Metric],
 ) -> Outcome<(Evaluation, Explanation)> {
     let (panel, shape) = (data.panel, model.shape());
@@ -197,10 +198,9 @@ pub fn evaluate(
         training_means(panel, TRAIN),
         training_scales(panel, TRAIN, i64::try_from(season).unwrap_or(i64::MAX)),
     );
-    let parts: Vec<Part> = lesson.manifest.parts.iter().map(|report| report.part).collect();
     let only_train = parts.iter().all(|part| *part == Part::Train);
     let (mut evaluated, mut explanation) = (Vec::new(), Explanation::default());
-    for part in parts.into_iter().filter(|part| only_train || *part != Part::Train) {
+    for part in parts.iter().copied().filter(|part| only_train || *part != Part::Train) {
         let windows = panel.windows(number(part), shape.horizon, 1);
         let forecasts = model.forecast(panel, &windows)?;
         let scale = |window: &Window| {
