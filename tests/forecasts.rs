@@ -104,6 +104,9 @@ fn a_model_of_a_panel_is_trained_registered_asked_and_made_again() {
     for line in [
         "trained dlinear on ",
         "quantile loss",
+        "P10 risk",
+        "P90 risk",
+        "in 80 %",
         "seasonal_naive(1d)",
         "registered m:v1",
     ] {
@@ -117,6 +120,34 @@ fn a_model_of_a_panel_is_trained_registered_asked_and_made_again() {
         "the model and three baselines"
     );
     assert_eq!(test["subjects"][0]["targets"][1]["steps"].as_array().unwrap().len(), 4);
+    let side_by_side = |target: &str, step: &str| {
+        let rows = screen
+            .lines()
+            .map(|line| line.split_whitespace().take(4).collect::<Vec<_>>());
+        let own = rows.filter(|cells| cells.starts_with(&[target, step]));
+        own.map(|cells| cells.get(2).map(|subject| (*subject).to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let everybody = ["model", "last_value", "seasonal_naive(1d)", "mean"].map(|subject| Some(subject.to_owned()));
+    for step in ["1", "3", "4"] {
+        let of_parts = [everybody.clone(), everybody.clone()].concat();
+        assert_eq!(
+            side_by_side("memory", step),
+            of_parts,
+            "validation, then test:\n{screen}"
+        );
+    }
+    let card = sandbox.ok("registry card m").stdout;
+    for line in [
+        "| target | step | compared | MAE | RMSE | MASE | sMAPE | quantile loss | P10 risk | P50 risk | P90 risk | in 80 % |",
+        "| cpu | all | seasonal_naive(1d) |",
+        "| memory | 4 | this model |",
+        "MASE by step ahead:",
+        "| target | step | this model | last_value | seasonal_naive(1d) | mean |",
+        "| cpu | 2 |",
+    ] {
+        assert!(card.contains(line), "no `{line}` in:\n{card}");
+    }
     let said = sandbox.ok(&format!(
         "predict m --entities entities.csv --at {} --to f.csv",
         time(239)
