@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help setup build demo test fmt clippy build-tests run-tests oracles-venv oracles install bench bench-pit bench-tft doc-reference clean-demo
+.PHONY: help setup build demo test fmt clippy check-cuda build-tests run-tests oracles-venv oracles install bench bench-pit bench-tft doc-reference clean-demo
 
 # What is asked of the demonstration is no business of the compilers that make starts.
 unexport DATA ENTITY TIME TARGET HORIZON TIME_ZONE
@@ -28,13 +28,16 @@ demo: build ## run the whole job on a simulated fleet, or on DATA=file [ENTITY=c
 	@PLATFORM="$(BINARY)" DEMO_DIR="$(or $(DEMO_DIR),demo)" DATA="$(DATA)" ENTITY="$(ENTITY)" TIME="$(TIME)" TARGET="$(TARGET)" \
 	  HORIZON="$(or $(HORIZON),1h)" TIME_ZONE="$(TIME_ZONE)" scripts/timed demo scripts/demo
 
-test: fmt clippy build-tests run-tests ## formatting, lints with warnings denied, every test
+test: fmt clippy check-cuda build-tests run-tests ## formatting, lints with warnings denied, every test
 
 fmt: setup ## check the formatting
 	@scripts/timed formatting $(CARGO) fmt --all --check
 
 clippy: setup ## run the lints, warnings denied
 	@scripts/timed clippy $(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
+
+check-cuda: setup ## check that the transformer compiles for graphics cards
+	@scripts/timed check-cuda $(CARGO) check --locked --package tft --features cuda --quiet
 
 build-tests: setup
 	@scripts/timed build $(CARGO) test --locked --workspace --no-run

@@ -11,22 +11,22 @@ const CLOCK: &str = "name = \"clock\"\nversion = 1\nentity = [\"host\"]\nevent_t
 const HOSTS: &str = "name = \"hosts\"\nversion = 1\nentity = [\"host\"]\nstatic = true\n[[features]]\nname = \"kind\"\ntype = \"utf8\"\n";
 const PLANS: &str = "name = \"plans\"\nversion = 1\nentity = [\"host\"]\nevent_time = \"ts\"\n[[features]]\nname = \"planned\"\n\
                      type = \"float64\"\n";
-const VIEW: &str = "name = \"fv\"\nversion = 1\n[forecast]\ngroup = \"metrics:v1\"\ntargets = [\"cpu\", \"memory\"]\ncontext = 12\n\
+pub const VIEW: &str = "name = \"fv\"\nversion = 1\n[forecast]\ngroup = \"metrics:v1\"\ntargets = [\"cpu\", \"memory\"]\ncontext = 12\n\
                     horizon = 4\nfrequency = \"1h\"\nstatic = [\"kind\"]\nknown_future = [\"hour_sin\", \"hour_cos\"]\n\
                     [[features]]\ngroup = \"metrics:v1\"\ncolumns = [\"state\"]\n\
                     [[features]]\ngroup = \"clock:v1\"\ncolumns = [\"hour_sin\", \"hour_cos\", \"cpu_mean\"]\nmax_age = \"1h\"\n\
                     [[features]]\ngroup = \"hosts:v1\"\ncolumns = [\"kind\"]\n\
                     [split]\nstrategy = \"time\"\nvalidation = 0.2\ntest = 0.2\n";
-const PIPELINE: &str = "name = \"p\"\nview = \"fv:v1\"\nmodel = \"m\"\nseed = 1\n[train]\nlearner = \"dlinear\"\n[evaluate]\n\
+pub const PIPELINE: &str = "name = \"p\"\nview = \"fv:v1\"\nmodel = \"m\"\nseed = 1\n[train]\nlearner = \"dlinear\"\n[evaluate]\n\
                         baselines = [\"last_value\", \"seasonal_naive(1d)\", \"mean\"]\n[gate]\nmae = { max = 30.0 }\n\
                         beats = [\"mean\", \"champion\"]\n";
 
-fn time(hour: u64) -> String {
+pub fn time(hour: u64) -> String {
     format!("2026-01-{:02}T{:02}:00:00Z", 1 + hour / 24, hour % 24)
 }
 
 /// Three hosts, ten days, every hour: a day's wave with some noise; one hour of one host is missing.
-fn ready(view: &str, pipeline: &str) -> Sandbox {
+pub fn ready(view: &str, pipeline: &str) -> Sandbox {
     ready_with(view, pipeline, 240)
 }
 

@@ -29,4 +29,5 @@ mod main_job;
 mod oracles;
 mod real_data;
 mod screens;
+mod transformer;
 mod two_processes;

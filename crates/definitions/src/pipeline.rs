@@ -66,7 +66,8 @@ pub struct Train {
     /// `[train.lightgbm]`: the learner checks the names and values, not this crate.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lightgbm: BTreeMap<String, Parameter>,
-    /// `[train.tft]`: the learner checks the names and values, not this crate.
+    /// `[train.tft]`: the learner checks the names and values, not this crate. A parameter of a table within has the table's name before:
+    /// `keep` of `[train.tft.slim]` is `slim.keep`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tft: BTreeMap<String, Parameter>,
 }

@@ -11,5 +11,5 @@ mod render;
 mod usage;
 
 pub use evidence::*;
-pub use forecast::{CardForecast, CardVariable};
+pub use forecast::{CardForecast, CardNote, CardVariable};
 pub use render::render_card;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use definitions::{EventTime, Fingerprint, LearnerKind, Pipeline, Role, Split, Versioned, WallTime};
 use evaluation::{
-    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardFoldMean, CardForecast, CardGroup, CardJoin, CardPart,
-    CardSplit, CardTraining, CardVariable, GateReport,
+    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardFoldMean, CardForecast, CardGroup, CardJoin, CardNote,
+    CardPart, CardSplit, CardTraining, CardVariable, GateReport,
 };
 use feature_store::dataset::{JoinReport, Manifest};
 use serde_json::Value;
@@ -102,7 +102,17 @@ fn forecast(trained: &Trained) -> Option<CardForecast> {
             })
             .collect(),
         attention: explanation.attention_by_lag(),
+        notes: trained.notes.iter().map(note).collect(),
     })
+}
+
+fn note(of: &learning::TrainingNote) -> CardNote {
+    CardNote {
+        title: of.title.clone(),
+        text: of.text.clone(),
+        columns: of.columns.clone(),
+        rows: of.rows.clone(),
+    }
 }
 
 fn folds(trained: &Trained) -> Vec<CardFold> {

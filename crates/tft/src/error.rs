@@ -67,6 +67,14 @@ pub enum TftError {
         /// What it said.
         said: String,
     },
+    /// What training on a graphics card needs, and is not there.
+    #[error("`device = \"cuda\"`: wanted {what}, found {found}")]
+    Missing {
+        /// What it needs.
+        what: &'static str,
+        /// What there is.
+        found: String,
+    },
     /// A file that cannot be read or written.
     #[error("cannot {doing} {}", path.display())]
     File {
@@ -96,6 +104,7 @@ impl TftError {
             Self::Architecture { .. }
             | Self::Setting { .. }
             | Self::NoWindows { .. }
+            | Self::Missing { .. }
             | Self::NotFinite { .. }
             | Self::Checkpoint { .. } => Fault::Input,
             Self::Columns { .. } | Self::Panel { .. } | Self::Device { .. } | Self::File { .. } | Self::Loader => {
@@ -114,6 +123,7 @@ impl TftError {
             Self::NotFinite { .. } => {
                 Some("choose a smaller `learning_rate` or `gradient_clip` in `[train.tft]`".to_owned())
             }
+            Self::Missing { .. } => Some("remove `device` from `[train.tft]`, then: platform apply".to_owned()),
             _ => None,
         }
     }

@@ -37,8 +37,9 @@ pub fn permutation(key: u64, length: usize) -> Vec<u32> {
     order
 }
 
-/// A number below `bound` (Lemire's multiplication).
-fn below(bits: u64, bound: u64) -> u64 {
+/// A number below `bound` (Lemire's multiplication); 0 where there is none.
+#[must_use]
+pub fn below(bits: u64, bound: u64) -> u64 {
     ((u128::from(bits) * u128::from(bound)) >> 64) as u64
 }
 

@@ -120,36 +120,57 @@ fn train(field: &Field<'_>) -> Option<Train> {
         "learner = \"lightgbm\"",
     );
     let kind = learner.and_then(|field| field.choice(&LEARNERS));
-    let of = |key: &str| {
-        let place = format!("`[train.{key}]`");
+    let of = |name: &str, has_tables: bool| {
+        let place = Place { name, has_tables };
         table
-            .get(key)
+            .get(name)
             .map(|field| parameters(&field, &place))
             .unwrap_or_default()
     };
     Some(Train {
         learner: kind?,
         target: table.parsed("target"),
-        lightgbm: of("lightgbm"),
-        tft: of("tft"),
+        lightgbm: of("lightgbm", false),
+        tft: of("tft", true),
     })
 }
 
-fn parameters(field: &Field<'_>, place: &str) -> BTreeMap<String, Parameter> {
-    let Some(table) = field.table(place) else {
-        return BTreeMap::new();
+/// Parameters by name; those of a table within, where there may be some, with its name before: `slim.keep`.
+fn parameters(field: &Field<'_>, place: &Place<'_>) -> BTreeMap<String, Parameter> {
+    let mut all = BTreeMap::new();
+    let Some(table) = field.table(&format!("`[train.{}]`", place.name)) else {
+        return all;
     };
-    let value = |(key, field): (&str, Field<'_>)| {
-        let value = parameter(field.content());
-        if value.is_none() {
-            field.bad(
+    for (key, field) in table.fields() {
+        if let (Content::Table(within), true) = (field.content(), place.has_tables) {
+            if within.is_empty() {
+                field.bad("a table of at least one parameter", format!("remove `{key}`"));
+            }
+            let within = Place {
+                name: &format!("{}.{key}", place.name),
+                has_tables: false,
+            };
+            let named = parameters(&field, &within).into_iter();
+            all.extend(named.map(|(name, value)| (format!("{key}.{name}"), value)));
+            continue;
+        }
+        match parameter(field.content()) {
+            Some(value) => drop(all.insert(key.to_owned(), value)),
+            None => field.bad(
                 "true, false, a finite number, text, or a list of them",
                 format!("remove `{key}`"),
-            );
+            ),
         }
-        Some((key.to_owned(), value?))
-    };
-    table.fields().filter_map(value).collect()
+    }
+    all
+}
+
+/// A learner's table of parameters.
+struct Place<'a> {
+    /// Its name within `[train]`.
+    name: &'a str,
+    /// Whether there may be tables in it.
+    has_tables: bool,
 }
 
 fn parameter(content: &Content) -> Option<Parameter> {

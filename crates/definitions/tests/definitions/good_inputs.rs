@@ -466,6 +466,17 @@ beats = ["last_value", "mean", "champion"]
 }
 
 #[test]
+fn parameters_of_a_table_within_have_its_name_before() {
+    let text = "name = \"p\"\nview = \"v:v1\"\nmodel = \"m\"\n[train]\nlearner = \"tft\"\n[train.tft]\nhidden = 8\n\
+                groups = { by = \"kind\" }\n[train.tft.slim]\nkeep = 0.8\n";
+    let parsed = pipeline(text);
+    let names: Vec<&str> = parsed.definition.train.tft.keys().map(String::as_str).collect();
+    assert_eq!(names, ["groups.by", "hidden", "slim.keep"]);
+    assert_eq!(parsed.definition.train.tft["slim.keep"], Parameter::Float(0.8));
+    assert_eq!(parsed.lines.get("train.tft.slim.keep"), Some(&10));
+}
+
+#[test]
 fn repository_is_right_as_it_stands() {
     let catalog = checked(&files()).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(

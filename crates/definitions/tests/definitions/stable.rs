@@ -43,6 +43,8 @@ fn canonical_json_reads_back_as_the_definition() {
         "name = \"p\"\nview = \"v:v1\"\nmodel = \"m\"\n[train]\nlearner = \"auto\"\n[train.lightgbm]\n{parameters}"
     );
     check_round_trip(&parse_pipeline("p.toml", &text).unwrap());
+    let within = text.replace("[train.lightgbm]", "[train.tft.slim]");
+    check_round_trip(&parse_pipeline("p.toml", &within).unwrap());
 }
 
 /// A change of this text is a change of every fingerprint that was ever recorded.

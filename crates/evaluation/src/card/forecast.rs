@@ -23,6 +23,22 @@ pub struct CardForecast {
     pub variables: Vec<CardVariable>,
     /// How much forecasts attend to each step, counted from now: the mean over steps ahead.
     pub attention: Vec<(i64, f64)>,
+    /// What is to be said of how it learned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<CardNote>,
+}
+
+/// Something that is said of a training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CardNote {
+    /// What it is about.
+    pub title: String,
+    /// What was done, in whole sentences.
+    pub text: String,
+    /// The headings of a table; empty: there is none.
+    pub columns: Vec<String>,
+    /// Its rows: as many cells each.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// How much a variable counts among those of its kind: shares of windows have less.
@@ -136,4 +152,16 @@ pub(super) fn variables(text: &mut Markdown, forecast: &CardForecast) {
         .iter()
         .map(|(lag, weight)| vec![format!("{lag:+}"), number(Some(*weight))]);
     text.table(&["step from now", "attention"], rows);
+}
+
+/// What is to be said of how it learned, a section each.
+pub(super) fn notes(text: &mut Markdown, forecast: &CardForecast) {
+    for note in &forecast.notes {
+        text.heading(2, &note.title);
+        text.paragraph(&note.text);
+        if !note.columns.is_empty() {
+            let columns: Vec<&str> = note.columns.iter().map(String::as_str).collect();
+            text.table(&columns, note.rows.iter().cloned());
+        }
+    }
 }

@@ -27,7 +27,10 @@ pub fn render_card(evidence: &CardEvidence) -> String {
     evaluation(&mut text, &evidence.evaluation);
     folds::scores(&mut text, evidence);
     match &evidence.forecast {
-        Some(forecast) => forecast::variables(&mut text, forecast),
+        Some(forecast) => {
+            forecast::variables(&mut text, forecast);
+            forecast::notes(&mut text, forecast);
+        }
         None => importance(&mut text, &evidence.importance),
     }
     gates(&mut text, &evidence.gates);

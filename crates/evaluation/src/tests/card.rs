@@ -1,9 +1,9 @@
 use definitions::{Baseline, Gates, Limits, Rival};
 
 use crate::{
-    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardFoldMean, CardGroup, CardJoin, CardPart, CardSplit,
-    CardTraining, Evaluation, LeakCheck, LeakFinding, LeakTest, Metric, PartEvaluation, RivalEvaluation, Score,
-    SliceEvaluation, SliceKey, Task, check_gates, render_card,
+    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardFoldMean, CardForecast, CardGroup, CardJoin, CardNote,
+    CardPart, CardSplit, CardTraining, Evaluation, LeakCheck, LeakFinding, LeakTest, Metric, PartEvaluation,
+    RivalEvaluation, Score, SliceEvaluation, SliceKey, Task, check_gates, render_card,
 };
 
 fn scores(mae: f64, r2: Option<f64>) -> Vec<Score> {
@@ -291,6 +291,29 @@ fn rows_of_a_class_that_training_never_saw_are_told() {
         card.contains("763 rows of test (1.0 %) are of a class that the training part does not have"),
         "{card}"
     );
+}
+
+#[test]
+fn what_is_to_be_said_of_a_training_has_a_section() {
+    let mut evidence = evidence();
+    evidence.forecast = Some(CardForecast {
+        context: 8,
+        horizon: 4,
+        frequency: "1h".to_owned(),
+        known_future: Vec::new(),
+        variables: Vec::new(),
+        attention: Vec::new(),
+        notes: vec![CardNote {
+            title: "Slimming".to_owned(),
+            text: "Two of three variables were kept.".to_owned(),
+            columns: texts(&["variable", "kept"]),
+            rows: vec![texts(&["`a|b`", "no"])],
+        }],
+    });
+    let card = render_card(&evidence);
+    let wanted =
+        "## Slimming\n\nTwo of three variables were kept.\n\n| variable | kept |\n|---|---|\n| `a\\|b` | no |\n";
+    assert!(card.contains(wanted), "{card}");
 }
 
 #[test]

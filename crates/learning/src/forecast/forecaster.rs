@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::grid::Grid;
+use super::notes::TrainingNote;
 use super::panel::Panel;
 use super::weights::Explanation;
 use super::windows::{PartNumber, Shape, Window};
@@ -31,6 +32,8 @@ pub struct ForecastData<'a> {
     pub checkpoint: Option<PathBuf>,
     /// Where it goes on from; `None`: it begins.
     pub resume: Option<PathBuf>,
+    /// A folder for what it tells meanwhile, step by step; `None`: nowhere. What it learns does not depend on it.
+    pub telemetry: Option<PathBuf>,
 }
 
 /// When a forecaster says how far it has come.
@@ -81,6 +84,10 @@ pub trait ForecastModel: Send {
     fn best_iteration(&self) -> usize;
     /// What was measured after each iteration; empty for a model that was loaded.
     fn history(&self) -> &[IterationReport];
+    /// What should be said of how it learned; empty for a model that was loaded.
+    fn notes(&self) -> &[TrainingNote] {
+        &[]
+    }
 }
 
 /// Forecasts of windows.

@@ -197,6 +197,7 @@ fn dlinear_learns_a_wave_and_the_same_bytes_every_time() {
         data_identity: "wave",
         checkpoint: None,
         resume: None,
+        telemetry: None,
     };
     let fit = || Dlinear.fit(&data, &mut |_| Control::Continue).unwrap();
     let model = fit();

@@ -13,6 +13,7 @@ use crate::applied;
 use crate::failure::{Failure, Outcome};
 use crate::repository::Repository;
 use crate::screen;
+use crate::training::wrong_parameter;
 
 /// Show what applying the definitions would change, and change nothing.
 #[derive(Args)]
@@ -209,6 +210,9 @@ async fn check_what_is_built(catalog: &Catalog, applied: &BTreeMap<GroupRef, Fea
         if let Err(error) = trees::Parameters::from_declared(&pipeline.definition.train.lightgbm) {
             let key = format!("train.lightgbm.{}", error.key());
             problems.push(pipeline.problem(&key, error.to_string()).hint(error.hint()));
+        }
+        if let Some((key, what, hint)) = wrong_parameter(&pipeline.definition) {
+            problems.push(pipeline.problem(&key, what).hint(hint));
         }
     }
     Ok(Problems::none_of(problems)?)

@@ -125,6 +125,7 @@ impl Reproduce {
             learner: record.learner.parse()?,
             checkpoint: None,
             resume: None,
+            telemetry: None,
         };
         let trained = super::train::fit(&lesson)?;
         let files = Artefacts::of(&trained)?;

@@ -35,7 +35,7 @@ use parts::PartRows;
 
 pub use files::{Artefacts, model_parameters};
 pub use folds::FoldsReport;
-pub use forecast::LoadedForecaster;
+pub use forecast::{LoadedForecaster, wrong_parameter};
 pub use parts::LeftOut;
 pub use rivals::{Loaded, RivalModel, artefact, load, load_rivals, side_by_side};
 
@@ -61,6 +61,8 @@ pub struct Lesson<'a> {
     pub checkpoint: Option<PathBuf>,
     /// Where it goes on from.
     pub resume: Option<PathBuf>,
+    /// A folder for what a learner that takes long tells meanwhile.
+    pub telemetry: Option<PathBuf>,
 }
 
 impl Lesson<'_> {
@@ -119,6 +121,8 @@ pub struct Trained {
     pub folds: Option<FoldsReport>,
     /// What the leak tests found.
     pub leaks: Vec<LeakCheck>,
+    /// What its card says of how it learned.
+    pub notes: Vec<learning::TrainingNote>,
     /// What is odd about the rows.
     pub warnings: Vec<String>,
 }
@@ -225,6 +229,7 @@ fn train_rows(lesson: &Lesson<'_>, watch: &mut dyn FnMut(&IterationReport)) -> O
         fit_time: fitted.fit_time,
         preprocessing: Some(fitted.preprocessing),
         explanation: None,
+        notes: Vec::new(),
         warnings: Vec::new(),
     })
 }

@@ -13,7 +13,10 @@ use crate::data::{Gathering, Loading, Shape, Window, load};
 use crate::kernels::{ExplainedNumbers, Kernels, OnProcessor};
 use crate::model::{Crossings, Explained, Outputs, Pass, TemporalFusionTransformer, sort_quantiles};
 
-pub use ensemble::mean_of;
+pub use ensemble::{blend, mean_of};
+
+/// Windows that are computed together.
+pub(crate) const TOGETHER: usize = 64;
 
 /// Forecasts of windows.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -17,6 +17,7 @@ fn write(folder: &Path) {
     };
     let step = Moment::Step {
         step: 3,
+        windows: 16,
         of: 6,
         rate: 1e-3,
         loss: Some(0.75),

@@ -69,6 +69,8 @@ pub enum Moment<'a> {
         step: u64,
         /// Steps there will be at most.
         of: u64,
+        /// The step's windows.
+        windows: usize,
         /// The learning rate of the step.
         rate: f64,
         /// The mean loss of the step's windows; `None`: asking would wait for a device.
@@ -248,11 +250,13 @@ where
                 return Ok(ControlFlow::Continue(()));
             }
             let rate = self.rate();
+            let windows = step_windows(order.len(), settings.batch_size, self.progress.position);
             self.step(gradient)?;
             let (loss, gradient_norm) = self.engine.last().unzip();
             wish = control(Moment::Step {
                 step: self.progress.step,
                 of,
+                windows,
                 rate,
                 loss,
                 gradient_norm,
@@ -270,16 +274,11 @@ where
 
     /// Steps of the run at most.
     fn steps(&self) -> u64 {
-        let each = self.sampling().batches(self.material.train.len()) as u64;
-        self.material.settings.epochs.saturating_mul(each)
+        steps(self.material.settings, self.material.train.len())
     }
 
     fn sampling(&self) -> Sampling {
-        Sampling {
-            seed: mix(self.material.seed, 2),
-            batch: self.material.settings.batch_size,
-            limit: self.material.settings.windows_per_epoch,
-        }
+        sampling(self.material.settings, self.material.seed)
     }
 
     /// The gradient of the summed loss of a piece of a batch.
@@ -405,6 +404,27 @@ where
             Some(path) => self.checkpoint()?.write(&path),
             None => Ok(()),
         }
+    }
+}
+
+/// Windows of a step of an epoch.
+fn step_windows(of_epoch: usize, batch: usize, position: u64) -> usize {
+    let before = usize::try_from(position).unwrap_or(usize::MAX).saturating_mul(batch);
+    of_epoch.saturating_sub(before).min(batch)
+}
+
+/// Steps of a run on so many training windows, at most.
+#[must_use]
+pub fn steps(settings: &Settings, windows: usize) -> u64 {
+    let each = sampling(settings, 0).batches(windows) as u64;
+    settings.epochs.saturating_mul(each)
+}
+
+fn sampling(settings: &Settings, seed: u64) -> Sampling {
+    Sampling {
+        seed: mix(seed, 2),
+        batch: settings.batch_size,
+        limit: settings.windows_per_epoch,
     }
 }
 

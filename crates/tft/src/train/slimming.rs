@@ -18,6 +18,44 @@ pub struct Kept {
     pub observed: Vec<usize>,
 }
 
+/// How much each variable counts, in the order of a `VariableSet`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Counts {
+    /// Static variables.
+    pub fixed: Vec<f64>,
+    /// Known variables.
+    pub known: Vec<f64>,
+    /// Observed variables.
+    pub observed: Vec<f64>,
+}
+
+impl Counts {
+    /// The means over windows.
+    #[must_use]
+    pub fn of(architecture: &Architecture, importance: &Importance) -> Self {
+        let (known, observed) = (&architecture.known, &architecture.observed);
+        let past = means(&importance.past, architecture.past().len());
+        let future = means(&importance.future, known.len());
+        // Past variables: continuous known, continuous observed, categorical known, categorical observed.
+        let continuous = known.continuous.len() + observed.continuous.len();
+        let at = |place: usize| past.get(place).copied().unwrap_or_default();
+        let past_of_known = |place: usize| match place.checked_sub(known.continuous.len()) {
+            None => at(place),
+            Some(category) => at(continuous + category),
+        };
+        let past_of_observed = |place: usize| match place.checked_sub(observed.continuous.len()) {
+            None => at(known.continuous.len() + place),
+            Some(category) => at(continuous + known.categorical.len() + category),
+        };
+        let of_known = |(place, ahead): (usize, &f64)| (ahead + past_of_known(place)) / 2.0;
+        Self {
+            fixed: means(&importance.fixed, architecture.fixed.len()),
+            known: future.iter().enumerate().map(of_known).collect(),
+            observed: (0..observed.len()).map(past_of_observed).collect(),
+        }
+    }
+}
+
 /// [windows, variables] → [variables]
 fn means(weights: &[f32], variables: usize) -> Vec<f64> {
     let mut sums = vec![0.0; variables];
@@ -48,31 +86,11 @@ fn strongest(counts: &[f64], share: f64, always: usize) -> Vec<usize> {
 impl Kept {
     /// The share of variables that count most, at least one of each kind that there is.
     #[must_use]
-    pub fn of(architecture: &Architecture, importance: &Importance, share: f64) -> Self {
-        let (known, observed) = (&architecture.known, &architecture.observed);
-        let past = means(&importance.past, architecture.past().len());
-        let future = means(&importance.future, known.len());
-        // Past variables: continuous known, continuous observed, categorical known, categorical observed.
-        let continuous = known.continuous.len() + observed.continuous.len();
-        let at = |place: usize| past.get(place).copied().unwrap_or_default();
-        let past_of_known = |place: usize| match place.checked_sub(known.continuous.len()) {
-            None => at(place),
-            Some(category) => at(continuous + category),
-        };
-        let past_of_observed = |place: usize| match place.checked_sub(observed.continuous.len()) {
-            None => at(known.continuous.len() + place),
-            Some(category) => at(continuous + known.categorical.len() + category),
-        };
-        let known: Vec<f64> = future
-            .iter()
-            .enumerate()
-            .map(|(place, ahead)| (ahead + past_of_known(place)) / 2.0)
-            .collect();
-        let observed: Vec<f64> = (0..observed.len()).map(past_of_observed).collect();
+    pub fn of(architecture: &Architecture, counts: &Counts, share: f64) -> Self {
         Self {
-            fixed: strongest(&means(&importance.fixed, architecture.fixed.len()), share, 0),
-            known: strongest(&known, share, 0),
-            observed: strongest(&observed, share, architecture.targets),
+            fixed: strongest(&counts.fixed, share, 0),
+            known: strongest(&counts.known, share, 0),
+            observed: strongest(&counts.observed, share, architecture.targets),
         }
     }
 
@@ -177,7 +195,8 @@ mod tests {
             past: vec![0.1, 0.0, 0.3, 0.1, 0.3, 0.2],
             future: vec![0.4, 0.6],
         };
-        let kept = Kept::of(&architecture, &importance, 0.5);
+        let counts = Counts::of(&architecture, &importance);
+        let kept = Kept::of(&architecture, &counts, 0.5);
         assert_eq!(
             kept,
             Kept {
@@ -191,9 +210,9 @@ mod tests {
         assert_eq!(slim.known, set_of(&[], &["holiday"]));
         assert_eq!(slim.observed, set_of(&["cpu", "memory"], &[]));
         assert_eq!(
-            Kept::of(&architecture, &importance, 1.0).architecture(&architecture),
+            Kept::of(&architecture, &counts, 1.0).architecture(&architecture),
             architecture
         );
-        assert_eq!(Kept::of(&architecture, &importance, 0.01).observed, [0]);
+        assert_eq!(Kept::of(&architecture, &counts, 0.01).observed, [0]);
     }
 }

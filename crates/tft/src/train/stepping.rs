@@ -203,7 +203,8 @@ impl AdafactorStep {
                 let mean = of_rows.iter().sum::<f32>() / rows as f32;
                 for (row, update) in of_rows.iter().zip(update.chunks_exact_mut(columns)) {
                     for (column, update) in of_columns.iter().zip(update) {
-                        *update /= (row * column / mean).sqrt();
+                        // In this order: the product of two small means would be none.
+                        *update /= (row / mean * column).sqrt();
                     }
                 }
             }

@@ -69,6 +69,7 @@ fn data<'a>(panel: &'a Panel, train: &'a [Window], validation: &'a [Window], thr
         data_identity: "waves",
         checkpoint: None,
         resume: None,
+        telemetry: None,
     }
 }
 

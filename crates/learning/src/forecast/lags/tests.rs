@@ -58,6 +58,7 @@ fn data<'a>(panel: &'a Panel, train: &'a [Window], context: usize, horizon: usiz
         data_identity: "",
         checkpoint: None,
         resume: None,
+        telemetry: None,
     }
 }
 

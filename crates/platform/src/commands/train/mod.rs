@@ -2,7 +2,7 @@
 
 mod record;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use definitions::{DatasetRef, LearnerKind, Name, WallTime};
@@ -251,10 +251,11 @@ impl Attempt<'_> {
             learner: self.learner,
             checkpoint: self.progress.checkpoint.clone(),
             resume: self.progress.resume.clone(),
+            telemetry: (self.learner == LearnerKind::Tft)
+                .then(|| self.repository.storage.join("telemetry").join(format!("run-{}", run.0))),
         })?;
         if let Some(path) = &self.progress.checkpoint {
-            // It is done: there is nothing to go on with. What stays is removed by `platform gc`.
-            drop(std::fs::remove_file(path));
+            remove_checkpoints(path);
         }
         let poisoned = poison::poisoned_future(self.repository, self.manifest).await?;
         trained.leaks.push(poisoned);
@@ -296,6 +297,19 @@ impl Attempt<'_> {
         }
         let said: Vec<String> = gates.failures().map(ToString::to_string).collect();
         Err(Failure::input(format!("not registered: {}", said.join("; "))).hint(format!("platform run show {}", run.0)))
+    }
+}
+
+/// It is done: there is nothing to go on with. Beside a learner's checkpoint lie those of its parts, which go too; those of its best epochs
+/// were asked for, and stay. What cannot be removed is removed by `platform gc`.
+fn remove_checkpoints(first: &Path) {
+    let start = format!("{}.", first.file_stem().unwrap_or_default().to_string_lossy());
+    let folder = first.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+    for entry in folder.into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&start) && !name.contains(".epoch-") {
+            drop(std::fs::remove_file(entry.path()));
+        }
     }
 }
 

@@ -59,6 +59,7 @@ pub fn evidence(trained: &Trained, gates: &GateReport) -> Outcome<Evidence> {
             "fit_seconds": trained.fit_time.as_secs_f64(),
             "folds": trained.folds,
             "leaks": trained.leaks,
+            "notes": trained.notes,
         }),
     })
 }

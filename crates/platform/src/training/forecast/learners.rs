@@ -8,7 +8,7 @@ use serde_json::Value;
 use trees::{LagForecastModel, LagForecaster, Parameters, TreesError};
 
 use super::super::Lesson;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// A learner with its parameters.
 pub struct Chosen {
@@ -78,6 +78,19 @@ pub fn load_forecaster(
     }
 }
 
+/// What is wrong with the parameters of a pipeline: the key, what, and what to type.
+#[cfg(feature = "tft")]
+pub fn wrong_parameter(pipeline: &Pipeline) -> Option<(String, String, String)> {
+    let error = tft::learner::Parameters::from_declared(&pipeline.train.tft).err()?;
+    Some((format!("train.tft.{}", error.key()), error.to_string(), error.hint()))
+}
+
+/// Nothing is known of them: they are kept as they are.
+#[cfg(not(feature = "tft"))]
+pub fn wrong_parameter(_: &Pipeline) -> Option<(String, String, String)> {
+    None
+}
+
 #[cfg(feature = "tft")]
 fn transformer(pipeline: &Pipeline) -> Outcome<Chosen> {
     let parameters = declared(pipeline)?;
@@ -97,7 +110,7 @@ fn transformer_parameters(pipeline: &Pipeline) -> Outcome<BTreeMap<String, Value
 #[cfg(feature = "tft")]
 fn declared(pipeline: &Pipeline) -> Outcome<tft::learner::Parameters> {
     let parameters = tft::learner::Parameters::from_declared(&pipeline.train.tft);
-    Ok(parameters.map_err(learning::LearningError::from)?)
+    parameters.map_err(|error| Failure::input(format!("`[train.tft]`: {error}")).hint(error.hint()))
 }
 
 #[cfg(feature = "tft")]
@@ -106,8 +119,8 @@ fn load_transformer(threads: usize, file: impl FnMut(&str) -> Outcome<Vec<u8>>) 
 }
 
 #[cfg(not(feature = "tft"))]
-fn not_built() -> crate::failure::Failure {
-    crate::failure::Failure::input("this `platform` was built without the learner `tft`").hint("--learner dlinear")
+fn not_built() -> Failure {
+    Failure::input("this `platform` was built without the learner `tft`").hint("--learner dlinear")
 }
 
 #[cfg(not(feature = "tft"))]

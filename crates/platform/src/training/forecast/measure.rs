@@ -120,6 +120,7 @@ fn opponents(lesson: &Lesson<'_>, data: &ForecastData<'_>) -> Outcome<Vec<Oppone
         let data = ForecastData {
             checkpoint: None,
             resume: None,
+            telemetry: None,
             ..data.clone()
         };
         let learned = learner.map(|learner| learner.fit(&data, &mut |_| Control::Continue));

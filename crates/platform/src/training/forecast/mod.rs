@@ -27,7 +27,7 @@ use super::{Lesson, Trained};
 use crate::failure::{Failure, Outcome};
 use crate::interrupt;
 
-pub use learners::{load_forecaster, parameters};
+pub use learners::{load_forecaster, parameters, wrong_parameter};
 pub use measure::LoadedForecaster;
 
 use walk::Walk;
@@ -66,6 +66,7 @@ pub fn train(lesson: &Lesson<'_>, report: &PanelReport, watch: TrainingWatch<'_>
             rivals: &[],
             checkpoint: None,
             resume: None,
+            telemetry: None,
             ..lesson.clone()
         };
         let parts: Vec<Part> = fold.parts.iter().map(|part| part.part).collect();
@@ -94,6 +95,7 @@ pub fn train(lesson: &Lesson<'_>, report: &PanelReport, watch: TrainingWatch<'_>
         warnings: warnings(notes),
         evaluation: learned.evaluation,
         explanation: Some(learned.explanation),
+        notes: model.notes().to_vec(),
     })
 }
 
@@ -151,6 +153,7 @@ impl Course<'_> {
             data_identity: &format!("{}{of_fold}", lesson.manifest.fingerprint),
             checkpoint: lesson.checkpoint.clone(),
             resume: lesson.resume.clone(),
+            telemetry: lesson.telemetry.clone(),
         };
         let started = Instant::now();
         let model = self.learner.forecaster.fit(&data, watch)?;

@@ -94,6 +94,7 @@ fn files(panel: &Panel, learner: &dyn Forecaster) -> Vec<ModelFile> {
         data_identity: "",
         checkpoint: None,
         resume: None,
+        telemetry: None,
     };
     learner.fit(&data, &mut |_| Control::Continue).unwrap().files().unwrap()
 }
