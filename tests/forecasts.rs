@@ -27,6 +27,11 @@ pub fn time(hour: u64) -> String {
 
 /// Three hosts, ten days, every hour: a day's wave with some noise; one hour of one host is missing.
 pub fn ready(view: &str, pipeline: &str) -> Sandbox {
+    ready_with(view, pipeline, 240)
+}
+
+/// As `ready`; from an hour on, the values are others.
+fn ready_with(view: &str, pipeline: &str, others_from: u64) -> Sandbox {
     let sandbox = Sandbox::new();
     let (mut metrics, mut hosts) = ("host,ts,cpu,memory,state\n".to_owned(), "host,kind\n".to_owned());
     for host in 0..3_u64 {
@@ -34,6 +39,11 @@ pub fn ready(view: &str, pipeline: &str) -> Sandbox {
         for hour in (0..240_u64).filter(|hour| (host, *hour) != (1, 100)) {
             let wave = (hour as f64 / 24.0 * std::f64::consts::TAU).sin();
             let noise = ((hour * 7919 + host * 104_729) % 101) as f64 / 50.0;
+            let noise = if hour < others_from {
+                noise
+            } else {
+                noise * noise - 40.0
+            };
             let (cpu, memory) = (
                 50.0 + 20.0 * wave + 5.0 * host as f64 + noise,
                 30.0 - 10.0 * wave + noise,
@@ -94,6 +104,9 @@ fn a_model_of_a_panel_is_trained_registered_asked_and_made_again() {
     for line in [
         "trained dlinear on ",
         "quantile loss",
+        "P10 risk",
+        "P90 risk",
+        "in 80 %",
         "seasonal_naive(1d)",
         "registered m:v1",
     ] {
@@ -107,6 +120,34 @@ fn a_model_of_a_panel_is_trained_registered_asked_and_made_again() {
         "the model and three baselines"
     );
     assert_eq!(test["subjects"][0]["targets"][1]["steps"].as_array().unwrap().len(), 4);
+    let side_by_side = |target: &str, step: &str| {
+        let rows = screen
+            .lines()
+            .map(|line| line.split_whitespace().take(4).collect::<Vec<_>>());
+        let own = rows.filter(|cells| cells.starts_with(&[target, step]));
+        own.map(|cells| cells.get(2).map(|subject| (*subject).to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let everybody = ["model", "last_value", "seasonal_naive(1d)", "mean"].map(|subject| Some(subject.to_owned()));
+    for step in ["1", "3", "4"] {
+        let of_parts = [everybody.clone(), everybody.clone()].concat();
+        assert_eq!(
+            side_by_side("memory", step),
+            of_parts,
+            "validation, then test:\n{screen}"
+        );
+    }
+    let card = sandbox.ok("registry card m").stdout;
+    for line in [
+        "| target | step | compared | MAE | RMSE | MASE | sMAPE | quantile loss | P10 risk | P50 risk | P90 risk | in 80 % |",
+        "| cpu | all | seasonal_naive(1d) |",
+        "| memory | 4 | this model |",
+        "MASE by step ahead:",
+        "| target | step | this model | last_value | seasonal_naive(1d) | mean |",
+        "| cpu | 2 |",
+    ] {
+        assert!(card.contains(line), "no `{line}` in:\n{card}");
+    }
     let said = sandbox.ok(&format!(
         "predict m --entities entities.csv --at {} --to f.csv",
         time(239)
@@ -134,6 +175,164 @@ fn a_model_of_a_panel_is_trained_registered_asked_and_made_again() {
     sandbox.ok("registry alias set m@champion v1");
     let second = sandbox.run("train --view fv:v1");
     assert!(second.stderr.contains("beats champion"), "{}", second.screen());
+}
+
+#[test]
+fn trees_forecast_from_lagged_features_and_are_made_again() {
+    let pipeline = PIPELINE
+        .replace(
+            "\"dlinear\"",
+            "\"lightgbm\"\n[train.lightgbm]\nrounds = 40\nmin_data_in_leaf = 5",
+        )
+        .replace("\"mean\"]\n[gate]", "\"mean\", \"dlinear\"]\n[gate]");
+    let sandbox = ready(VIEW, &pipeline);
+    let screen = sandbox.ok("train --view fv:v1").stdout;
+    for line in ["trained lightgbm on ", "windows: ", "registered m:v1"] {
+        assert!(screen.contains(line), "no `{line}` in:\n{screen}");
+    }
+    sandbox.ok(&format!(
+        "predict m --entities entities.csv --at {} --to f.csv",
+        time(239)
+    ));
+    let forecasts = sandbox.read("f.csv");
+    let lines: Vec<&str> = forecasts.lines().collect();
+    assert_eq!(
+        (lines[0], lines.len()),
+        ("host,ts,cpu,memory", 1 + 2 * 4),
+        "{forecasts}"
+    );
+    for (hour, line) in (240..244).zip(&lines[1..5]) {
+        let cpu: f64 = line.split(',').nth(2).unwrap().parse().unwrap();
+        let wave = 50.0 + 20.0 * (f64::from(hour) / 24.0 * std::f64::consts::TAU).sin();
+        assert!((cpu - wave).abs() < 5.0, "{line} for {wave}");
+    }
+    for again in ["reproduce m:v1", "--threads 1 reproduce m:v1"] {
+        let again = sandbox.ok(again).stdout;
+        assert!(again.contains("m:v1 is reproduced"), "{again}");
+    }
+    let odd = pipeline.replace("rounds = 40", "rounds = 40\nobjective = \"poisson\"");
+    sandbox.write("pipelines/p.toml", &odd);
+    sandbox.ok("apply");
+    let said = sandbox.refused("train --view fv:v1");
+    assert!(said.contains("objective `poisson` cannot forecast"), "{said}");
+}
+
+#[test]
+fn a_pipeline_that_names_no_baselines_is_compared_with_four() {
+    let silent = "baselines = [\"last_value\", \"seasonal_naive(1d)\", \"mean\"]";
+    let pipeline = PIPELINE
+        .replace(silent, "")
+        .replace("beats = [\"mean\", \"champion\"]", "beats = [\"lightgbm\"]");
+    let sandbox = ready(VIEW, &pipeline);
+    let trained = sandbox.run("train --view fv:v1");
+    assert!(trained.stdout.contains("gate beats lightgbm"), "{}", trained.screen());
+    let run = sandbox.ok("run show 1 --json").json();
+    let subjects = run["report"]["forecast"]["test"]["subjects"].as_array().unwrap();
+    let names: Vec<&str> = subjects.iter().map(|of| of["subject"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["model", "last_value", "seasonal_naive(1d)", "lightgbm"],
+        "linear maps are the learner"
+    );
+    for of in subjects {
+        assert_eq!(
+            of["all"]["rows"], subjects[0]["all"]["rows"],
+            "on the same windows: {of}"
+        );
+    }
+}
+
+const WALK: &str = "[split]\nstrategy = \"walk_forward\"\nfolds = 3\nvalidation = \"36h\"\ntest = \"1d\"\n";
+
+/// The view, walking forward.
+fn walking() -> String {
+    let split = VIEW.find("[split]").unwrap();
+    format!("{}{WALK}", &VIEW[..split])
+}
+
+#[test]
+fn a_walk_forward_trains_model_and_baselines_on_every_fold() {
+    let pipeline = PIPELINE.replace("beats = [\"mean\", \"champion\"]", "beats = [\"mean\"]");
+    let pipeline = pipeline.replace("\"mean\"]\n[gate]", "\"mean\", \"lightgbm\"]\n[gate]");
+    let sandbox = ready(&walking(), &pipeline);
+    let screen = sandbox.ok("train --view fv:v1").stdout;
+    for line in [
+        "fold by fold",
+        "mean and standard deviation over the folds",
+        "the model is that of the last fold",
+        "\u{b1}",
+    ] {
+        assert!(screen.contains(line), "no `{line}` in:\n{screen}");
+    }
+    let run = sandbox.ok("run show 1 --json").json();
+    let report = &run["report"]["folds"];
+    let folds = report["folds"].as_array().unwrap();
+    let names: Vec<String> = folds
+        .iter()
+        .map(|fold| format!("{} {}", fold["fold"], fold["part"].as_str().unwrap()))
+        .collect();
+    let wanted = (1..=3).flat_map(|fold| [format!("{fold} validation"), format!("{fold} test")]);
+    assert_eq!(names, wanted.collect::<Vec<_>>());
+    for fold in folds {
+        let baselines: Vec<&str> = fold["baselines"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|of| of["baseline"].as_str().unwrap())
+            .collect();
+        assert_eq!(baselines, ["last_value", "seasonal_naive(1d)", "mean", "lightgbm"]);
+        assert!(fold["scores"][0]["value"].as_f64().is_some(), "{fold}");
+    }
+    let windows: Vec<u64> = folds.iter().map(|fold| fold["train_rows"].as_u64().unwrap()).collect();
+    assert!(
+        windows[0] < windows[2] && windows[2] < windows[4],
+        "train expands: {windows:?}"
+    );
+    let metrics: serde_json::Value = serde_json::from_str(&sandbox.read(".platform/models/m/v1/metrics.json")).unwrap();
+    let parts = metrics["parts"].as_array().unwrap();
+    let test = parts.iter().find(|part| part["part"] == "test").unwrap();
+    assert_eq!(
+        folds[5]["scores"], test["model"],
+        "the last fold is the dataset's own parts"
+    );
+    let means = report["means"].as_array().unwrap();
+    let of_baseline = |mean: &&serde_json::Value| mean["baseline"] == "lightgbm" && mean["part"] == "test";
+    assert!(
+        means.iter().any(|mean| of_baseline(&mean) && mean["folds"] == 3),
+        "{means:?}"
+    );
+    let card = sandbox.ok("registry card m").stdout;
+    for line in [
+        "learned anew on each fold",
+        "| 1 | test |",
+        "Mean and standard deviation over the folds",
+    ] {
+        assert!(card.contains(line), "no `{line}` in:\n{card}");
+    }
+    let again = sandbox.ok("--threads 1 reproduce m:v1").stdout;
+    assert!(
+        again.contains("folds.json") && again.contains("m:v1 is reproduced"),
+        "{again}"
+    );
+}
+
+#[test]
+fn what_comes_after_a_folds_test_changes_nothing_of_it() {
+    let folds = |others_from: u64| {
+        let sandbox = ready_with(&walking(), PIPELINE, others_from);
+        // The gates look at the last fold, whose test is another.
+        sandbox.run("train --view fv:v1");
+        let run = sandbox.ok("run show 1 --json").json();
+        run["report"]["folds"]["folds"].as_array().unwrap().clone()
+    };
+    // The test of the last fold begins with hour 216.
+    let (own, changed) = (folds(240), folds(216));
+    assert_eq!(
+        own[..5],
+        changed[..5],
+        "the first two folds, and the validation of the last"
+    );
+    assert_ne!(own[5], changed[5], "the test of the last");
 }
 
 #[test]
@@ -195,8 +394,8 @@ fn views_and_pipelines_that_cannot_forecast_are_refused() {
         ),
         (
             VIEW.to_owned(),
-            PIPELINE.replace("dlinear", "lightgbm"),
-            "learner `lightgbm` cannot forecast `fv:v1`",
+            PIPELINE.replace("\"mean\"]", "\"lightgbn\"]"),
+            "did you mean `lightgbm`?",
         ),
         (
             VIEW.replace(

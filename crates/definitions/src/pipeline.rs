@@ -84,6 +84,8 @@ pub enum Baseline {
     SeasonalNaive(crate::Duration),
     /// Two linear maps from what was to what will be, fitted on the training windows of a view with `[forecast]`.
     Dlinear,
+    /// LightGBM on lagged features, fitted on the training windows of a view with `[forecast]`.
+    Lightgbm,
 }
 
 /// `[evaluate]`
@@ -219,16 +221,51 @@ impl std::str::FromStr for LearnerKind {
     }
 }
 
+impl Baseline {
+    /// What a pipeline that names no baselines compares forecasts with: the newest value, the value a day before where a day is two steps or
+    /// more and a whole number of them, and the two that learn; without the one that is the learner itself.
+    #[must_use]
+    pub fn of_forecasts(frequency: crate::Duration, learner: LearnerKind) -> Vec<Self> {
+        let (day, step) = (crate::Duration::DAY, frequency.micros().max(1));
+        let has_days = day.micros() >= 2 * step && day.micros() % step == 0;
+        let mut baselines = vec![Self::LastValue];
+        baselines.extend(has_days.then_some(Self::SeasonalNaive(day)));
+        baselines.extend((learner != LearnerKind::Dlinear).then_some(Self::Dlinear));
+        baselines.extend((learner != LearnerKind::Lightgbm).then_some(Self::Lightgbm));
+        baselines
+    }
+
+    /// Whether it learns from windows: rows have none.
+    #[must_use]
+    pub fn needs_windows(self) -> bool {
+        matches!(self, Self::Dlinear | Self::Lightgbm)
+    }
+}
+
 impl Pipeline {
     /// Every baseline it needs, each once: those that it evaluates, then those that the model has to beat.
     #[must_use]
     pub fn baselines(&self) -> Vec<Baseline> {
+        self.with_beaten(&self.evaluate.baselines)
+    }
+
+    /// Every baseline it needs where it forecasts, each once: where it names none to evaluate, those of [`Baseline::of_forecasts`].
+    #[must_use]
+    pub fn forecast_baselines(&self, frequency: crate::Duration, learner: LearnerKind) -> Vec<Baseline> {
+        if self.evaluate.baselines.is_empty() {
+            self.with_beaten(&Baseline::of_forecasts(frequency, learner))
+        } else {
+            self.baselines()
+        }
+    }
+
+    fn with_beaten(&self, evaluated: &[Baseline]) -> Vec<Baseline> {
         let rivals = self.gate.beats.iter().filter_map(|rival| match rival {
             Rival::Baseline(baseline) => Some(baseline),
             Rival::Alias(_) => None,
         });
         let mut baselines: Vec<Baseline> = Vec::new();
-        for baseline in self.evaluate.baselines.iter().chain(rivals) {
+        for baseline in evaluated.iter().chain(rivals) {
             if !baselines.contains(baseline) {
                 baselines.push(*baseline);
             }
@@ -244,6 +281,7 @@ impl std::fmt::Display for Baseline {
             Self::Mean => f.write_str("mean"),
             Self::SeasonalNaive(season) => write!(f, "seasonal_naive({season})"),
             Self::Dlinear => f.write_str("dlinear"),
+            Self::Lightgbm => f.write_str("lightgbm"),
         }
     }
 }
@@ -258,10 +296,11 @@ impl std::str::FromStr for Baseline {
             ("last_value", _) => Ok(Self::LastValue),
             ("mean", _) => Ok(Self::Mean),
             ("dlinear", _) => Ok(Self::Dlinear),
+            ("lightgbm", _) => Ok(Self::Lightgbm),
             (_, Some(Ok(season))) if season > crate::Duration::ZERO => Ok(Self::SeasonalNaive(season)),
             _ => Err(crate::ReferenceError {
                 found: text.to_owned(),
-                wanted: "a baseline: `last_value`, `mean`, `seasonal_naive(1d)` or `dlinear`",
+                wanted: "a baseline: `last_value`, `mean`, `seasonal_naive(1d)`, `dlinear` or `lightgbm`",
             }),
         }
     }
@@ -277,5 +316,23 @@ impl TryFrom<String> for Baseline {
 impl From<Baseline> for String {
     fn from(baseline: Baseline) -> String {
         baseline.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forecasts_are_compared_with_what_fits_their_steps_and_learner() {
+        let check = |frequency: &str, learner, wanted: &str| {
+            let baselines = Baseline::of_forecasts(frequency.parse().unwrap_or_default(), learner);
+            let names: Vec<String> = baselines.iter().map(ToString::to_string).collect();
+            assert_eq!(names.join(" "), wanted, "steps of {frequency}");
+        };
+        check("5m", LearnerKind::Tft, "last_value seasonal_naive(1d) dlinear lightgbm");
+        check("1h", LearnerKind::Dlinear, "last_value seasonal_naive(1d) lightgbm");
+        check("1d", LearnerKind::Lightgbm, "last_value dlinear");
+        check("7m", LearnerKind::Tft, "last_value dlinear lightgbm");
     }
 }

@@ -96,6 +96,8 @@ const UNITS: [(&str, i64); 7] = [
 impl Duration {
     /// No time at all.
     pub const ZERO: Self = Self(0);
+    /// 24 hours.
+    pub const DAY: Self = Self(86_400_000_000);
 
     /// A span of so many microseconds; `None` when negative.
     #[must_use]

@@ -3,6 +3,7 @@
 //! Everything on it is evidence that was recorded on the way, never a claim. The same evidence gives the same text.
 
 mod evidence;
+mod folds;
 mod forecast;
 mod limitations;
 mod markdown;

@@ -12,6 +12,8 @@
 //! no scale are left out of MASE. Sources: Hyndman, Koehler, *Another look at measures of forecast accuracy*, 2006; Lim et al., *Temporal
 //! Fusion Transformers*, 2021, equation 26.
 
+mod rows;
+
 use definitions::Rival;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,8 @@ use crate::{
     EvaluationError, MIN_GATED_ROWS, Metric, PartEvaluation, RivalEvaluation, Score, SliceEvaluation, SliceKey, Truth,
     name_of, scores,
 };
+
+pub use rows::ForecastRow;
 
 /// How often an interval held the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

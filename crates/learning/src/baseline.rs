@@ -39,8 +39,8 @@ pub fn baseline(kind: Baseline, observations: &Observations<'_>) -> Vec<f64> {
     let rows = observations.times.len();
     let (bound, oldest): (i64, Option<i64>) = match kind {
         Baseline::Mean => return vec![observations.mean; rows],
-        // It needs windows: rows have none.
-        Baseline::Dlinear => return vec![f64::NAN; rows],
+        // They need windows: rows have none.
+        Baseline::Dlinear | Baseline::Lightgbm => return vec![f64::NAN; rows],
         Baseline::LastValue => (observations.horizon.micros().max(1), None),
         Baseline::SeasonalNaive(season) => {
             let (season, horizon) = (season.micros().max(1), observations.horizon.micros());
@@ -120,7 +120,7 @@ mod tests {
             let t = o.times[row];
             let candidates = (0..o.times.len()).filter(|&s| o.entities[s] == o.entities[row] && o.labels[s].is_some());
             let chosen = match kind {
-                Baseline::Mean | Baseline::Dlinear => None,
+                Baseline::Mean | Baseline::Dlinear | Baseline::Lightgbm => None,
                 Baseline::LastValue => candidates
                     .filter(|&s| o.times[s] < t && o.times[s] + o.horizon.micros() <= t)
                     .max_by_key(|&s| (o.times[s], s)),

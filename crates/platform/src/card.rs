@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use definitions::{EventTime, Fingerprint, LearnerKind, Pipeline, Role, Split, Versioned, WallTime};
 use evaluation::{
-    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardForecast, CardGroup, CardJoin, CardNote, CardPart,
-    CardSplit, CardTraining, CardVariable, GateReport,
+    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardFoldMean, CardForecast, CardGroup, CardJoin, CardNote,
+    CardPart, CardSplit, CardTraining, CardVariable, GateReport,
 };
 use feature_store::dataset::{JoinReport, Manifest};
 use serde_json::Value;
@@ -52,6 +52,7 @@ pub fn evidence(
         training: training(origin, trained),
         evaluation: trained.evaluation.clone(),
         folds: folds(trained),
+        fold_means: fold_means(trained),
         leaks: trained.leaks.clone(),
         importance: trained.importance.iter().map(feature).collect(),
         forecast: forecast(trained),
@@ -121,6 +122,23 @@ fn folds(trained: &Trained) -> Vec<CardFold> {
         part: of.part.clone(),
         rows: of.rows,
         scores: of.scores.clone(),
+        baselines: of
+            .baselines
+            .iter()
+            .map(|of| (of.baseline.clone(), of.scores.clone()))
+            .collect(),
+    })
+    .collect()
+}
+
+fn fold_means(trained: &Trained) -> Vec<CardFoldMean> {
+    let all = trained.folds.iter().flat_map(|report| &report.means);
+    all.map(|of| CardFoldMean {
+        part: of.part.clone(),
+        baseline: of.baseline.clone(),
+        metric: of.metric.clone(),
+        mean: of.mean,
+        std: of.std,
     })
     .collect()
 }

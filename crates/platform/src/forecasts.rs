@@ -1,6 +1,6 @@
 //! How good forecasts are and what they rest on, on a screen; from a run that has just ended, or from what the registry keeps of one.
 
-use evaluation::{ForecastEvaluation, ForecastScores, SubjectScores};
+use evaluation::{ForecastEvaluation, ForecastRow};
 use learning::{Explanation, VariableWeight};
 
 use crate::failure::Outcome;
@@ -11,66 +11,47 @@ const STEPS_SHOWN: usize = 12;
 /// The widest bar, in letters.
 const BAR: f64 = 40.0;
 
-/// Prints what was measured of everybody on a part: over everything, target by target where there are several, and of the model at the first,
-/// the middle and the last step ahead.
+/// Prints what was measured of everybody on a part, side by side: over everything where there are several targets, target by target, and at the
+/// first, the middle and the last step ahead.
 pub fn print(part: &str, evaluation: &ForecastEvaluation) -> Outcome {
-    let horizon = usize::try_from(evaluation.horizon).unwrap_or(usize::MAX);
     screen::line(format!(
         "\n{part}: {}, {} ahead",
         screen::things(evaluation.windows, "window"),
-        screen::things(horizon, "step")
+        screen::things(evaluation.horizon, "step")
     ))?;
-    let intervals = evaluation
-        .subjects
-        .first()
-        .map(|model| model.all.coverage.as_slice())
-        .unwrap_or_default();
-    let intervals: Vec<String> = intervals
-        .iter()
-        .map(|of| format!("in {} %", (of.interval * 1e3).round() / 10.0))
-        .collect();
+    let (more, risks) = (evaluation.headings(), evaluation.quantiles.len());
     let mut head = vec![
-        "subject",
         "target",
         "step",
+        "subject",
         "mae",
         "rmse",
         "mase",
         "smape",
         "quantile loss",
     ];
-    head.extend(intervals.iter().map(String::as_str));
+    head.extend(more.iter().map(String::as_str));
     let mut table = Table::new(&head);
-    let mut add = |subject: &str, target: &str, step: &str, scores: &ForecastScores| {
-        let mut row = vec![subject.to_owned(), target.to_owned(), step.to_owned()];
-        let values = [
-            scores.mae,
-            scores.rmse,
-            scores.mase,
-            scores.smape,
-            scores.weighted_quantile_loss,
+    for ForecastRow {
+        subject,
+        target,
+        step,
+        scores,
+    } in evaluation.rows(&evaluation.telling_steps())
+    {
+        let step = step.map(|step| step.to_string());
+        let mut row = vec![
+            target.unwrap_or("all").to_owned(),
+            step.unwrap_or_default(),
+            subject.to_owned(),
         ];
-        row.extend(values.map(screen::optional_value));
-        row.extend((0..intervals.len()).map(|at| {
-            let share = scores.coverage.get(at).map(|of| format!("{:.1} %", of.share * 100.0));
+        row.extend(scores.errors().map(screen::optional_value));
+        row.extend((0..risks).map(|at| screen::optional_value(scores.risk(at))));
+        row.extend((0..more.len() - risks).map(|at| {
+            let share = scores.covered(at).map(|share| format!("{:.1} %", share * 100.0));
             share.unwrap_or_default()
         }));
         table.row(row);
-    };
-    for SubjectScores { subject, all, targets } in &evaluation.subjects {
-        add(subject, "", "", all);
-        for target in targets.iter().filter(|_| targets.len() > 1) {
-            add(subject, &target.target, "", &target.all);
-        }
-        let mut shown = vec![0, horizon / 2, horizon.saturating_sub(1)];
-        shown.dedup();
-        for target in targets.iter().filter(|_| subject == "model" && horizon > 1) {
-            for at in &shown {
-                if let Some(scores) = target.steps.get(*at) {
-                    add(subject, &target.target, &(at + 1).to_string(), scores);
-                }
-            }
-        }
     }
     table.print()
 }

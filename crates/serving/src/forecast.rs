@@ -6,14 +6,14 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array, new_null_array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema};
-use learning::{ForecastModel, ForecastSignature, Panel, PanelColumns, Signature, Window};
+use learning::{ForecastModel, ForecastSignature, Panel, PanelColumns, PartNumber, Signature, Window};
 
 use crate::ServingError;
 
 /// Rows of what happened.
-const PAST: u8 = 1;
+const PAST: PartNumber = 1;
 /// Rows of what is ahead.
-const AHEAD: u8 = 2;
+const AHEAD: PartNumber = 2;
 
 /// Missing values that are named; of more, the number is.
 const NAMED: usize = 5;
@@ -121,7 +121,7 @@ impl ForecastPredictor {
         let mut windows = Vec::new();
         for entity in 0..panel.names.len() {
             let (rows, first) = panel.series(entity);
-            let has = |part: u8| panel.parts.get(rows.clone()).unwrap_or_default().contains(&part);
+            let has = |part: PartNumber| panel.parts.get(rows.clone()).unwrap_or_default().contains(&part);
             if has(AHEAD) && !(has(PAST) && first <= step) {
                 return Err(ServingError::NoHistory {
                     entity: panel.shown(entity),
@@ -165,7 +165,12 @@ impl ForecastPredictor {
     }
 
     /// The batch with every column of the panel; those that are not there yet are NULL.
-    fn whole(&self, batch: &RecordBatch, columns: &PanelColumns, part: u8) -> Result<RecordBatch, ServingError> {
+    fn whole(
+        &self,
+        batch: &RecordBatch,
+        columns: &PanelColumns,
+        part: PartNumber,
+    ) -> Result<RecordBatch, ServingError> {
         let time = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
         let inputs = self.signature.inputs.iter().chain(&self.signature.keys);
         let typed: Vec<(&String, DataType)> = inputs

@@ -70,6 +70,12 @@ pub enum TreesError {
         /// What the labels are.
         found: String,
     },
+    /// An objective that does not learn differences, or not their middle.
+    #[error("objective `{objective}` cannot forecast: wanted `regression_l1`, `regression`, `huber` or `fair`")]
+    ForecastObjective {
+        /// The objective.
+        objective: &'static str,
+    },
     /// A metric that says nothing about what the objective learns: LightGBM would measure something else under its name.
     #[error("metric `{metric}` does not fit objective `{objective}`: wanted {wanted}")]
     Metric {
@@ -127,6 +133,7 @@ impl TreesError {
             Self::Parameter(_)
             | Self::Label { .. }
             | Self::Objective { .. }
+            | Self::ForecastObjective { .. }
             | Self::Metric { .. }
             | Self::NoRows
             | Self::NoFeatures
@@ -150,6 +157,9 @@ impl TreesError {
             Self::Label { .. } | Self::Objective { .. } => {
                 Some("choose another `objective` in `[train.lightgbm]`, or another label".to_owned())
             }
+            Self::ForecastObjective { .. } => Some(
+                "remove `objective` from `[train.lightgbm]`: without it, the absolute error is made small".to_owned(),
+            ),
             Self::Metric { .. } => {
                 Some("remove `metric` from `[train.lightgbm]`: without it, the objective's own is used".to_owned())
             }

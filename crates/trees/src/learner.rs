@@ -164,7 +164,7 @@ impl LightGbm {
         Ok(())
     }
 
-    fn train(
+    pub(crate) fn train(
         &self,
         data: &TrainingData,
         control: &mut dyn FnMut(&IterationReport) -> Control,

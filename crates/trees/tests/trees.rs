@@ -7,6 +7,7 @@
     reason = "a test that cannot go on stops"
 )]
 
+mod forecasts;
 mod promises;
 
 use std::collections::BTreeMap;

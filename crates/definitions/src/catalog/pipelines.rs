@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::Catalog;
 use crate::resolve::{resolve, some_of, unknown_reference};
 use crate::{
-    Baseline, FeatureGroup, FeatureView, GroupRef, LearnerKind, Parsed, Pipeline, Problem, ResolvedView, Role, ViewRef,
-    nearest,
+    FeatureGroup, FeatureView, GroupRef, LearnerKind, Parsed, Pipeline, Problem, ResolvedView, Role, ViewRef, nearest,
 };
 
 impl Catalog {
@@ -28,7 +27,7 @@ impl Catalog {
         };
         check_learner(pipeline, &resolved, problems);
         if resolved.panel.is_none() {
-            check_no_dlinear(pipeline, &resolved, problems);
+            check_baselines(pipeline, &resolved, problems);
             check_target(pipeline, &resolved, problems);
             check_inputs(pipeline, &resolved, problems);
         } else {
@@ -50,42 +49,33 @@ impl Catalog {
     }
 }
 
-/// Trees learn rows, the transformer learns windows: which of the two a view gives follows from whether it forecasts.
+/// Trees learn rows and windows, the others windows alone: which of the two a view gives follows from whether it forecasts.
 fn check_learner(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, problems: &mut Vec<Problem>) {
-    let view = &resolved.view;
-    let (what, wanted, found, hint) = match (pipeline.definition.train.learner, &resolved.panel) {
-        (kind @ (LearnerKind::Tft | LearnerKind::Dlinear), None) => (
-            format!("learner `{}` cannot learn `{view}`", kind.word()),
-            "a view with `[forecast]`",
-            "none in the view",
-            "learner = \"lightgbm\"",
-        ),
-        (LearnerKind::Lightgbm, Some(_)) => (
-            format!("learner `lightgbm` cannot forecast `{view}`"),
-            "`tft` or `dlinear` for a view with `[forecast]`",
-            "`lightgbm`",
-            "learner = \"tft\"",
-        ),
-        _ => return,
-    };
-    let problem = pipeline.problem("train.learner", what).wanted(wanted).found(found);
-    problems.push(problem.hint(hint.to_owned()));
-}
-
-/// Linear maps need windows.
-fn check_no_dlinear(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, problems: &mut Vec<Problem>) {
-    if !pipeline.definition.baselines().contains(&Baseline::Dlinear) {
+    let (kind, view) = (pipeline.definition.train.learner, &resolved.view);
+    if resolved.panel.is_some() || !matches!(kind, LearnerKind::Tft | LearnerKind::Dlinear) {
         return;
     }
-    let is_evaluated = pipeline.definition.evaluate.baselines.contains(&Baseline::Dlinear);
-    let path = if is_evaluated {
-        "evaluate.baselines"
-    } else {
-        "gate.beats"
-    };
-    let problem = pipeline.problem(path, format!("baseline `dlinear` of `{}`", resolved.view));
+    let problem = pipeline.problem(
+        "train.learner",
+        format!("learner `{}` cannot learn `{view}`", kind.word()),
+    );
     let problem = problem.wanted("a view with `[forecast]`").found("none in the view");
-    problems.push(problem.hint("remove `dlinear`".to_owned()));
+    problems.push(problem.hint("learner = \"lightgbm\"".to_owned()));
+}
+
+/// Baselines that learn need windows.
+fn check_baselines(pipeline: &Parsed<Pipeline>, resolved: &ResolvedView, problems: &mut Vec<Problem>) {
+    let baselines = pipeline.definition.baselines();
+    for baseline in baselines.into_iter().filter(|baseline| baseline.needs_windows()) {
+        let path = if pipeline.definition.evaluate.baselines.contains(&baseline) {
+            "evaluate.baselines"
+        } else {
+            "gate.beats"
+        };
+        let problem = pipeline.problem(path, format!("baseline `{baseline}` of `{}`", resolved.view));
+        let problem = problem.wanted("a view with `[forecast]`").found("none in the view");
+        problems.push(problem.hint(format!("remove `{baseline}`")));
+    }
 }
 
 /// Every target of a forecast is learned at once.

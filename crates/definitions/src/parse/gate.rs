@@ -161,7 +161,7 @@ fn beats(field: &Field<'_>) -> Vec<Rival> {
     let mut rivals: Vec<Rival> = Vec::new();
     for element in field.list().unwrap_or_default() {
         let Some(text) = element.text() else { continue };
-        let wanted = "a baseline (`last_value`, `mean`, `seasonal_naive(1d)`, `dlinear`) or an alias of the model, such as `champion`";
+        let wanted = "a baseline (`last_value`, `mean`, `seasonal_naive(1d)`, `dlinear`, `lightgbm`) or an alias of the model, such as `champion`";
         let rival = match (
             text.parse().map(Rival::Baseline),
             text.parse::<Name>(),

@@ -236,7 +236,7 @@ fn baselines(field: &Field<'_>) -> Vec<Baseline> {
 /// What a text that is no baseline may have been meant to be.
 pub(super) fn baseline_hint(text: &str) -> Option<String> {
     let name = text.split('(').next().unwrap_or_default();
-    let near = nearest(name, ["last_value", "mean", "seasonal_naive", "dlinear"])?;
+    let near = nearest(name, ["last_value", "mean", "seasonal_naive", "dlinear", "lightgbm"])?;
     Some(format!(
         "did you mean `{}`?",
         if near == "seasonal_naive" {

@@ -135,12 +135,10 @@ impl<'a> Resolver<'a> {
             self.problems
                 .push(problem.hint("name the group whose rows are measurements over time".to_owned()));
         }
-        if let Some(split @ (Split::Random { .. } | Split::WalkForward { .. })) = &self.view.split {
-            let what = match split {
-                Split::Random { .. } => "the rows of a series cannot be drawn one by one",
-                _ => "a view for forecasting does not walk forward yet",
-            };
-            let problem = self.problem("split.strategy", what).wanted("`time` or `group`");
+        if let Some(split @ Split::Random { .. }) = &self.view.split {
+            let what = "the rows of a series cannot be drawn one by one";
+            let problem = self.problem("split.strategy", what);
+            let problem = problem.wanted("`time`, `walk_forward` or `group`");
             let found = format!("`{}`", split.strategy());
             self.problems
                 .push(problem.found(found).hint("strategy = \"time\"".to_owned()));

@@ -29,6 +29,9 @@ pub struct CardEvidence {
     /// How good the pipeline was on each fold, where the split has folds.
     #[serde(default)]
     pub folds: Vec<CardFold>,
+    /// Their means, of the model and then of each baseline.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fold_means: Vec<CardFoldMean>,
     /// What the leak tests found.
     #[serde(default)]
     pub leaks: Vec<LeakCheck>,
@@ -156,6 +159,24 @@ pub struct CardFold {
     pub rows: u64,
     /// The scores.
     pub scores: Vec<Score>,
+    /// The scores of each baseline, by name, where they are measured on folds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<(String, Vec<Score>)>,
+}
+
+/// A metric over all folds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CardFoldMean {
+    /// `validation` or `test`.
+    pub part: String,
+    /// The baseline; `None`: this model.
+    pub baseline: Option<String>,
+    /// The metric.
+    pub metric: String,
+    /// Its mean over the folds in which it is defined.
+    pub mean: f64,
+    /// Its standard deviation (n - 1); `None`: of one fold.
+    pub std: Option<f64>,
 }
 
 /// How a model learned.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::markdown::{Markdown, count, number};
-use crate::{ForecastEvaluation, ForecastScores};
+use crate::{ForecastEvaluation, ForecastRow};
 
 /// Steps that are shown of attention.
 const STEPS_SHOWN: usize = 12;
@@ -56,62 +56,74 @@ pub struct CardVariable {
     pub p90: f64,
 }
 
-/// Everybody's scores, by target and at the first, the middle and the last step.
+/// Everybody's scores side by side: over everything, by target, at the first, the middle and the last step; and the error of every step.
 pub(super) fn scores(text: &mut Markdown, evaluation: &ForecastEvaluation) {
-    let horizon = usize::try_from(evaluation.horizon).unwrap_or(usize::MAX);
     text.paragraph(&format!(
-        "{} windows, {} steps ahead. Quantile loss: the mean over the quantiles {:?} of 2 Σ loss / Σ |truth|. A forecast that is one \
+        "{} windows, {} steps ahead. Risk of a quantile: 2 Σ loss / Σ |truth|; quantile loss: the mean over the quantiles {:?}. A forecast that is one \
          number is every quantile of itself.",
         count(evaluation.windows),
         count(evaluation.horizon),
         evaluation.quantiles
     ));
-    let intervals = evaluation
-        .subjects
-        .first()
-        .map(|of| of.all.coverage.as_slice())
-        .unwrap_or_default();
-    let covered: Vec<String> = intervals
-        .iter()
-        .map(|of| format!("in {} %", (of.interval * 1e3).round() / 10.0))
-        .collect();
+    let (more, risks) = (evaluation.headings(), evaluation.quantiles.len());
     let mut head = vec![
-        "compared",
         "target",
         "step",
+        "compared",
         "MAE",
         "RMSE",
         "MASE",
         "sMAPE",
         "quantile loss",
     ];
-    head.extend(covered.iter().map(String::as_str));
-    let row = |subject: &str, target: &str, step: String, of: &ForecastScores| {
-        let mut cells = vec![subject.to_owned(), target.to_owned(), step];
-        cells.extend([of.mae, of.rmse, of.mase, of.smape, of.weighted_quantile_loss].map(number));
-        cells.extend((0..covered.len()).map(|at| {
-            let share = of.coverage.get(at).map(|of| format!("{:.1} %", of.share * 100.0));
+    head.extend(more.iter().map(String::as_str));
+    let row = |of: &ForecastRow<'_>| {
+        let step = of.step.map_or_else(|| "all".to_owned(), |step| step.to_string());
+        let mut cells = vec![
+            of.target.unwrap_or("all").to_owned(),
+            step,
+            shown(of.subject).to_owned(),
+        ];
+        cells.extend(of.scores.errors().map(number));
+        cells.extend((0..risks).map(|at| number(of.scores.risk(at))));
+        cells.extend((0..more.len() - risks).map(|at| {
+            let share = of.scores.covered(at).map(|share| format!("{:.1} %", share * 100.0));
             share.unwrap_or_else(|| "–".to_owned())
         }));
         cells
     };
-    let mut rows = Vec::new();
-    for of in &evaluation.subjects {
-        let subject = if of.subject == "model" {
-            "this model"
-        } else {
-            of.subject.as_str()
-        };
-        for target in &of.targets {
-            rows.push(row(subject, &target.target, "all".to_owned(), &target.all));
-        }
-        let mut shown = vec![0, horizon / 2, horizon.saturating_sub(1)];
-        shown.dedup();
-        for target in of.targets.iter().filter(|_| of.subject == "model" && horizon > 1) {
-            let steps = shown.iter().filter_map(|at| Some((at, target.steps.get(*at)?)));
-            rows.extend(steps.map(|(at, scores)| row(subject, &target.target, (at + 1).to_string(), scores)));
-        }
+    let rows = evaluation.rows(&evaluation.telling_steps());
+    text.table(&head, rows.iter().map(row));
+    by_step(text, evaluation);
+}
+
+fn shown(subject: &str) -> &str {
+    if subject == "model" { "this model" } else { subject }
+}
+
+/// The error of every step: a row a target and step, a column a subject.
+fn by_step(text: &mut Markdown, evaluation: &ForecastEvaluation) {
+    let horizon = usize::try_from(evaluation.horizon).unwrap_or_default();
+    if horizon < 2 {
+        return;
     }
+    let has_mase = evaluation.subjects.iter().any(|of| of.all.mase.is_some());
+    text.paragraph(&format!("{} by step ahead:", if has_mase { "MASE" } else { "MAE" }));
+    let mut head = vec!["target", "step"];
+    head.extend(evaluation.subjects.iter().map(|of| shown(&of.subject)));
+    let steps: Vec<usize> = (1..=horizon).collect();
+    let all = evaluation.rows(&steps);
+    let of_steps: Vec<&ForecastRow<'_>> = all.iter().filter(|of| of.step.is_some()).collect();
+    let rows = of_steps.chunk_by(|one, other| (one.target, one.step) == (other.target, other.step));
+    let rows = rows.map(|everybody| {
+        let first = everybody.first();
+        let target = first.and_then(|of| of.target).unwrap_or_default().to_owned();
+        let step = first.and_then(|of| of.step).unwrap_or_default().to_string();
+        let errors = everybody
+            .iter()
+            .map(|of| number(if has_mase { of.scores.mase } else { of.scores.mae }));
+        [target, step].into_iter().chain(errors).collect::<Vec<_>>()
+    });
     text.table(&head, rows);
 }
 

@@ -2,7 +2,7 @@
 
 use super::limitations::found_limitations;
 use super::markdown::{Markdown, count, number, percent};
-use super::{CardData, CardEvidence, CardFeature, CardGroup, CardPart, CardTraining, forecast, usage};
+use super::{CardData, CardEvidence, CardFeature, CardGroup, CardPart, CardTraining, folds, forecast, usage};
 use crate::{
     ConfusionMatrix, Evaluation, GateReport, LeakCheck, LeakFinding, Metric, PartEvaluation, Score, SliceEvaluation,
     name_of, score_of,
@@ -25,7 +25,7 @@ pub fn render_card(evidence: &CardEvidence) -> String {
     data(&mut text, &evidence.data);
     training(&mut text, &evidence.training);
     evaluation(&mut text, &evidence.evaluation);
-    folds(&mut text, evidence);
+    folds::scores(&mut text, evidence);
     match &evidence.forecast {
         Some(forecast) => {
             forecast::variables(&mut text, forecast);
@@ -218,24 +218,7 @@ fn evaluation(text: &mut Markdown, evaluation: &Evaluation) {
     slices(text, part, metrics, &names);
 }
 
-/// The same pipeline on stretches of time before: whether its scores last.
-fn folds(text: &mut Markdown, evidence: &CardEvidence) {
-    if evidence.folds.is_empty() {
-        return;
-    }
-    text.paragraph("The pipeline learned anew on each fold; the model is that of the last.");
-    let metrics = &evidence.evaluation.metrics;
-    let names: Vec<String> = metrics.iter().map(ToString::to_string).collect();
-    let mut head = vec!["fold", "part", "rows"];
-    head.extend(names.iter().map(String::as_str));
-    let rows = evidence.folds.iter().map(|fold| {
-        let cells = vec![fold.fold.to_string(), fold.part.clone(), count(fold.rows)];
-        row(cells, metrics, &fold.scores)
-    });
-    text.table(&head, rows);
-}
-
-fn row(mut cells: Vec<String>, metrics: &[Metric], scores: &[Score]) -> Vec<String> {
+pub(super) fn row(mut cells: Vec<String>, metrics: &[Metric], scores: &[Score]) -> Vec<String> {
     cells.extend(
         metrics
             .iter()

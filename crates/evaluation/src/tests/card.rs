@@ -1,9 +1,9 @@
 use definitions::{Baseline, Gates, Limits, Rival};
 
 use crate::{
-    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardForecast, CardGroup, CardJoin, CardNote, CardPart,
-    CardSplit, CardTraining, Evaluation, LeakCheck, LeakFinding, LeakTest, Metric, PartEvaluation, RivalEvaluation,
-    Score, SliceEvaluation, SliceKey, Task, check_gates, render_card,
+    CardData, CardEvidence, CardFeature, CardFile, CardFold, CardFoldMean, CardForecast, CardGroup, CardJoin, CardNote,
+    CardPart, CardSplit, CardTraining, Evaluation, LeakCheck, LeakFinding, LeakTest, Metric, PartEvaluation,
+    RivalEvaluation, Score, SliceEvaluation, SliceKey, Task, check_gates, render_card,
 };
 
 fn scores(mae: f64, r2: Option<f64>) -> Vec<Score> {
@@ -191,6 +191,7 @@ fn evidence() -> CardEvidence {
         gates: check_gates(&gates, &evaluation()),
         evaluation: evaluation(),
         folds: Vec::new(),
+        fold_means: Vec::new(),
         leaks: Vec::new(),
         importance: vec![
             feature("cpu_percent", 8.1e8, 4000, Some(9.87)),
@@ -217,7 +218,8 @@ fn folds_and_leak_tests_stand_on_the_card() {
         fold: 2,
         part: "test".to_owned(),
         rows: 40,
-        scores: part.model,
+        scores: part.model.clone(),
+        baselines: Vec::new(),
     }];
     evidence.leaks = vec![LeakCheck::of(
         LeakTest::SingleInput,
@@ -232,6 +234,25 @@ fn folds_and_leak_tests_stand_on_the_card() {
         "A leak test says: suspicion of a leak: of the label, `cpu_percent` explains 99.00 % alone (single_input).",
     ] {
         assert!(card.contains(line), "{card}");
+    }
+    let metric = evidence.evaluation.metrics[0].to_string();
+    let mean = |baseline: Option<&str>, mean: f64| CardFoldMean {
+        part: "test".to_owned(),
+        baseline: baseline.map(str::to_owned),
+        metric: metric.clone(),
+        mean,
+        std: Some(0.5),
+    };
+    evidence.folds[0].baselines = vec![("last_value".to_owned(), part.model)];
+    evidence.fold_means = vec![mean(None, 1.5), mean(Some("last_value"), 2.5)];
+    let card = render_card(&evidence);
+    for line in [
+        "| 2 | test | 40 | this model |",
+        "| 2 | test | 40 | last_value |",
+        "| test | this model | 1.500 ± 0.5000 |",
+        "| test | last_value | 2.500 ± 0.5000 |",
+    ] {
+        assert!(card.contains(line), "{line} in {card}");
     }
 }
 

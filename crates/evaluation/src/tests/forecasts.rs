@@ -61,6 +61,17 @@ fn every_number_is_as_by_hand() {
     close(rival.scores[0].value, 2.0);
     close(rival.model[0].value, 1.0);
     assert!(of.subjects[1].all.coverage.is_empty(), "one number covers nothing");
+    let rows = of.rows(&of.telling_steps());
+    let names = rows.iter().map(|row| (row.subject, row.target, row.step));
+    let side_by_side =
+        [None, Some(1), Some(2)].map(|step| ["model", "last_value"].map(|subject| (subject, Some("cpu"), step)));
+    assert_eq!(names.collect::<Vec<_>>(), side_by_side.concat());
+    assert_eq!(of.headings(), ["P10 risk", "P50 risk", "P90 risk", "in 80 %"]);
+    close(rows[0].scores.risk(0), risks[0]);
+    assert_eq!(
+        (rows[0].scores.covered(0).is_some(), rows[1].scores.covered(0)),
+        (true, None)
+    );
 }
 
 #[test]

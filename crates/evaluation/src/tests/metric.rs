@@ -38,7 +38,7 @@ fn unknown_metric_is_refused_with_the_nearest() {
         assert_eq!(error.hint().as_deref(), hint, "{found}");
     }
     let wanted = "`rsme` is not a metric: expected one of `mae`, `rmse`, `mse`, `mape`, `smape`, `r2`, `pinball(0.5)`, `auc`, \
-                  `log_loss`, `f1`, `accuracy`, `precision`, `recall`";
+                  `log_loss`, `f1`, `accuracy`, `precision`, `recall`, `mase`, `weighted_quantile_loss`";
     assert_eq!("rsme".parse::<Metric>().unwrap_err().to_string(), wanted);
 }
 

@@ -49,7 +49,7 @@ pub fn point_forecasts(
 ) -> Result<PointForecast, LearningError> {
     let season = match baseline {
         Baseline::SeasonalNaive(season) => season_steps(season, panel.grid)?,
-        Baseline::LastValue | Baseline::Mean | Baseline::Dlinear => 1,
+        Baseline::LastValue | Baseline::Mean | Baseline::Dlinear | Baseline::Lightgbm => 1,
     };
     let mut values = Vec::with_capacity(windows.len() * shape.horizon * panel.targets);
     for window in windows {
@@ -57,8 +57,8 @@ pub fn point_forecasts(
             for target in 0..panel.targets {
                 values.push(match baseline {
                     Baseline::Mean => means.get(target).copied().unwrap_or(f32::NAN),
-                    // It has to learn: see `dlinear`.
-                    Baseline::Dlinear => f32::NAN,
+                    // They have to learn.
+                    Baseline::Dlinear | Baseline::Lightgbm => f32::NAN,
                     Baseline::LastValue => known_before(panel, *window, window.now, 1, target),
                     Baseline::SeasonalNaive(_) => {
                         let seasons = (ahead + season - 1) / season;

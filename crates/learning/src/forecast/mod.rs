@@ -9,12 +9,13 @@
 //!
 //! Reading order: `grid` (times as steps), `panel` (rows as series), `windows` (what is asked, and of which part it is), `forecaster`
 //! (who answers), `notes` (what is said of how it learned), `baseline` (answers that need no learning), `dlinear` (answers that need
-//! little), `weights` (what an answer rests on).
+//! little), `lags` (windows as rows, for learners of rows), `weights` (what an answer rests on).
 
 mod baseline;
 mod dlinear;
 mod forecaster;
 mod grid;
+mod lags;
 mod notes;
 mod panel;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use baseline::{PointForecast, point_forecasts, season_steps, training_means,
 pub use dlinear::{Dlinear, DlinearModel};
 pub use forecaster::{ForecastData, ForecastModel, Forecaster, Forecasts, TrainingMoment, TrainingWatch};
 pub use grid::Grid;
+pub use lags::{Base, LagFeatures, LagRows, StepAhead, spread_steps};
 pub use notes::TrainingNote;
 pub use panel::{Panel, PanelColumns, PanelNotes};
 pub use variables::{Codes, Values, Variable, Variables};

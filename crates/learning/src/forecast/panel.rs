@@ -101,10 +101,18 @@ impl Panel {
     /// # Errors
     /// `Input` for columns that are missing; `Column` for a type that cannot be learned from; `Label` for a target that is no number.
     pub fn new(rows: &[(PartNumber, RecordBatch)], columns: &PanelColumns) -> Result<Self, LearningError> {
-        let parts: Vec<PartNumber> = rows
+        let parts = rows
             .iter()
-            .flat_map(|(part, batch)| std::iter::repeat_n(*part, batch.num_rows()))
-            .collect();
+            .flat_map(|(part, batch)| std::iter::repeat_n(*part, batch.num_rows()));
+        let batches: Vec<RecordBatch> = rows.iter().map(|(_, batch)| batch.clone()).collect();
+        Self::numbered(&batches, &parts.collect::<Vec<_>>(), columns)
+    }
+
+    /// Puts rows onto the grid, each of the part with its number.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn numbered(rows: &[RecordBatch], parts: &[PartNumber], columns: &PanelColumns) -> Result<Self, LearningError> {
         let times = times(rows, &columns.event_time)?;
         let grid = columns
             .grid
@@ -188,24 +196,24 @@ impl Panel {
     }
 }
 
-fn missing(name: &str) -> LearningError {
+pub(super) fn missing(name: &str) -> LearningError {
     LearningError::Input {
         problems: vec![format!("`{name}` is missing")],
     }
 }
 
-fn arrays(rows: &[(PartNumber, RecordBatch)], name: &str) -> Result<Vec<ArrayRef>, LearningError> {
-    let of = |(_, batch): &(PartNumber, RecordBatch)| batch.column_by_name(name).cloned().ok_or_else(|| missing(name));
+fn arrays(rows: &[RecordBatch], name: &str) -> Result<Vec<ArrayRef>, LearningError> {
+    let of = |batch: &RecordBatch| batch.column_by_name(name).cloned().ok_or_else(|| missing(name));
     rows.iter().map(of).collect()
 }
 
-fn column(rows: &[(PartNumber, RecordBatch)], name: &str) -> Result<ArrayRef, LearningError> {
+fn column(rows: &[RecordBatch], name: &str) -> Result<ArrayRef, LearningError> {
     let arrays = arrays(rows, name)?;
     let all: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
     Ok(concat(&all)?)
 }
 
-fn times(rows: &[(PartNumber, RecordBatch)], name: &str) -> Result<Vec<Option<i64>>, LearningError> {
+fn times(rows: &[RecordBatch], name: &str) -> Result<Vec<Option<i64>>, LearningError> {
     let wanted = Arrow::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     let mut times = Vec::new();
     for array in arrays(rows, name)? {

@@ -127,7 +127,7 @@ fn naive_windows(panel: &Panel, part: PartNumber, horizon: usize) -> Vec<Window>
 proptest! {
     #[test]
     fn windows_are_those_of_the_definition(
-        cells in prop::collection::vec((0..3_u8, 0..30_u8, any::<bool>(), 1..4_u8), 1..60),
+        cells in prop::collection::vec((0..3_u8, 0..30_u8, any::<bool>(), 1..4_u16), 1..60),
         horizon in 1..6_usize,
         stride in 1..4_usize,
     ) {

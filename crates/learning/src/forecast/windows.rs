@@ -12,7 +12,7 @@
 use super::panel::Panel;
 
 /// A part, as a number from 1; 0: there was no row.
-pub type PartNumber = u8;
+pub type PartNumber = u16;
 
 /// How far windows look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -70,6 +70,7 @@ fn pretty(value: &impl serde::Serialize) -> Outcome<Vec<u8>> {
 
 /// The parameters that training uses, defaults included, as JSON.
 pub fn model_parameters(pipeline: &Pipeline, learner: LearnerKind) -> Outcome<Value> {
+    // Trees have the same parameters for rows and for windows.
     if learner != LearnerKind::Lightgbm {
         return Ok(serde_json::to_value(super::forecast::parameters(pipeline, learner)?)?);
     }

@@ -1,9 +1,10 @@
 //! Training on each fold of a split that walks forward: **the same pipeline, learned anew on each fold's train, measured on its parts.**
 //!
 //! The last fold is the dataset's own parts: its model is the one that is kept, gated and registered. The folds before say how much the scores move
-//! as time goes on. They are measured without slices and rivals, and nothing else of them is kept.
+//! as time goes on. They are measured without slices and registered rivals, rows without baselines too, and nothing else of them is kept.
 
-use evaluation::{PartInput, Score, evaluate_part, score_of};
+use definitions::Rival;
+use evaluation::{Evaluation, Metric, PartInput, Score, evaluate_part, name_of, score_of};
 use feature_store::split::{Fold, Part};
 use learning::{IterationReport, Model};
 use serde::Serialize;
@@ -26,6 +27,18 @@ pub struct FoldScores {
     pub rows: u64,
     /// The scores.
     pub scores: Vec<Score>,
+    /// The scores of each baseline, where they are measured on folds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineScores>,
+}
+
+/// What was measured of a baseline on one part of one fold.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BaselineScores {
+    /// The baseline, as the pipeline writes it.
+    pub baseline: String,
+    /// The scores.
+    pub scores: Vec<Score>,
 }
 
 /// A metric over all folds.
@@ -33,6 +46,9 @@ pub struct FoldScores {
 pub struct FoldMean {
     /// The part.
     pub part: String,
+    /// The baseline; `None`: the model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
     /// The metric.
     pub metric: String,
     /// Folds in which it is defined.
@@ -98,6 +114,7 @@ fn measure(
             best_iteration: model.best_iteration(),
             rows: evaluated.rows,
             scores: evaluated.model,
+            baselines: Vec::new(),
         });
     }
     Ok(measured)
@@ -108,41 +125,93 @@ pub fn report(
     lesson: &Lesson<'_>,
     earlier: Vec<FoldScores>,
     fitted: &Fitted,
-    last: &evaluation::Evaluation,
+    last: &Evaluation,
 ) -> Option<FoldsReport> {
     let number = lesson.manifest.certificate.folds().last()?.number;
-    let of_last = last.parts.iter().map(|part| FoldScores {
+    let mut folds = earlier;
+    folds.extend(last.parts.iter().map(|part| FoldScores {
         fold: number,
         part: part.part.clone(),
         train_rows: fitted.train_rows,
         best_iteration: fitted.model.best_iteration(),
         rows: part.rows,
         scores: part.model.clone(),
-    });
-    let folds: Vec<FoldScores> = earlier.into_iter().chain(of_last).collect();
-    let mut means = Vec::new();
-    for part in [Part::Validation, Part::Test] {
-        for metric in &last.metrics {
-            let of_part = folds.iter().filter(|fold| fold.part == part.name());
-            let values = of_part.filter_map(|fold| score_of(&fold.scores, *metric)?.value);
-            means.extend(mean(part, metric.to_string(), &values.collect::<Vec<f64>>()));
-        }
-    }
-    Some(FoldsReport { folds, means })
+        baselines: Vec::new(),
+    }));
+    Some(with_means(folds, &last.metrics))
 }
 
-fn mean(part: Part, metric: String, values: &[f64]) -> Option<FoldMean> {
+/// What was measured of forecasts on a fold, the baselines included.
+pub fn of_forecasts(fold: &Fold, evaluated: &Evaluation, windows: usize, best_iteration: usize) -> Vec<FoldScores> {
+    let part = |part: &evaluation::PartEvaluation| FoldScores {
+        fold: fold.number,
+        part: part.part.clone(),
+        train_rows: windows,
+        best_iteration,
+        rows: part.rows,
+        scores: part.model.clone(),
+        baselines: part
+            .rivals
+            .iter()
+            .filter(|rival| matches!(rival.rival, Rival::Baseline(_)))
+            .map(|rival| BaselineScores {
+                baseline: name_of(&rival.rival),
+                scores: rival.scores.clone(),
+            })
+            .collect(),
+    };
+    evaluated.parts.iter().map(part).collect()
+}
+
+/// Folds, and the means over them: of the model, then of each baseline.
+pub fn with_means(folds: Vec<FoldScores>, metrics: &[Metric]) -> FoldsReport {
+    let mut subjects = vec![None];
+    for scores in folds.iter().flat_map(|fold| &fold.baselines) {
+        let name = Some(scores.baseline.clone());
+        if !subjects.contains(&name) {
+            subjects.push(name);
+        }
+    }
+    let mut means = Vec::new();
+    for part in [Part::Validation, Part::Test] {
+        let of_part = || folds.iter().filter(|fold| fold.part == part.name());
+        for subject in &subjects {
+            for metric in metrics {
+                let scores = of_part().filter_map(|fold| fold.of(subject.as_deref()));
+                let values: Vec<f64> = scores.filter_map(|scores| score_of(scores, *metric)?.value).collect();
+                means.extend(mean(&values).map(|(mean, std)| FoldMean {
+                    part: part.name().to_owned(),
+                    baseline: subject.clone(),
+                    metric: metric.to_string(),
+                    folds: values.len(),
+                    mean,
+                    std,
+                }));
+            }
+        }
+    }
+    FoldsReport { folds, means }
+}
+
+impl FoldScores {
+    /// The scores of a baseline; `None`: of the model.
+    fn of(&self, baseline: Option<&str>) -> Option<&[Score]> {
+        let Some(baseline) = baseline else {
+            return Some(&self.scores);
+        };
+        let own = self.baselines.iter().find(|of| of.baseline == baseline);
+        own.map(|own| own.scores.as_slice())
+    }
+}
+
+/// The mean of some numbers, and their standard deviation (n - 1), where there are several.
+fn mean(values: &[f64]) -> Option<(f64, Option<f64>)> {
     let count = values.len() as f64;
     let sum = |values: &mut dyn Iterator<Item = f64>| values.collect::<evaluation::Sum>().value();
     let mean = sum(&mut values.iter().copied()) / count;
     let squares = sum(&mut values.iter().map(|value| (value - mean).powi(2)));
-    (!values.is_empty()).then(|| FoldMean {
-        part: part.name().to_owned(),
-        metric,
-        folds: values.len(),
-        mean,
-        std: (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt()),
-    })
+    let std = (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt());
+    (!values.is_empty()).then_some((mean, std))
 }
 
 #[cfg(test)]
@@ -153,9 +222,41 @@ mod tests {
 
     #[test]
     fn mean_and_deviation_are_over_the_folds_that_have_the_metric() {
-        let of = mean(Part::Test, "mae".to_owned(), &[1.0, 2.0, 6.0]).unwrap();
-        assert_eq!((of.folds, of.mean, of.std), (3, 3.0, Some(7.0_f64.sqrt())));
-        assert_eq!(mean(Part::Test, "mae".to_owned(), &[1.5]).unwrap().std, None);
-        assert_eq!(mean(Part::Test, "mae".to_owned(), &[]), None);
+        assert_eq!(mean(&[1.0, 2.0, 6.0]), Some((3.0, Some(7.0_f64.sqrt()))));
+        assert_eq!(mean(&[1.5]), Some((1.5, None)));
+        assert_eq!(mean(&[]), None);
+    }
+
+    #[test]
+    fn means_are_of_the_model_and_of_each_baseline() {
+        let score = |value: f64| Score {
+            metric: Metric::Mae,
+            value: Some(value),
+            note: None,
+        };
+        let fold = |fold: u32, model: f64, baseline: f64| FoldScores {
+            fold,
+            part: "test".to_owned(),
+            train_rows: 1,
+            best_iteration: 1,
+            rows: 1,
+            scores: vec![score(model)],
+            baselines: vec![BaselineScores {
+                baseline: "last_value".to_owned(),
+                scores: vec![score(baseline)],
+            }],
+        };
+        let report = with_means(vec![fold(1, 1.0, 5.0), fold(2, 3.0, 5.0)], &[Metric::Mae]);
+        let means = report
+            .means
+            .iter()
+            .map(|of| (of.baseline.as_deref(), of.folds, of.mean, of.std));
+        assert_eq!(
+            means.collect::<Vec<_>>(),
+            [
+                (None, 2, 2.0, Some(2.0_f64.sqrt())),
+                (Some("last_value"), 2, 5.0, Some(0.0))
+            ]
+        );
     }
 }

@@ -43,6 +43,7 @@ pub use rivals::{Loaded, RivalModel, artefact, load, load_rivals, side_by_side};
 const CONTRIBUTION_ROWS: usize = 2_000;
 
 /// What is trained.
+#[derive(Clone)]
 pub struct Lesson<'a> {
     /// The dataset's folder.
     pub folder: &'a Path,

@@ -33,7 +33,7 @@ pub struct Train {
     /// The pipeline. [default: the one that trains on the view]
     #[arg(long, value_name = "NAME")]
     pipeline: Option<Name>,
-    /// The learner, instead of the pipeline's: lightgbm, or, for a view with `[forecast]`, tft or dlinear.
+    /// The learner, instead of the pipeline's: lightgbm, or, for a view with `[forecast]`, tft, dlinear or lightgbm.
     #[arg(long, value_name = "LEARNER")]
     learner: Option<String>,
     /// Go on where the same training was interrupted: for learner tft.
@@ -379,10 +379,11 @@ fn print_leaks(trained: &Trained) -> Outcome {
 }
 
 fn print_trained(run: RunId, learner: LearnerKind, trained: &Trained, gates: &GateReport) -> Outcome {
-    let (rows, rounds) = match learner {
-        LearnerKind::Lightgbm | LearnerKind::Auto => ("row", "round"),
-        LearnerKind::Tft => ("window", "epoch"),
-        LearnerKind::Dlinear => ("window", "target"),
+    let rows = if trained.explanation.is_some() { "window" } else { "row" };
+    let rounds = match learner {
+        LearnerKind::Lightgbm | LearnerKind::Auto => "round",
+        LearnerKind::Tft => "epoch",
+        LearnerKind::Dlinear => "target",
     };
     screen::line(format!(
         "trained {} on {}: {}, the best is {}, fit {:.2} s",

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use definitions::{LearnerKind, Pipeline};
+use definitions::{Baseline, LearnerKind, Pipeline};
 use learning::{Dlinear, DlinearModel, ForecastModel, Forecaster};
 use serde_json::Value;
+use trees::{LagForecastModel, LagForecaster, Parameters, TreesError};
 
 use super::super::Lesson;
 use crate::failure::{Failure, Outcome};
@@ -17,27 +18,50 @@ pub struct Chosen {
     pub stride: usize,
     /// What it makes small.
     pub objective: &'static str,
+    /// Whether it needs windows of validation to tell when to stop, and grows on to its end without.
+    pub grows_blindly: bool,
 }
 
-/// The learner of a lesson.
-pub fn of(lesson: &Lesson<'_>) -> Outcome<Chosen> {
+/// The learner of a lesson. `season`: in steps, for those that are told.
+pub fn of(lesson: &Lesson<'_>, season: Option<usize>) -> Outcome<Chosen> {
     match super::kind_of(lesson.learner) {
-        LearnerKind::Tft => transformer(lesson.pipeline),
+        LearnerKind::Tft | LearnerKind::Auto => transformer(lesson.pipeline),
         LearnerKind::Dlinear => Ok(Chosen {
             forecaster: Box::new(Dlinear),
             stride: 1,
             objective: "mse",
+            grows_blindly: false,
         }),
-        other => Err(cannot(other)),
+        LearnerKind::Lightgbm => trees(lesson.pipeline, season),
     }
+}
+
+fn trees(pipeline: &Pipeline, season: Option<usize>) -> Outcome<Chosen> {
+    let parameters = Parameters::from_declared(&pipeline.train.lightgbm).map_err(TreesError::from)?;
+    let grows_blindly = parameters.early_stopping > 0;
+    let forecaster = LagForecaster::new(parameters, season)?;
+    Ok(Chosen {
+        stride: 1,
+        objective: forecaster.objective().word(),
+        forecaster: Box::new(forecaster),
+        grows_blindly,
+    })
+}
+
+/// A baseline that learns; `None` for those that need not.
+pub fn of_baseline(baseline: Baseline, season: Option<usize>) -> Outcome<Option<Box<dyn Forecaster>>> {
+    Ok(match baseline {
+        Baseline::Dlinear => Some(Box::new(Dlinear)),
+        Baseline::Lightgbm => Some(Box::new(LagForecaster::new(Parameters::default(), season)?)),
+        Baseline::LastValue | Baseline::Mean | Baseline::SeasonalNaive(_) => None,
+    })
 }
 
 /// The parameters that training uses, defaults included.
 pub fn parameters(pipeline: &Pipeline, learner: LearnerKind) -> Outcome<BTreeMap<String, Value>> {
     match super::kind_of(learner) {
-        LearnerKind::Tft => transformer_parameters(pipeline),
-        LearnerKind::Dlinear => Ok(BTreeMap::new()),
-        other => Err(cannot(other)),
+        LearnerKind::Tft | LearnerKind::Auto => transformer_parameters(pipeline),
+        LearnerKind::Dlinear | LearnerKind::Lightgbm => Ok(BTreeMap::new()),
     }
 }
 
@@ -48,9 +72,9 @@ pub fn load_forecaster(
     file: impl FnMut(&str) -> Outcome<Vec<u8>>,
 ) -> Outcome<Box<dyn ForecastModel>> {
     match super::kind_of(learner) {
-        LearnerKind::Tft => load_transformer(threads, file),
+        LearnerKind::Tft | LearnerKind::Auto => load_transformer(threads, file),
         LearnerKind::Dlinear => Ok(Box::new(DlinearModel::load(file)?)),
-        other => Err(cannot(other)),
+        LearnerKind::Lightgbm => Ok(Box::new(LagForecastModel::load(threads, file)?)),
     }
 }
 
@@ -67,16 +91,13 @@ pub fn wrong_parameter(_: &Pipeline) -> Option<(String, String, String)> {
     None
 }
 
-fn cannot(learner: LearnerKind) -> Failure {
-    Failure::input(format!("learner `{}` cannot forecast", learner.word())).hint("--learner tft")
-}
-
 #[cfg(feature = "tft")]
 fn transformer(pipeline: &Pipeline) -> Outcome<Chosen> {
     let parameters = declared(pipeline)?;
     Ok(Chosen {
         stride: parameters.stride,
         objective: parameters.objective(),
+        grows_blindly: false,
         forecaster: Box::new(tft::learner::TftLearner::new(parameters)),
     })
 }

@@ -1,13 +1,13 @@
 //! How good forecasts are, part by part: beside baselines and registered rivals, on the same windows.
 
-use definitions::{Baseline, LearnerKind, Rival};
+use definitions::{Baseline, Duration, LearnerKind, Rival};
 use evaluation::{
     Evaluation, ForecastInput, ForecastRival, ForecastValues, Metric, Task, evaluate_forecasts, metrics_to_measure,
 };
 use feature_store::split::Part;
 use learning::{
-    Control, Dlinear, Explanation, ForecastData, ForecastModel, Forecaster, Forecasts, Panel, Shape, Window,
-    point_forecasts, season_steps, training_means, training_scales,
+    Control, Explanation, ForecastData, ForecastModel, Forecasts, Grid, Panel, Shape, Window, point_forecasts,
+    season_steps, training_means, training_scales,
 };
 use registry::ModelVersionRecord;
 
@@ -96,12 +96,40 @@ impl Asked<'_> {
     }
 }
 
-/// The baseline that has to learn, where the pipeline asks for it.
-fn learned(lesson: &Lesson<'_>, data: &ForecastData<'_>) -> Outcome<Option<Box<dyn ForecastModel>>> {
-    if !lesson.pipeline.baselines().contains(&Baseline::Dlinear) {
-        return Ok(None);
-    }
-    Ok(Some(Dlinear.fit(data, &mut |_| Control::Continue)?))
+/// A baseline, and what it has learned where it has to.
+struct Opponent {
+    baseline: Baseline,
+    learned: Option<Box<dyn ForecastModel>>,
+}
+
+/// The baselines of a lesson.
+fn baselines(lesson: &Lesson<'_>) -> Vec<Baseline> {
+    let frequency = lesson
+        .manifest
+        .panel
+        .as_ref()
+        .map_or(Duration::ZERO, |panel| panel.frequency);
+    lesson.pipeline.forecast_baselines(frequency, lesson.kind())
+}
+
+/// The baselines, those that learn after learning from the same windows as the model.
+fn opponents(lesson: &Lesson<'_>, data: &ForecastData<'_>) -> Outcome<Vec<Opponent>> {
+    let season = told_season(lesson, data.panel.grid)?;
+    let opponent = |baseline| -> Outcome<Opponent> {
+        let learner = super::learners::of_baseline(baseline, season)?;
+        let data = ForecastData {
+            checkpoint: None,
+            resume: None,
+            telemetry: None,
+            ..data.clone()
+        };
+        let learned = learner.map(|learner| learner.fit(&data, &mut |_| Control::Continue));
+        Ok(Opponent {
+            baseline,
+            learned: learned.transpose()?,
+        })
+    };
+    baselines(lesson).into_iter().map(opponent).collect()
 }
 
 /// What is to be measured.
@@ -115,34 +143,43 @@ pub fn metrics(lesson: &Lesson<'_>) -> Outcome<Vec<Metric>> {
     )?)
 }
 
-/// Refuses seasons that are no whole number of steps.
-pub fn check_baselines(lesson: &Lesson<'_>, panel: &Panel) -> Outcome {
-    season(lesson, panel)?;
-    Ok(())
-}
-
-/// The steps of the season that errors are scaled by: that of the first seasonal naive baseline, else one step.
-fn season(lesson: &Lesson<'_>, panel: &Panel) -> Outcome<i64> {
+/// The steps of the season: that of the first seasonal naive baseline.
+///
+/// # Errors
+/// A season of any baseline that is no whole number of steps.
+fn season(lesson: &Lesson<'_>, grid: Grid) -> Outcome<Option<usize>> {
     let mut first = None;
-    for baseline in lesson.pipeline.baselines() {
+    for baseline in baselines(lesson) {
         if let Baseline::SeasonalNaive(season) = baseline {
-            let steps = season_steps(season, panel.grid)?;
-            first.get_or_insert(steps);
+            let steps = season_steps(season, grid)?;
+            first.get_or_insert(usize::try_from(steps).unwrap_or(usize::MAX));
         }
     }
-    Ok(first.unwrap_or(1))
+    Ok(first)
 }
 
-/// Measures a model on validation and test; on train where there is neither. What its forecasts of the part that gates look at rest on
-/// comes with it.
+/// The steps of the season that learners are told of: that of the first seasonal naive baseline, else a day where it is several steps.
+///
+/// # Errors
+/// As [`season`].
+pub fn told_season(lesson: &Lesson<'_>, grid: Grid) -> Outcome<Option<usize>> {
+    let day = season_steps(Duration::DAY, grid)
+        .ok()
+        .and_then(|steps| usize::try_from(steps).ok());
+    Ok(season(lesson, grid)?.or(day.filter(|steps| *steps > 1)))
+}
+
+/// Measures a model on those of the parts that are not train; on train where there is no other. What its forecasts of the part that gates look at
+/// rest on comes with it.
 pub fn evaluate(
     lesson: &Lesson<'_>,
     model: &dyn ForecastModel,
     data: &ForecastData<'_>,
+    parts: &[Part],
     metrics: &[Metric],
 ) -> Outcome<(Evaluation, Explanation)> {
     let (panel, shape) = (data.panel, model.shape());
-    let learned = learned(lesson, data)?;
+    let opponents = opponents(lesson, data)?;
     let targets: Vec<String> = panel
         .variables
         .observed
@@ -157,14 +194,14 @@ pub fn evaluate(
         targets: &targets,
         quantiles,
     };
+    let season = season(lesson, panel.grid)?.unwrap_or(1);
     let (means, of_series) = (
         training_means(panel, TRAIN),
-        training_scales(panel, TRAIN, season(lesson, panel)?),
+        training_scales(panel, TRAIN, i64::try_from(season).unwrap_or(i64::MAX)),
     );
-    let parts: Vec<Part> = lesson.manifest.parts.iter().map(|report| report.part).collect();
     let only_train = parts.iter().all(|part| *part == Part::Train);
     let (mut evaluated, mut explanation) = (Vec::new(), Explanation::default());
-    for part in parts.into_iter().filter(|part| only_train || *part != Part::Train) {
+    for part in parts.iter().copied().filter(|part| only_train || *part != Part::Train) {
         let windows = panel.windows(number(part), shape.horizon, 1);
         let forecasts = model.forecast(panel, &windows)?;
         let scale = |window: &Window| {
@@ -182,7 +219,7 @@ pub fn evaluate(
                 values: forecasts.values,
                 is_point,
             },
-            rivals: &rivals(lesson, panel, &windows, &asked, &means, learned.as_deref())?,
+            rivals: &rivals(lesson, panel, &windows, &asked, &means, &opponents)?,
         };
         evaluated.push(evaluate_forecasts(metrics, &input)?);
         // Test comes last.
@@ -216,19 +253,19 @@ fn rivals(
     windows: &[Window],
     asked: &Asked<'_>,
     means: &[f32],
-    learned: Option<&dyn ForecastModel>,
+    opponents: &[Opponent],
 ) -> Outcome<Vec<ForecastRival>> {
     let mut rivals = Vec::new();
-    for baseline in lesson.pipeline.baselines() {
-        let forecasts = match (baseline, learned) {
-            (Baseline::Dlinear, Some(learned)) => asked.compared(learned, learned.forecast(panel, windows)?),
-            _ => ForecastValues {
-                values: point_forecasts(baseline, panel, windows, asked.shape, means)?.values,
+    for Opponent { baseline, learned } in opponents {
+        let forecasts = match learned.as_deref() {
+            Some(learned) => asked.compared(learned, learned.forecast(panel, windows)?),
+            None => ForecastValues {
+                values: point_forecasts(*baseline, panel, windows, asked.shape, means)?.values,
                 is_point: true,
             },
         };
         rivals.push(ForecastRival {
-            rival: Rival::Baseline(baseline),
+            rival: Rival::Baseline(*baseline),
             model_version: None,
             forecasts: Some(forecasts),
         });

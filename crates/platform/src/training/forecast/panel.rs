@@ -1,11 +1,14 @@
-//! The rows of a dataset as series: those of every part, and those in gaps, which windows look back at.
+//! The rows of a dataset as series: those of every part, and those in gaps, which windows look back at. Of a walk forward, rows are numbered by
+//! stretch (`walk`), else by part.
 
+use arrow::array::RecordBatch;
 use definitions::Role;
 use feature_store::dataset::{Manifest, PanelReport, open_gap, open_part};
 use feature_store::split::Part;
 use learning::{Panel, PanelColumns, PartNumber};
 
 use super::super::Lesson;
+use super::walk::Stretches;
 use crate::failure::{Failure, Outcome};
 
 /// The number of train.
@@ -15,7 +18,7 @@ pub const VALIDATION: PartNumber = 2;
 /// The number of test.
 pub const TEST: PartNumber = 3;
 /// The number of rows in gaps.
-const GAP: PartNumber = 4;
+pub const GAP: PartNumber = 4;
 
 /// A part's number.
 pub fn number(part: Part) -> PartNumber {
@@ -46,19 +49,29 @@ pub fn columns(manifest: &Manifest, report: &PanelReport) -> PanelColumns {
 /// Reads the panel.
 pub fn load(lesson: &Lesson<'_>, columns: &PanelColumns) -> Outcome<Panel> {
     let wanted = columns.read();
-    let mut rows = Vec::new();
+    let folds = lesson.manifest.certificate.folds();
+    let stretches = (!folds.is_empty()).then(|| Stretches::of(folds));
+    let (mut batches, mut numbers) = (Vec::new(), Vec::new());
+    let mut add = |part: PartNumber, batch: RecordBatch| -> Outcome {
+        match &stretches {
+            Some(stretches) => numbers.extend(stretches.of_rows(&batch, &columns.event_time)?),
+            None => numbers.extend(std::iter::repeat_n(part, batch.num_rows())),
+        }
+        batches.push(batch);
+        Ok(())
+    };
     for report in &lesson.manifest.parts {
         for batch in open_part(lesson.folder, report.part, Some(&wanted))? {
-            rows.push((number(report.part), batch?));
+            add(number(report.part), batch?)?;
         }
     }
     if lesson.manifest.gap_rows.is_some() {
         for batch in open_gap(lesson.folder, Some(&wanted))?.into_iter().flatten() {
-            rows.push((GAP, batch?));
+            add(GAP, batch?)?;
         }
     }
-    if rows.is_empty() {
+    if batches.is_empty() {
         return Err(Failure::input("the dataset has no rows to learn from"));
     }
-    Ok(Panel::new(&rows, columns)?)
+    Ok(Panel::numbered(&batches, &numbers, columns)?)
 }
