@@ -107,7 +107,7 @@ fn what_a_transformer_cannot_be_is_refused_when_it_is_applied() {
     for (more, wanted, hint) in [
         (
             "hiden = 8\n",
-            "train.tft.hiden: tft has no parameter `hiden`",
+            "pipelines/p.toml:14: tft has no parameter `hiden`",
             "did you mean `hidden`?",
         ),
         (
