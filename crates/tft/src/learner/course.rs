@@ -77,7 +77,7 @@ pub(super) struct Course<'a, 'w> {
     started: Instant,
     /// Whether someone wished to stop: then no other training begins.
     pub is_stopped: bool,
-    /// What was measured after each epoch of this call.
+    /// What was measured after each epoch, also of those before it was gone on from.
     pub history: Vec<IterationReport>,
 }
 
@@ -144,10 +144,10 @@ impl<'a, 'w> Course<'a, 'w> {
                 }
             }
         })?;
-        self.history
-            .extend(fitted.history.iter().map(|report| telling.iteration(report)));
         recorder.error()?;
         let progress = &fitted.checkpoint.progress;
+        self.history
+            .extend(progress.history.iter().map(|report| telling.iteration(report)));
         let best = progress.early_stopping.best;
         let ended = Ended {
             network: fitted.network,

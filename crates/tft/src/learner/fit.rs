@@ -6,6 +6,7 @@ use learning::{ForecastData, ForecastModel, Forecaster, LearningError, TrainingN
 
 use super::course::{Course, Ended, Lesson, Planned};
 use super::groups::{Grouped, Planning};
+use super::judging::note_of_members;
 use super::model::{Config, Learned, TftModel};
 use super::parameters::Parameters;
 use super::preparation::{Kinds, Preparation, windows};
@@ -117,6 +118,13 @@ impl TftLearner {
         }
         let least = ended.iter().filter_map(|member| member.loss).reduce(f64::min);
         notes.extend(slimmed.map(|(chosen, whole, first)| chosen.note(&whole, first, least)));
+        if ended.len() > 1 {
+            notes.push(note_of_members(
+                &prepared.lesson(settings, data.seed),
+                &ended,
+                data.threads,
+            )?);
+        }
         let mut grouped = None;
         if let (Some(planning), Some(of), [whole], false) = (planning, groups, ended.as_slice(), course.is_stopped) {
             grouped = planning.train(of, settings, (&prepared, whole), &mut course)?;

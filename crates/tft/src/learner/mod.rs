@@ -1,13 +1,14 @@
 //! The transformer behind the interface of everything that forecasts: `learning::Forecaster` and `learning::ForecastModel`.
 //!
 //! Reading order: `parameters` (what a pipeline may say), `preparation` (a panel of the platform as one of the network), `recorder` (what a
-//! training tells), `device` (where it trains), `course` (trainings one after the other), `rate` (a learning rate that suits), `weighing` (which variables count), `slim`
-//! (fewer of them), `groups` (a network for each), `fit`, `model`.
+//! training tells), `device` (where it trains), `course` (trainings one after the other), `rate` (a learning rate that suits), `weighing`
+//! (which variables count), `slim` (fewer of them), `judging` (of several networks), `groups` (a network for each), `fit`, `model`.
 
 mod course;
 mod device;
 mod fit;
 mod groups;
+mod judging;
 mod model;
 mod parameters;
 mod preparation;

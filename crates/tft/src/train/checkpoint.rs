@@ -9,6 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::early_stopping::EarlyStopping;
+use super::fit::{Report, any_number};
 use super::schedule::Plateau;
 use crate::TftError;
 
@@ -34,6 +35,11 @@ pub struct Progress {
     pub plateau: Plateau,
     /// The validation loss and the epoch of each checkpoint that is kept, the best first.
     pub kept: Vec<(f64, u64)>,
+    /// The last gradient's norm, before clipping.
+    #[serde(deserialize_with = "any_number")]
+    pub gradient_norm: f64,
+    /// What every epoch came to.
+    pub history: Vec<Report>,
 }
 
 /// A run between two steps.

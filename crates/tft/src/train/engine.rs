@@ -68,6 +68,8 @@ pub(super) struct State {
     pub second_moment: Vec<f32>,
     pub average: Vec<f32>,
     pub steps: u64,
+    /// Of the last gradient.
+    pub norm: f64,
 }
 
 impl<B: Backend> Gradient<B> {
@@ -273,6 +275,7 @@ where
                 second_moment: engine.stepping.second_moment.clone(),
                 average: engine.average.clone(),
                 steps: engine.stepping.steps,
+                norm: engine.norm,
             }),
             Self::Device(engine) => {
                 let (first_moment, second_moment, steps) = match &engine.stepping {
@@ -294,6 +297,7 @@ where
                     second_moment,
                     average: average.transpose()?.unwrap_or_default(),
                     steps,
+                    norm: self.norm(),
                 })
             }
         }
@@ -321,6 +325,7 @@ where
             Self::Processor(engine) => {
                 engine.parameters = state.parameters;
                 engine.average = state.average;
+                engine.norm = state.norm;
                 restore(
                     &mut engine.stepping,
                     state.first_moment,
@@ -330,6 +335,7 @@ where
             }
             Self::Device(engine) => {
                 engine.parameters = on_device(&state.parameters, &engine.device);
+                engine.norm = Some(on_device(&[state.norm as f32], &engine.device));
                 engine.average = (!state.average.is_empty()).then(|| on_device(&state.average, &engine.device));
                 match &mut engine.stepping {
                     Some(stepping) => restore(stepping, state.first_moment, state.second_moment, state.steps),

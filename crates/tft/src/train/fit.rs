@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::ElementConversion;
 use burn::tensor::backend::AutodiffBackend;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::checkpoint::{Checkpoint, Progress};
 use super::early_stopping::Verdict;
@@ -42,7 +43,8 @@ pub struct Material<'a> {
 }
 
 /// What an epoch came to.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Report {
     /// Epochs done.
     pub epoch: u64,
@@ -57,7 +59,13 @@ pub struct Report {
     /// The learning rate of the last step.
     pub rate: f64,
     /// The gradient's norm at the last step, before clipping.
+    #[serde(deserialize_with = "any_number")]
     pub gradient_norm: f64,
+}
+
+/// A number; JSON has none that is not finite.
+pub(super) fn any_number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 /// When a run says how far it is.
@@ -98,7 +106,7 @@ pub enum Control {
 pub struct Fitted<B: AutodiffBackend> {
     /// With the best epoch's weights, or the last's without validation.
     pub network: TemporalFusionTransformer<B>,
-    /// Every epoch of this call.
+    /// Every epoch of this call; those before it stand in the checkpoint, too.
     pub history: Vec<Report>,
     /// Where the run was when it ended; what to go on from.
     pub checkpoint: Checkpoint,
@@ -201,6 +209,7 @@ where
             second_moment: from.second_moment,
             average: from.average,
             steps: from.progress.step,
+            norm: from.progress.gradient_norm,
         })?;
         self.best = from.best;
         self.progress = from.progress;
@@ -363,6 +372,7 @@ where
             rate,
             gradient_norm: self.engine.norm(),
         };
+        self.progress.history.push(report);
         Ok((report, verdict))
     }
 
@@ -370,7 +380,10 @@ where
         self.read_losses()?;
         let state = self.engine.state()?;
         Ok(Checkpoint {
-            progress: self.progress.clone(),
+            progress: Progress {
+                gradient_norm: state.norm,
+                ..self.progress.clone()
+            },
             parameters: state.parameters,
             first_moment: state.first_moment,
             second_moment: state.second_moment,

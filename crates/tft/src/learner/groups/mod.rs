@@ -13,16 +13,15 @@ mod clusters;
 mod division;
 mod statistics;
 
-use std::ops::ControlFlow;
-
 use burn::backend::Flex;
 use learning::{ForecastData, LearningError, TrainingNote};
 use serde::{Deserialize, Serialize};
 
 use super::course::{Course, Ended, Lesson, Planned};
 use super::fit::Prepared;
+use super::judging::losses;
 use crate::TftError;
-use crate::data::{Gathering, Loading, Window, load};
+use crate::data::{Gathering, Window};
 use crate::loss::Loss;
 use crate::model::{Architecture, TemporalFusionTransformer};
 use crate::predict::{self, Asking, Forecasts};
@@ -228,44 +227,6 @@ fn judge(
         share: best_share(&losses),
         losses,
     })
-}
-
-/// The mean loss, in scaled units, of several forecasts of the same windows.
-fn losses<const N: usize>(forecasts: &[Vec<f32>; N], loss: &Loss, asking: &Asking<'_>) -> Result<[f64; N], TftError> {
-    let order: Vec<u32> = (0..asking.windows.len() as u32).collect();
-    let loading = Loading {
-        gathering: asking.gathering,
-        windows: asking.windows,
-        order: &order,
-        batch: asking.batch,
-        batches: 0..order.len().div_ceil(asking.batch),
-        draw: 0,
-        threads: asking.threads,
-    };
-    let outputs = asking.outputs.len().max(1);
-    let (mut sums, mut known_of_all, mut done) = ([0.0; N], 0.0, 0);
-    load(&loading, |_, batch| {
-        let (targets, known) = batch.targets();
-        let of_window = (targets.len() / batch.len().max(1)).max(1);
-        let of_step = (batch.scalers().len() / batch.len().max(1)).max(1);
-        known_of_all += known.iter().copied().map(f64::from).sum::<f64>();
-        let truths = targets.chunks(of_window).zip(known.chunks(of_window));
-        for ((targets, known), scalers) in truths.zip(batch.scalers().chunks(of_step)) {
-            let scaled = |(at, value): (usize, &f32)| {
-                let scaler = scalers.get(at / outputs % of_step);
-                scaler.map_or(*value, |scaler| scaler.apply(*value))
-            };
-            let each = of_window * outputs;
-            for (sum, values) in sums.iter_mut().zip(forecasts) {
-                let values = values.iter().skip(done).take(each).enumerate();
-                let scaled: Vec<f32> = values.map(scaled).collect();
-                *sum += loss.of_window((&scaled, of_step * outputs), targets, known, None);
-            }
-            done += each;
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(sums.map(|sum| sum / f64::max(known_of_all, 1.0)))
 }
 
 /// The share of the least loss, the smallest of equals; a loss that is no number is none.

@@ -45,6 +45,21 @@ fn members_are_kept_beside_each_other_and_their_forecasts_averaged() {
 }
 
 #[test]
+fn card_tells_each_member_and_their_mean() {
+    let model = fit(&panel(), &members(2));
+    let [note] = model.notes() else {
+        panic!("{:?}", model.notes())
+    };
+    let names: Vec<&str> = note.rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(names, ["member 1", "member 2", "mean of all"]);
+    let losses: Vec<f64> = note.rows.iter().map(|row| row[1].parse().unwrap()).collect();
+    let best = model.history()[model.best_iteration() - 1].measured[0].value;
+    assert!((losses[0].min(losses[1]) - best).abs() < 1e-6, "{losses:?} {best}");
+    // The loss is convex: the mean is at least as good as the members are on average.
+    assert!(losses[2] <= (losses[0] + losses[1]) / 2.0 + 1e-6, "{losses:?}");
+}
+
+#[test]
 fn any_number_of_threads_makes_the_same_members() {
     let panel = panel();
     let files = |threads| {

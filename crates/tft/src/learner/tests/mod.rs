@@ -15,7 +15,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use definitions::Parameter;
 use learning::{
-    Control, ForecastData, ForecastModel, Forecaster, LearningError, ModelFile, Panel, PanelColumns, Shape,
+    Control, ForecastData, ForecastModel, Forecaster, LearningError, Measured, ModelFile, Panel, PanelColumns, Shape,
     TrainingMoment,
 };
 
@@ -202,6 +202,12 @@ fn check_resumed(panel: &Panel, way: &Way, stops: &[u64]) {
         let model = model.unwrap();
         assert_eq!(model.files().unwrap(), wanted.files().unwrap(), "stopped at {stop_at}");
         assert_eq!(model.notes(), wanted.notes(), "stopped at {stop_at}");
+        let epochs = |model: &dyn ForecastModel| -> Vec<(usize, usize, Vec<Measured>)> {
+            let all = model.history().iter();
+            all.map(|of| (of.iteration, of.of, of.measured.clone())).collect()
+        };
+        let (found, wanted) = (epochs(model.as_ref()), epochs(wanted.as_ref()));
+        assert_eq!(found, wanted, "stopped at {stop_at}");
         assert_eq!((begun.len() + told.len()) as u64, steps, "stopped at {stop_at}");
     }
 }

@@ -1,6 +1,6 @@
 //! Schedules, early stopping, and files.
 
-use crate::train::{Checkpoint, EarlyStopping, Plateau, Progress, Schedule, Verdict, write_atomically};
+use crate::train::{Checkpoint, EarlyStopping, Plateau, Progress, Report, Schedule, Verdict, write_atomically};
 
 fn factors(schedule: Schedule, steps: u64) -> Vec<f64> {
     (0..steps)
@@ -94,6 +94,16 @@ fn checkpoint() -> Checkpoint {
                 waited: 0,
             },
             kept: vec![(0.5, 1)],
+            gradient_norm: 0.1 + 0.7,
+            history: vec![Report {
+                epoch: 1,
+                of: 3,
+                step: 20,
+                train_loss: 0.1 + 0.2,
+                validation_loss: Some(1.0 / 3.0),
+                rate: 1e-3,
+                gradient_norm: 0.7,
+            }],
         },
         parameters: vec![1.0, -0.0, f32::MIN_POSITIVE],
         first_moment: vec![0.1, 0.2, 0.3],
