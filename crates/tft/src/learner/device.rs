@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TftError;
 use crate::model::TemporalFusionTransformer;
-use crate::train::{self, Checkpoint, Control, Finder, Fitted, FoundRate, Material, Moment, Report};
+use crate::train::{self, Checkpoint, Control, Finder, Fitted, FoundRate, Material, Moment};
 
 /// What computes while a network trains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,6 @@ pub enum Device {
 /// A trained network, on the processor.
 pub(super) struct FittedHere {
     pub network: TemporalFusionTransformer<Flex>,
-    pub history: Vec<Report>,
     pub checkpoint: Checkpoint,
 }
 
@@ -51,13 +50,10 @@ impl Device {
         match self {
             Self::Cpu => {
                 let Fitted {
-                    network,
-                    history,
-                    checkpoint,
+                    network, checkpoint, ..
                 } = train::fit::<Autodiff<Flex>>(material, from, &Default::default(), control)?;
                 Ok(FittedHere {
                     network: network.valid(),
-                    history,
                     checkpoint,
                 })
             }
@@ -114,14 +110,11 @@ mod card {
     ) -> Result<FittedHere, TftError> {
         check()?;
         let Fitted {
-            network,
-            history,
-            checkpoint,
+            network, checkpoint, ..
         } = train::fit::<Autodiff<Cuda>>(material, from, &Default::default(), control)?;
         let empty = TemporalFusionTransformer::new(material.architecture, 0, &Default::default())?;
         Ok(FittedHere {
             network: load_weights(empty, &weights_to_bytes(&network)?)?,
-            history,
             checkpoint,
         })
     }
