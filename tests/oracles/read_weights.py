@@ -15,5 +15,5 @@ assert weights, "there are no weights"
 for name, values in weights.items():
     assert values.dtype == np.float32 and np.isfinite(values).all(), name
 width = config["architecture"]["width"]
-assert all(width in values.shape or values.size < width * 8 for values in weights.values())
+assert any(values.shape == (width,) for values in weights.values()), "no bias or norm of the network's width"
 print(f"{len(weights)} weights, {sum(values.size for values in weights.values())} numbers, width {width}")

@@ -86,6 +86,10 @@ pub(super) struct Block {
 }
 
 impl Block {
+    /// Numbers of a block of this width.
+    pub(super) fn numbers(width: usize) -> usize {
+        BLOCK * (9 * width + 1)
+    }
     /// Of this width.
     pub(super) fn resize(&mut self, width: usize) {
         if self.width == width {

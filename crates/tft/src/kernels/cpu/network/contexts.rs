@@ -1,5 +1,6 @@
 //! What is known of a shard's windows before their first step: the static selection and the four networks after it, and back.
 
+use super::kept::Kept;
 use super::plan::Residual;
 use super::selecting::{Buffers, Rows, Scratch, Selecting};
 use super::shard::{Asked, Shard, dense_back, multiply, sized, zeros};
@@ -13,6 +14,7 @@ use crate::model::Dropping;
 #[derive(Debug, Default)]
 pub(super) struct Space {
     scratch: Scratch,
+    kept: Kept,
     block: Block,
     /// What was selected: [windows, width]
     selected: Vec<f32>,
@@ -63,6 +65,7 @@ impl Fixed {
             present: columns.present.map_or(std::ptr::null(), |present| {
                 present.as_ptr().wrapping_add(first * variables)
             }),
+            block: 0,
             first,
             count,
             all: columns.rows,
@@ -97,6 +100,7 @@ impl Fixed {
         };
         let Space {
             scratch,
+            kept,
             block,
             selected,
             first: firsts,
@@ -104,12 +108,13 @@ impl Fixed {
             ..
         } = &mut shard.space.fixed;
         scratch.resize(selection, width);
+        kept.resize(width, selection.variables(), false);
         block.resize(width);
         let selected = sized(selected, windows * width);
         // SAFETY: the caller's promise.
         unsafe {
             let base = b.parameters.add(selection.first_bias.at);
-            selecting.forward::<V>(&rows, base, scratch, [selected, weights]);
+            selecting.forward::<V>(&rows, base, (scratch, kept), [selected, weights]);
             for (((network, dropping), to), context) in plan.contexts.iter().zip(droppings).zip(firsts).zip(contexts) {
                 let (to, context) = (sized(to, windows * width), sized(context, windows * width));
                 let bias = Begin::Row(b.parameters.add(network.first.bias.at));
@@ -149,6 +154,7 @@ impl Fixed {
         };
         let Space {
             scratch,
+            kept,
             block,
             selected,
             of_selected,
@@ -191,7 +197,7 @@ impl Fixed {
             }
             let base = b.parameters.add(selection.first_bias.at);
             let of_base = b.gradients.add(selection.first_bias.slot);
-            selecting.backward::<V>(&rows, base, scratch, of_selected, of_base);
+            selecting.backward::<V>(&rows, base, (scratch, kept), of_selected, of_base);
         }
     }
 }

@@ -12,10 +12,11 @@
 //! Shards and the buffers that their gradients are added up in are of fixed numbers, so results are the same bits for any number of
 //! threads. Memory: a shard's buffers a thread, and `ACCUMULATORS` times the parameters.
 //!
-//! Reading order: `plan` (where parameters lie), `derived` (what is made of them once a step), `shard`, `contexts`, `selecting`, `window`.
+//! Reading order: `plan` (where parameters lie), `derived` (what is made of them once a step), `shard`, `contexts`, `kept`, `selecting`, `window`.
 
 mod contexts;
 mod derived;
+mod kept;
 mod plan;
 mod selecting;
 mod shard;

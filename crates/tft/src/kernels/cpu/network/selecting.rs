@@ -6,9 +6,10 @@
 //!     output    Σⱼ weightⱼ · networkⱼ(design · ownⱼ, design · rawⱼ)
 //! ```
 //!
-//! Categorical variables add rows of tables in place of a product. Nothing is kept for the way back: it computes a block again.
+//! Categorical variables add rows of tables in place of a product. What is narrow is computed again on the way back; for the variables' networks see `kept`.
 
 use super::derived::SelectionPlaces;
+use super::kept::Kept;
 use super::plan::{Gated, Selection, padded};
 use crate::kernels::cpu::elementary::{exp, sigmoid};
 use crate::kernels::cpu::gated::{self, Activate, BLOCK, Block, Deactivate, Sum};
@@ -72,6 +73,8 @@ pub(super) struct Rows {
     pub continuous: *const f32,
     /// [rows, variables]; null: everything is present.
     pub present: *const f32,
+    /// The block's place among those of the shard.
+    pub block: usize,
     /// The first row's place in the batch.
     pub first: usize,
     pub count: usize,
@@ -82,7 +85,6 @@ pub(super) struct Rows {
 /// What a block is computed in.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    block: Block,
     design: Vec<f32>,
     activated: Vec<f32>,
     second: Vec<f32>,
@@ -106,7 +108,6 @@ impl Scratch {
     pub fn resize(&mut self, plan: &Selection, width: usize) {
         let variables = plan.variables();
         let (narrow, wide) = (padded(variables), padded(2 * variables));
-        self.block.resize(width);
         for (buffer, length) in [
             (&mut self.design, 2 * plan.continuous),
             (&mut self.activated, width),
@@ -419,13 +420,19 @@ impl Selecting<'_> {
     /// # Safety
     /// As for `forward`.
     #[inline(always)]
-    unsafe fn compute<V: Simd>(&self, variable: usize, weights: &gated::Weights, rows: &Rows, scratch: &mut Scratch) {
+    unsafe fn compute<V: Simd>(
+        &self,
+        variable: usize,
+        weights: &gated::Weights,
+        rows: &Rows,
+        (scratch, block): (&mut Scratch, &mut Block),
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
             self.embed::<V>(variable, rows, scratch);
             let start = (variable * rows.all + rows.first) * self.width;
             let inputs = [scratch.first.as_ptr(), scratch.skip.as_ptr()];
-            scratch.block.compute::<V>(
+            block.compute::<V>(
                 weights,
                 rows.count,
                 inputs,
@@ -444,7 +451,7 @@ impl Selecting<'_> {
         &self,
         rows: &Rows,
         base: *const f32,
-        scratch: &mut Scratch,
+        (scratch, kept): (&mut Scratch, &mut Kept),
         [output, weights]: [*mut f32; 2],
     ) {
         let (width, variables) = (self.width, self.plan.variables());
@@ -461,10 +468,11 @@ impl Selecting<'_> {
             std::ptr::write_bytes(output, 0, rows.count * width);
             for (variable, plan) in self.plan.each.iter().enumerate() {
                 let (parts, _, _) = self.buffers.gated(plan);
-                self.compute::<V>(variable, &parts, rows, scratch);
+                let (block, _) = kept.at(rows.block * variables + variable);
+                self.compute::<V>(variable, &parts, rows, (scratch, block));
                 for row in 0..rows.count {
                     let weigh = Weigh {
-                        normal: scratch.block.normal().add(row * width),
+                        normal: block.normal().add(row * width),
                         scale: parts.scale,
                         shift: parts.shift,
                         weight: *scratch.weights.as_ptr().add(row * narrow + variable),
@@ -485,7 +493,7 @@ impl Selecting<'_> {
         &self,
         rows: &Rows,
         base: *const f32,
-        scratch: &mut Scratch,
+        (scratch, kept): (&mut Scratch, &mut Kept),
         gradient: *const f32,
         of_base: *mut f32,
     ) {
@@ -496,11 +504,14 @@ impl Selecting<'_> {
             self.weigh::<V>(rows, base, scratch);
             for (variable, each_plan) in plan.each.iter().enumerate() {
                 let (weights, exchanged, of) = b.gated(each_plan);
-                self.compute::<V>(variable, &weights, rows, scratch);
+                let (block, is_kept) = kept.at(rows.block * plan.variables() + variable);
+                if !is_kept {
+                    self.compute::<V>(variable, &weights, rows, (scratch, block));
+                }
                 for row in 0..rows.count {
                     let share = Share {
                         gradient: gradient.add(row * width),
-                        normal: scratch.block.normal().add(row * width),
+                        normal: block.normal().add(row * width),
                         scale: weights.scale,
                         shift: weights.shift,
                         weight: *scratch.weights.as_ptr().add(row * narrow + variable),
@@ -510,9 +521,7 @@ impl Selecting<'_> {
                 }
                 let (of_first, of_skip) = (scratch.of_first.as_mut_ptr(), scratch.of_skip.as_mut_ptr());
                 let learned = (&weights, &exchanged, &of);
-                scratch
-                    .block
-                    .pull::<V>(learned, rows.count, scratch.of_output.as_ptr(), [of_first, of_skip]);
+                block.pull::<V>(learned, rows.count, scratch.of_output.as_ptr(), [of_first, of_skip]);
                 for (from, to) in [(of_first, places.own), (of_skip, places.raw)] {
                     let to = b.of_derived.add(to);
                     if variable < continuous {

@@ -12,11 +12,12 @@
 
 use super::contexts::{self, Fixed};
 use super::derived::Layout;
+use super::kept::{Kept, blocks_of};
 use super::plan::{Dense, Lstm, Matrix, Plan};
 use super::selecting::{Buffers, Rows, Scratch, Selecting};
 use super::window::{self, Ahead};
 use crate::data::{Given, GivenColumns};
-use crate::kernels::cpu::gated::{BLOCK, Block, Sum};
+use crate::kernels::cpu::gated::{BLOCK, Sum};
 use crate::kernels::cpu::product::{Begin, Into, Left, Right, Size, product};
 use crate::kernels::cpu::rows::each;
 use crate::kernels::cpu::sequence;
@@ -68,7 +69,9 @@ pub(super) struct Shard<'a> {
 /// Buffers, used again from shard to shard.
 #[derive(Debug, Default)]
 pub(super) struct Space {
-    pub block: Block,
+    /// Of the window; of past and future selections.
+    pub kept: Kept,
+    pub kept_selections: [Kept; 2],
     pub scratch: Scratch,
     pub window: window::Space,
     pub fixed: contexts::Space,
@@ -252,11 +255,15 @@ pub(super) unsafe fn dense_back<V: Simd>(
     }
 }
 
-/// Some rows of columns; `row` is their place in the batch.
+/// Some rows of columns: `block` is their place among the blocks of the shard, `row` that in the batch.
 ///
 /// # Safety
 /// The rows are those of the columns.
-unsafe fn rows_of(columns: &GivenColumns<'_>, continuous: usize, variables: usize, row: usize, count: usize) -> Rows {
+unsafe fn rows_of(
+    columns: &GivenColumns<'_>,
+    [continuous, variables]: [usize; 2],
+    [block, row, count]: [usize; 3],
+) -> Rows {
     // SAFETY: the caller's promise.
     unsafe {
         Rows {
@@ -265,6 +272,7 @@ unsafe fn rows_of(columns: &GivenColumns<'_>, continuous: usize, variables: usiz
                 Some(present) => present.as_ptr().add(row * variables),
                 None => std::ptr::null(),
             },
+            block,
             first: row,
             count,
             all: columns.rows,
@@ -351,6 +359,8 @@ impl Work for Shard<'_> {
                 };
                 let variables = selection.variables();
                 self.space.scratch.resize(selection, width);
+                let (kept, each) = (&mut self.space.kept_selections[which], blocks_of(length));
+                kept.resize(width, windows * each * variables, is_training);
                 let selecting = Selecting {
                     plan: selection,
                     places,
@@ -367,10 +377,16 @@ impl Work for Shard<'_> {
                         .add(window * width);
                     for step in (0..length).step_by(BLOCK) {
                         let row = (first + window) * length + step;
-                        let rows = rows_of(&columns, selection.continuous, variables, row, BLOCK.min(length - step));
+                        let place = [window * each + step / BLOCK, row, BLOCK.min(length - step)];
+                        let rows = rows_of(&columns, [selection.continuous, variables], place);
                         let output = input.add((window * steps + start + step) * width);
                         let weights = Self::weights_at(&mut self.asked, which, (window * length + step) * variables);
-                        selecting.forward::<V>(&rows, base, &mut self.space.scratch, [output, weights]);
+                        let Space {
+                            scratch,
+                            kept_selections,
+                            ..
+                        } = &mut *self.space;
+                        selecting.forward::<V>(&rows, base, (scratch, &mut kept_selections[which]), [output, weights]);
                     }
                 }
             }
@@ -383,6 +399,9 @@ impl Work for Shard<'_> {
                 false => (std::ptr::null_mut(), std::ptr::null_mut()),
             };
             let mut loss = 0.0;
+            self.space
+                .kept
+                .resize(width, window::GATES * blocks_of(steps), is_training);
             for window in 0..windows {
                 let at = window * steps * width;
                 let ahead = Ahead {
@@ -405,7 +424,7 @@ impl Work for Shard<'_> {
                 };
                 loss += ahead.run::<V>(
                     &mut self.space.window,
-                    &mut self.space.block,
+                    &mut self.space.kept,
                     &self.given,
                     (&mut self.asked, window),
                 );
@@ -554,12 +573,18 @@ impl Shard<'_> {
                     for step in (0..length).step_by(BLOCK) {
                         let row = (first + window) * length + step;
                         let count = BLOCK.min(length - step);
-                        let rows = rows_of(&columns, selection.continuous, selection.variables(), row, count);
+                        let place = [window * blocks_of(length) + step / BLOCK, row, count];
+                        let rows = rows_of(&columns, [selection.continuous, selection.variables()], place);
                         let gradient = of_input.cast_const().add((window * steps + start + step) * width);
+                        let Space {
+                            scratch,
+                            kept_selections,
+                            ..
+                        } = &mut *self.space;
                         selecting.backward::<V>(
                             &rows,
                             base,
-                            &mut self.space.scratch,
+                            (scratch, &mut kept_selections[which]),
                             gradient,
                             of_base.add(window * width),
                         );

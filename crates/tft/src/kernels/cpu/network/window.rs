@@ -1,16 +1,25 @@
 //! One window from the recurrence on: gate, enrichment, attention, output, loss, and back.
 
 use super::derived::Layout;
+use super::kept::{Kept, blocks_of};
 use super::plan::{Gated, Plan, padded};
 use super::selecting::Buffers;
 use super::shard::{Asked, add_rows, dense_back, multiply, multiply_back, sized, zeros};
 use crate::data::Given;
 use crate::kernels::cpu::focus::{Extent, Window};
-use crate::kernels::cpu::gated::{BLOCK, Block, Dropped, Multiply, Sum};
+use crate::kernels::cpu::gated::{BLOCK, Dropped, Multiply, Sum};
 use crate::kernels::cpu::product::{Begin, Into, Left, Right, Size, exchange, product};
 use crate::kernels::cpu::rows::each;
 use crate::kernels::cpu::simd::Simd;
 use crate::model::{Dropping, Pass};
+
+/// Gates of a window, by their place among what is kept.
+pub(super) const GATES: usize = 5;
+const RECURRENCE: usize = 0;
+const ENRICHMENT: usize = 1;
+const ATTENTION: usize = 2;
+const POSITION_WISE: usize = 3;
+const OUTPUT: usize = 4;
 
 /// Buffers of one window.
 #[derive(Debug, Default)]
@@ -92,6 +101,10 @@ impl Ahead<'_> {
             heads,
         }
     }
+    /// The place of a gate's block that begins with this row.
+    fn place(&self, gate: usize, row: usize) -> usize {
+        gate * blocks_of(self.plan.context + self.plan.horizon) + row / BLOCK
+    }
     fn dropping(&self, part: u64) -> Option<Dropping> {
         self.pass.part(part).dropping(self.plan.dropout)
     }
@@ -103,7 +116,7 @@ impl Ahead<'_> {
     #[inline(always)]
     unsafe fn gate<V: Simd>(
         &self,
-        block: &mut Block,
+        (kept, number): (&mut Kept, usize),
         plan: &Gated,
         rows: usize,
         [input, skip]: [*const f32; 2],
@@ -117,6 +130,7 @@ impl Ahead<'_> {
             for row in (0..rows).step_by(BLOCK) {
                 let (count, at) = (BLOCK.min(rows - row), row * width);
                 let dropped = dropped.map(|(dropping, start)| (dropping, start + at));
+                let (block, _) = kept.at(self.place(number, row));
                 block.compute::<V>(&weights, count, [input.add(at), skip.add(at)], dropped);
                 block.finish::<V>(&weights, count, output.add(at));
             }
@@ -130,7 +144,7 @@ impl Ahead<'_> {
     #[inline(always)]
     unsafe fn gate_back<V: Simd>(
         &self,
-        block: &mut Block,
+        (kept, number): (&mut Kept, usize),
         (plan, dropped): (&Gated, Dropped),
         rows: usize,
         ([input, skip], gradient): ([*const f32; 2], *const f32),
@@ -143,7 +157,10 @@ impl Ahead<'_> {
             for row in (0..rows).step_by(BLOCK) {
                 let (count, at) = (BLOCK.min(rows - row), row * width);
                 let dropped = dropped.map(|(dropping, start)| (dropping, start + at));
-                block.compute::<V>(&weights, count, [input.add(at), skip.add(at)], dropped);
+                let (block, is_kept) = kept.at(self.place(number, row));
+                if !is_kept {
+                    block.compute::<V>(&weights, count, [input.add(at), skip.add(at)], dropped);
+                }
                 block.pull::<V>(
                     (&weights, &exchanged, &of),
                     count,
@@ -167,15 +184,14 @@ impl Ahead<'_> {
     pub unsafe fn run<V: Simd>(
         &self,
         space: &mut Space,
-        block: &mut Block,
+        kept: &mut Kept,
         given: &Given<'_>,
         (asked, at): (&mut Asked<'_>, usize),
     ) -> f64 {
         let (plan, Extent { horizon, steps, .. }) = (self.plan, self.extent());
-        block.resize(plan.width);
         // SAFETY: the caller's promise.
         unsafe {
-            let places = self.forward::<V>(space, block);
+            let places = self.forward::<V>(space, kept);
             let columns = padded(plan.numbers);
             let each_window = horizon * plan.targets;
             let targets = given
@@ -208,7 +224,7 @@ impl Ahead<'_> {
                 Asked::Gradients(loss, _) => {
                     zeros(&mut space.of_forecast, horizon * columns);
                     let sum = loss.of_window((&space.forecast, columns), targets, known, Some(&mut space.of_forecast));
-                    self.backward::<V>(space, block, places);
+                    self.backward::<V>(space, kept, places);
                     sum
                 }
             }
@@ -218,7 +234,7 @@ impl Ahead<'_> {
     /// # Safety
     /// As for `run`.
     #[inline(always)]
-    unsafe fn forward<V: Simd>(&self, space: &mut Space, block: &mut Block) -> Places {
+    unsafe fn forward<V: Simd>(&self, space: &mut Space, kept: &mut Kept) -> Places {
         let (plan, layout, b, extent) = (self.plan, self.layout, &self.buffers, self.extent());
         let Extent {
             horizon,
@@ -234,7 +250,7 @@ impl Ahead<'_> {
             let local = sized(&mut space.local, steps * width);
             let inputs = [self.hidden, self.input];
             self.gate::<V>(
-                block,
+                (kept, RECURRENCE),
                 &plan.recurrence_gate,
                 steps,
                 inputs,
@@ -252,7 +268,7 @@ impl Ahead<'_> {
             );
             let enriched = sized(&mut space.enriched, steps * width);
             self.gate::<V>(
-                block,
+                (kept, ENRICHMENT),
                 &plan.enrichment.gated,
                 steps,
                 [first, local],
@@ -315,7 +331,7 @@ impl Ahead<'_> {
             let attentive = sized(&mut space.attentive, horizon * width);
             let inputs = [output.cast_const(), enriched.cast_const().add(from)];
             self.gate::<V>(
-                block,
+                (kept, ATTENTION),
                 &plan.attention_gate,
                 horizon,
                 inputs,
@@ -335,7 +351,7 @@ impl Ahead<'_> {
             let processed = sized(&mut space.processed, horizon * width);
             let inputs = [ahead_first.cast_const(), attentive.cast_const()];
             self.gate::<V>(
-                block,
+                (kept, POSITION_WISE),
                 &plan.position_wise.gated,
                 horizon,
                 inputs,
@@ -344,7 +360,7 @@ impl Ahead<'_> {
             );
             let gated = sized(&mut space.gated, horizon * width);
             let inputs = [processed.cast_const(), local.cast_const().add(from)];
-            self.gate::<V>(block, &plan.output_gate, horizon, inputs, None, gated);
+            self.gate::<V>((kept, OUTPUT), &plan.output_gate, horizon, inputs, None, gated);
             product::<V>(
                 Size {
                     rows: horizon,
@@ -378,7 +394,7 @@ impl Ahead<'_> {
     /// # Safety
     /// As for `run`; `forward` has run.
     #[inline(always)]
-    unsafe fn backward<V: Simd>(&self, space: &mut Space, block: &mut Block, places: Places) {
+    unsafe fn backward<V: Simd>(&self, space: &mut Space, kept: &mut Kept, places: Places) {
         let (plan, layout, b, extent) = (self.plan, self.layout, &self.buffers, self.extent());
         let Extent {
             horizon, steps, width, ..
@@ -436,7 +452,7 @@ impl Ahead<'_> {
             let (local, enriched) = (space.local.as_ptr(), space.enriched.as_ptr());
             let inputs = [space.processed.as_ptr(), local.add(from)];
             self.gate_back::<V>(
-                block,
+                (kept, OUTPUT),
                 (&plan.output_gate, None),
                 horizon,
                 (inputs, of_gated),
@@ -446,7 +462,13 @@ impl Ahead<'_> {
             let inputs = [space.ahead_first.as_ptr(), attentive];
             let part = (&plan.position_wise.gated, self.dropped(8, horizon));
             // What was processed skips to what was attentive: its gradient takes the other's place.
-            self.gate_back::<V>(block, part, horizon, (inputs, of_processed), [of_first, of_processed]);
+            self.gate_back::<V>(
+                (kept, POSITION_WISE),
+                part,
+                horizon,
+                (inputs, of_processed),
+                [of_first, of_processed],
+            );
             let of_attentive = of_processed;
             dense_back::<V>(
                 b,
@@ -458,7 +480,13 @@ impl Ahead<'_> {
             let (of_output, of_ahead) = (of_gated, of_attentive);
             let inputs = [space.output.as_ptr(), enriched.add(from)];
             let part = (&plan.attention_gate, self.dropped(7, horizon));
-            self.gate_back::<V>(block, part, horizon, (inputs, of_attentive), [of_output, of_ahead]);
+            self.gate_back::<V>(
+                (kept, ATTENTION),
+                part,
+                horizon,
+                (inputs, of_attentive),
+                [of_output, of_ahead],
+            );
             if self.dropping(6).is_some() {
                 each::<V>(
                     horizon * width,
@@ -492,7 +520,13 @@ impl Ahead<'_> {
             let (of_first, of_all) = (sized(&mut space.of_first, steps * width), of_enriched);
             let inputs = [space.first.as_ptr(), local];
             let part = (&plan.enrichment.gated, self.dropped(5, steps));
-            self.gate_back::<V>(block, part, steps, (inputs, of_enriched), [of_first, of_all]);
+            self.gate_back::<V>(
+                (kept, ENRICHMENT),
+                part,
+                steps,
+                (inputs, of_enriched),
+                [of_first, of_all],
+            );
             add_rows::<V>(of_first, steps, width, self.of_base);
             let between = (local, of_first.cast_const());
             multiply_back::<V>(b, &plan.enrichment.first.weight, steps, between, (Begin::Kept, of_all));
@@ -505,7 +539,13 @@ impl Ahead<'_> {
             );
             let part = (&plan.recurrence_gate, self.dropped(4, steps));
             let inputs = [self.hidden, self.input];
-            self.gate_back::<V>(block, part, steps, (inputs, of_all), [self.of_hidden, self.of_input]);
+            self.gate_back::<V>(
+                (kept, RECURRENCE),
+                part,
+                steps,
+                (inputs, of_all),
+                [self.of_hidden, self.of_input],
+            );
         }
     }
 
