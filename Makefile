@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help setup build demo test fmt clippy check-cuda build-tests run-tests oracles-venv oracles install bench bench-pit bench-tft doc-reference clean-demo
+.PHONY: help setup build demo test fmt clippy check-cuda build-tests run-tests oracles-venv oracles install bench bench-pit bench-tft bench-accuracy doc-reference clean-demo
 
 # What is asked of the demonstration is no business of the compilers that make starts.
 unexport DATA ENTITY TIME TARGET HORIZON TIME_ZONE
@@ -62,6 +62,9 @@ bench-tft: setup ## measure training beside pytorch-forecasting [CASES="168_24_h
 	@program=$$($(CARGO) bench --locked --no-run --package tft --bench training --message-format json | \
 	  python3 -c 'import json, sys; print([m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable")][-1])')
 	"$$(bench/tft/venv)" -B bench/tft/run.py --training "$$program" --rounds "$(or $(ROUNDS),3)" $(CASES)
+
+bench-accuracy: build ## measure forecasts beside those of pytorch-forecasting and neuralforecast DATA=folder [CASES=etth1] [SEEDS=3]
+	@"$$(bench/tft/venv)" -B bench/tft/accuracy.py --platform "$(BINARY)" --data "$(DATA)" --seeds "$(or $(SEEDS),3)" $(CASES)
 
 bench-pit: setup ## measure point-in-time joins beside DuckDB, Polars and Feast [CASES="full few"] [SCALE=100]
 	@$(CARGO) build --locked --release --package platform --bin platform
