@@ -4,7 +4,8 @@ learned from, the same network size; quantile loss and MAE on the validation par
 usage: accuracy.py --platform BINARY --data FOLDER [--windows 32000] [--seeds 3] [CASE…]
 
 FOLDER holds `ett/ETTh1.csv` and `bitbrains_rnd/vm_metrics_2013-08.parquet`; the interpreter that runs this has the peers. Every figure of a
-transformer is the median over seeds. What platform prints of its own baselines comes from the same runs.
+transformer is the median over seeds. Observed numbers are scaled by what each window looks back at, as neuralforecast does; pytorch-forecasting
+scales by the series. What platform prints of its own baselines comes from the same runs.
 """
 
 import argparse
@@ -58,7 +59,7 @@ def repository(case, rows, folder, windows, seed):
         f'[[features]]\ngroup = "panel:v1"\ncolumns = {json.dumps(["name", *others])}\n'
         f'[[features]]\ngroup = "clock:v1"\ncolumns = {json.dumps(calendar)}\nmax_age = "{frequency}"\n'
         '[split]\nstrategy = "time"\nvalidation = 0.15\ntest = 0.15\n',
-        "pipelines/p.toml": f'name = "p"\nview = "fv:v1"\nmodel = "m"\nseed = {seed}\n[train]\nlearner = "tft"\n[train.tft]\n'
+        "pipelines/p.toml": f'name = "p"\nview = "fv:v1"\nmodel = "m"\nseed = {seed}\n[train]\nlearner = "tft"\n[train.tft]\nscaling = "window"\n'
         f"hidden = {HIDDEN}\nheads = {HEADS}\nbatch_size = {BATCH}\nepochs = {EPOCHS}\nwindows_per_epoch = {windows // EPOCHS}\n"
         f'patience = 0\n[evaluate]\nbaselines = ["last_value", "seasonal_naive({season})", "dlinear"]\n[gate]\n',
     }
