@@ -12,9 +12,9 @@
 use std::time::Instant;
 
 use learning::{
-    Control, Explanation, ForecastData, ForecastModel, Forecaster, Forecasts, Grid, IterationReport, LagFeatures,
-    LearningError, Measured, Model, ModelFile, Panel, Shape, StepAhead, TrainingData, TrainingMoment, TrainingWatch,
-    Window, spread_steps,
+    Control, ForecastData, ForecastModel, Forecaster, Forecasts, Grid, IterationReport, LagFeatures, LearningError,
+    Measured, Model, ModelFile, Panel, Shape, StepAhead, TrainingData, TrainingMoment, TrainingWatch, Window,
+    spread_steps,
 };
 use serde::{Deserialize, Serialize};
 
@@ -244,14 +244,7 @@ impl ForecastModel for LagForecastModel {
                 );
             }
         }
-        Ok(Forecasts {
-            values,
-            crossed: 0,
-            explanation: Explanation {
-                windows: windows.len() as u64,
-                ..Explanation::default()
-            },
-        })
+        Ok(Forecasts::unexplained(values, windows.len()))
     }
 
     fn files(&self) -> Result<Vec<ModelFile>, LearningError> {

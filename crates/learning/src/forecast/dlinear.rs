@@ -18,7 +18,6 @@ use serde::{Deserialize, Serialize};
 use super::forecaster::{ForecastData, ForecastModel, Forecaster, Forecasts, TrainingMoment, TrainingWatch};
 use super::grid::Grid;
 use super::panel::Panel;
-use super::weights::Explanation;
 use super::windows::{Shape, Window};
 use crate::{Control, IterationReport, LearningError, Measured, ModelFile};
 
@@ -396,14 +395,7 @@ impl ForecastModel for DlinearModel {
                 }
             }
         }
-        Ok(Forecasts {
-            values,
-            crossed: 0,
-            explanation: Explanation {
-                windows: windows.len() as u64,
-                ..Explanation::default()
-            },
-        })
+        Ok(Forecasts::unexplained(values, windows.len()))
     }
     fn files(&self) -> Result<Vec<ModelFile>, LearningError> {
         let bytes = serde_json::to_vec(self).map_err(|error| LearningError::Input {

@@ -102,6 +102,19 @@ pub struct Forecasts {
 }
 
 impl Forecasts {
+    /// Of so many windows, by a model that does not say what they rest on.
+    #[must_use]
+    pub fn unexplained(values: Vec<f32>, windows: usize) -> Self {
+        Self {
+            values,
+            crossed: 0,
+            explanation: Explanation {
+                windows: windows as u64,
+                ..Explanation::default()
+            },
+        }
+    }
+
     /// Of several outputs for each target and step, the one that stands for the whole: the level nearest to a half.
     #[must_use]
     pub fn middle(levels: &[f64]) -> usize {

@@ -180,6 +180,16 @@ impl Panel {
         (at < rows.len()).then_some(rows.start + at)
     }
 
+    /// Which entities have a row in a part.
+    #[must_use]
+    pub fn entities_with(&self, part: PartNumber) -> Vec<bool> {
+        let has = |entity: usize| {
+            let (rows, _) = self.series(entity);
+            self.parts.get(rows).unwrap_or_default().contains(&part)
+        };
+        (0..self.names.len()).map(has).collect()
+    }
+
     /// An entity's name for people.
     #[must_use]
     pub fn shown(&self, entity: usize) -> String {

@@ -54,6 +54,23 @@ pub(super) struct Lesson<'a> {
     pub seed: u64,
 }
 
+impl Lesson<'_> {
+    /// What a training of it is given; checkpoints are kept there.
+    pub fn material<'m>(&'m self, data: &'m ForecastData<'_>, checkpoint: Option<PathBuf>) -> Material<'m> {
+        Material {
+            architecture: self.architecture,
+            settings: self.settings,
+            gathering: self.gathering.clone(),
+            train: self.train,
+            validation: self.validation,
+            data_identity: data.data_identity,
+            seed: self.seed,
+            loading_threads: usize::from(data.threads > 1),
+            checkpoint,
+        }
+    }
+}
+
 /// What came of a training.
 #[derive(Debug, Clone)]
 pub(super) struct Ended {
@@ -108,17 +125,8 @@ impl<'a, 'w> Course<'a, 'w> {
     /// # Errors
     /// Settings or data that it cannot learn with; a checkpoint of another run; files that cannot be read or written.
     pub fn train(&mut self, lesson: &Lesson<'_>) -> Result<Ended, LearningError> {
-        let material = Material {
-            architecture: lesson.architecture,
-            settings: lesson.settings,
-            gathering: lesson.gathering.clone(),
-            train: lesson.train,
-            validation: lesson.validation,
-            data_identity: self.data.data_identity,
-            seed: lesson.seed,
-            loading_threads: usize::from(self.data.threads > 1),
-            checkpoint: self.data.checkpoint.as_deref().map(|first| self.place(first)),
-        };
+        let checkpoint = self.data.checkpoint.as_deref().map(|first| self.place(first));
+        let material = lesson.material(self.data, checkpoint);
         let from = self.checkpoint().as_deref().map(Checkpoint::read).transpose()?;
         let steps = self.planned.iter().map(|training| training.steps);
         let (steps_before, steps_of) = (steps.clone().take(self.begun).sum::<u64>(), steps.sum());

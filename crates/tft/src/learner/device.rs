@@ -108,7 +108,6 @@ mod card {
         from: Option<Checkpoint>,
         control: &mut dyn FnMut(Moment<'_>) -> Control,
     ) -> Result<FittedHere, TftError> {
-        check()?;
         let Fitted {
             network, checkpoint, ..
         } = train::fit::<Autodiff<Cuda>>(material, from, &Default::default(), control)?;

@@ -56,7 +56,7 @@ impl Preparation {
         scaling: Scaling,
         seed: u64,
     ) -> Result<(Self, Kinds, Panel), LearningError> {
-        let (of_entities, of_rows) = (seen_entities(panel, part), Seen::Part(part));
+        let (of_entities, of_rows) = (panel.entities_with(part), Seen::Part(part));
         let mut categories = BTreeMap::new();
         let changing = panel.variables.known.iter().chain(&panel.variables.observed);
         for variable in &panel.variables.fixed {
@@ -84,15 +84,6 @@ impl Preparation {
         };
         Ok((preparation, kinds, whole))
     }
-}
-
-/// Which entities have a row in the part.
-fn seen_entities(panel: &learning::Panel, part: PartNumber) -> Vec<bool> {
-    let has = |entity: usize| {
-        let (rows, _) = panel.series(entity);
-        panel.parts.get(rows).unwrap_or_default().contains(&part)
-    };
-    (0..panel.names.len()).map(has).collect()
 }
 
 fn categories_of(variable: &Variable, sees: impl Fn(usize) -> bool, seed: u64) -> Option<(String, Categories)> {
@@ -130,7 +121,7 @@ pub(super) fn convert(
 ) -> Result<Panel, LearningError> {
     let of_entities: Vec<bool> = match seen {
         Seen::All => vec![true; panel.names.len()],
-        Seen::Part(part) => seen_entities(panel, part),
+        Seen::Part(part) => panel.entities_with(part),
     };
     let of_rows: Vec<bool> = panel.parts.iter().map(|part| seen.sees(*part)).collect();
     let rows = of_rows.len();

@@ -5,7 +5,7 @@ use learning::{ForecastData, LearningError, TrainingNote};
 use super::course::Lesson;
 use super::device::Device;
 use super::recorder::Recorder;
-use crate::train::{Finder, Material, Settings};
+use crate::train::{Finder, Settings};
 
 /// The settings with the rate that was found, and what the card says of it.
 pub(super) fn find(
@@ -13,19 +13,8 @@ pub(super) fn find(
     (data, device): (&ForecastData<'_>, Device),
     recorder: &mut Recorder,
 ) -> Result<(Settings, TrainingNote), LearningError> {
-    let material = Material {
-        architecture: lesson.architecture,
-        settings: lesson.settings,
-        gathering: lesson.gathering.clone(),
-        train: lesson.train,
-        validation: lesson.validation,
-        data_identity: data.data_identity,
-        seed: lesson.seed,
-        loading_threads: usize::from(data.threads > 1),
-        checkpoint: None,
-    };
     let finder = Finder::default();
-    let found = device.find_rate(&material, finder)?;
+    let found = device.find_rate(&lesson.material(data, None), finder)?;
     recorder.found_rate(&found)?;
     let usual = Settings::default().learning_rate;
     let said = match found.suggestion {

@@ -43,7 +43,7 @@ use serde::{Deserialize, Serialize};
 use super::forecaster::ForecastData;
 use super::panel::Panel;
 use super::variables::{Values, Variable};
-use super::windows::{PartNumber, Shape, Window};
+use super::windows::{Shape, Window};
 use crate::{Labelled, LearningError, Matrix};
 use window::{Past, seasons_before};
 
@@ -177,7 +177,7 @@ impl LagFeatures {
         spans.sort_unstable();
         spans.dedup();
         let of_row = |row: usize| panel.parts.get(row) == Some(&part);
-        let of_entity = seen_entities(panel, part);
+        let of_entity = panel.entities_with(part);
         let others = panel
             .variables
             .observed
@@ -304,15 +304,6 @@ impl LagFeatures {
         let found = targets.into_iter().position(|variable| variable.name == self.target);
         found.ok_or_else(|| super::panel::missing(&self.target))
     }
-}
-
-/// Which entities have a row in the part.
-fn seen_entities(panel: &Panel, part: PartNumber) -> Vec<bool> {
-    let has = |entity: usize| {
-        let (rows, _) = panel.series(entity);
-        panel.parts.get(rows).unwrap_or_default().contains(&part)
-    };
-    (0..panel.names.len()).map(has).collect()
 }
 
 fn matrix(names: &[(String, bool)], columns: Vec<Vec<f32>>) -> Result<Matrix, LearningError> {

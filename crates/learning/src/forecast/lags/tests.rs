@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::PanelColumns;
+use crate::PartNumber;
 
 const MINUTE: i64 = 60_000_000;
 
